@@ -1,0 +1,3 @@
+#pragma once
+#include <string>
+namespace lumbre::blas { void set_library_resolver(std::string (*)()); }

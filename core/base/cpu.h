@@ -1,0 +1,2 @@
+#pragma once
+namespace lumbre { int best_level(); }

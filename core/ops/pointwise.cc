@@ -1,0 +1,138 @@
+#include "ops/pointwise.h"
+
+#include "base/cpu.h"
+
+namespace lumbre {
+
+namespace {
+
+const LoopTable& table_of(const PointwiseSpec& spec) {
+  static const int level = std::min(best_level(), kLevelCount - 1);
+  return *spec.tables.levels[level];
+}
+
+// The dtype to compute in for a promoted dtype: itself where the functor has it, else a wider one of its kind.
+DType compute_dtype(const PointwiseSpec& spec, const LoopTable& table, DType common) {
+  if (table.loops[static_cast<int>(common)]) return common;
+  const DType wider = is_half(common) ? DType::Float32 : is_floating(common) ? DType::Float64 : DType::Int64;
+  LB_CHECK(table.loops[static_cast<int>(wider)], NotImplemented, "\"", spec.name, "\" not implemented for '",
+           dtype_title(common), "'");
+  return wider;
+}
+
+DType promoted(const PointwiseSpec& spec, std::span<const Operand> inputs) {
+  DType common;
+  if (inputs.size() == 1 && inputs[0].is_tensor()) {
+    common = inputs[0].dtype();
+  } else if (inputs.size() == 2 && inputs[0].is_tensor() && inputs[1].is_tensor() &&
+             inputs[0].dtype() == inputs[1].dtype()) {
+    common = inputs[0].dtype();
+  } else {
+    PromotionState state;
+    for (const Operand& input : inputs) {
+      if (input.is_tensor()) state.add(input.tensor());
+      else state.add(input.scalar());
+    }
+    common = state.result();
+  }
+  if (spec.promotion == Promotion::Floating && !is_floating(common)) common = default_dtype();
+  LB_CHECK(spec.accepts >> static_cast<int>(common) & 1, NotImplemented, "\"", spec.name, "\" not implemented for '",
+           dtype_title(common), "'");
+  return common;
+}
+
+// Contiguous tensors of one size and dtype (numbers allowed beside them) into a new result: no plan is needed.
+bool try_direct(const LoopTable& table, std::span<const Operand> inputs, DType common, Loop loop, const void* context,
+                const Out& out, Tensor& result) {
+  if (out.form() == Out::Form::Given) return false;
+  const Tensor* first = nullptr;
+  char* data[4];
+  int64_t strides[4];
+  alignas(8) char numbers[3][8];
+  const auto step = static_cast<int64_t>(item_size(common));
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    if (inputs[i].is_tensor()) {
+      const Tensor& tensor = inputs[i].tensor();
+      if (tensor.dtype() != common || !tensor.is_contiguous()) return false;
+      if (!first) first = &tensor;
+      else if (tensor.get() != first->get() && !(tensor.sizes() == first->sizes())) return false;
+      data[i + 1] = tensor.bytes();
+      strides[i + 1] = step;
+    } else {
+      visit_dtype(common, [&]<class T>(T) {
+        const T value = inputs[i].scalar().to<T>();
+        std::memcpy(numbers[i], &value, sizeof(T));
+      });
+      data[i + 1] = numbers[i];
+      strides[i + 1] = 0;
+    }
+  }
+  if (!first || first->count() > kGrain) return false;
+  if (out.in_place()) {
+    // Another tensor over the same memory needs the overlap check of the plan.
+    if (out.target() != first || table.to_bool) return false;
+    for (const Operand& input : inputs)
+      if (input.is_tensor() && !input.tensor().same(*first) && input.tensor().shares_storage(*first)) return false;
+    result = *first;
+    result.bump_version();
+  } else {
+    result = Tensor::empty(first->sizes(), table.to_bool ? DType::Bool : common);
+  }
+  data[0] = result.bytes();
+  strides[0] = table.to_bool ? 1 : step;
+  loop(data, strides, first->count(), context);
+  return true;
+}
+
+}  // namespace
+
+Tensor pointwise(const PointwiseSpec& spec, const Out& out, std::span<const Operand> inputs, const void* context) {
+  const LoopTable& table = table_of(spec);
+  const DType common = promoted(spec, inputs);
+  const DType compute = compute_dtype(spec, table, common);
+  const Loop loop = table.loops[static_cast<int>(compute)];
+  Tensor result;
+  if (compute == common && try_direct(table, inputs, common, loop, context, out, result)) return result;
+
+  const DType result_dtype = table.to_bool ? DType::Bool : common;
+  const Tensor* target = out.target();
+  Plan plan;
+  if (target) {
+    LB_CHECK(can_cast(result_dtype, target->dtype()), Runtime, "result type ", dtype_title(result_dtype),
+             " can't be cast to the desired output type ", dtype_title(target->dtype()));
+    if (!out.in_place()) {
+      Dims sizes;
+      bool first = true;
+      for (const Operand& input : inputs) {
+        if (!input.is_tensor()) continue;
+        sizes = first ? input.tensor().sizes() : broadcast_sizes(sizes, input.tensor().sizes());
+        first = false;
+      }
+      if (target->sizes() != sizes) target->resize(sizes);
+    }
+    plan.add_output(*target);
+  } else {
+    plan.add_new_output(result_dtype);
+  }
+  DType dtypes[Plan::kMaxOperands] = {table.to_bool ? DType::Bool : compute};
+  int count = 1;
+  for (const Operand& input : inputs) {
+    dtypes[count++] = compute;
+    if (input.is_tensor()) {
+      plan.add_input(input.tensor());
+    } else {
+      // A number is rounded to the common dtype first, as if it were a tensor of it; half types compute in float32.
+      visit_dtype(compute, [&]<class T>(T) {
+        const T value = input.scalar().to<T>();
+        plan.add_constant(&value, compute);
+      });
+    }
+  }
+  if (target) plan.build_fixed(spec.name);
+  else plan.build(spec.name);
+  plan.run(loop, std::span<const DType>(dtypes, count), context);
+  if (target) target->bump_version();
+  return plan.output();
+}
+
+}  // namespace lumbre

@@ -1,0 +1,281 @@
+// The operator record and the registry. A record is written once, beside its forward; functions, methods, in-place and
+// out= forms, keyword handling, documentation, stubs and tests are made by loops over the registry.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <variant>
+#include <vector>
+
+#include "random/generator.h"
+#include "tensor/promotion.h"
+#include "tensor/tensor.h"
+
+namespace lumbre {
+
+// A tensor or a Python number, as pointwise operators take them.
+class Operand {
+ public:
+  Operand(const Tensor& tensor) : tensor_(&tensor) {}
+  Operand(Scalar scalar) : scalar_(scalar) {}
+  bool is_tensor() const { return tensor_ != nullptr; }
+  const Tensor& tensor() const { return *tensor_; }
+  Scalar scalar() const { return scalar_; }
+  DType dtype() const { return tensor_ ? tensor_->dtype() : scalar_.natural_dtype(default_dtype()); }
+
+ private:
+  const Tensor* tensor_ = nullptr;
+  Scalar scalar_;
+};
+
+// What a parameter accepts. The C++ type of the forward's parameter decides it.
+enum class Param : uint8_t { Tensor, Operand, Scalar, Int, Float, Bool, Dims, DType, Tensors, String, MemoryFormat,
+                             Generator, OptionalTensors };
+
+// One argument. Tensors are borrowed from the caller for the length of the call.
+struct Value {
+  bool given = false;  // false: None
+  Param kind = Param::Int;
+  union {
+    const Tensor* tensor;
+    Scalar scalar;
+    int64_t integer;
+    double real;
+    bool flag;
+    DType dtype;
+    MemoryFormat format;
+    Generator* generator;
+  };
+  Dims dims;
+  struct Lists {
+    std::string string;
+    std::vector<Tensor> tensors;  // OptionalTensors: undefined for None
+  };
+  std::unique_ptr<Lists> lists;  // present for the kinds that need it
+  Value() : integer(0) {}
+};
+
+// Where results go. A function's results are new; an in-place form's first result is its input; an out= form's are given.
+class Out {
+ public:
+  static constexpr int kMax = 3;
+  enum class Form : uint8_t { Function, InPlace, Given };
+  Out() = default;
+  Out(Form form, std::span<const Tensor> targets) : form_(form) {
+    for (size_t i = 0; i < targets.size(); ++i) targets_[i] = &targets[i];
+  }
+  Form form() const { return form_; }
+  bool in_place() const { return form_ == Form::InPlace; }
+  const Tensor* target(int i = 0) const { return targets_[i]; }
+  // Hands over a computed result: new, or copied into the target under PyTorch's rules of casting and resizing.
+  Tensor give(Tensor result, int i = 0) const;
+
+ private:
+  Form form_ = Form::Function;
+  const Tensor* targets_[kMax] = {};
+};
+
+using Result = std::variant<std::monostate, Tensor, std::vector<Tensor>, bool, int64_t, double, Scalar, DType, Dims,
+                            std::string>;
+
+using Thunk = Result (*)(const Out& out, Value* values);
+
+struct Forward {
+  Thunk thunk = nullptr;
+  const Param* params = nullptr;
+  const bool* optional = nullptr;  // the parameter may be None
+  uint8_t count = 0;
+};
+
+// The derivative's place. `none` is said, never left out.
+struct Derivative {
+  enum class State : uint8_t { Unstated, None, Planned };
+  State state = State::Unstated;
+};
+inline constexpr Derivative kNotDifferentiable{Derivative::State::None};
+inline constexpr Derivative kDerivativePlanned{Derivative::State::Planned};
+
+// Which forms exist besides what the signature says (out= is there when the signature has it).
+enum Forms : uint8_t { kFunction = 1, kMethod = 2, kInPlace = 4, kInPlaceFunction = 8 };
+inline constexpr uint8_t kFunctionAndMethod = kFunction | kMethod;
+inline constexpr uint8_t kEveryForm = kFunction | kMethod | kInPlace;
+// torch.exp_(x) too: PyTorch has it for unary operators.
+inline constexpr uint8_t kUnaryForms = kEveryForm | kInPlaceFunction;
+inline constexpr uint8_t kHidden = 0;
+
+struct Operator {
+  // "name(input, dim=None, *, keepdim=False, out=None) -> (values, indices)"; a dotted name lives in a submodule.
+  // Records of one name are its overloads, tried in the order of their registration.
+  const char* signature = nullptr;
+  const char* doc = nullptr;
+  Forward forward;
+  Derivative derivative;
+  uint8_t forms = kFunctionAndMethod;
+  const char* aliases = "";  // other names, separated by spaces
+};
+
+const std::vector<const Operator*>& operators();
+
+struct Registration {
+  explicit Registration(const Operator& record);
+};
+
+namespace detail {
+
+template <class T>
+struct ParamOf;
+template <> struct ParamOf<Tensor> {
+  static constexpr Param kind = Param::Tensor;
+  static const Tensor& get(Value& v) { return *v.tensor; }
+};
+template <> struct ParamOf<Operand> {
+  static constexpr Param kind = Param::Operand;
+  static Operand get(Value& v) { return v.kind == Param::Tensor ? Operand(*v.tensor) : Operand(v.scalar); }
+};
+template <> struct ParamOf<Scalar> {
+  static constexpr Param kind = Param::Scalar;
+  static Scalar get(Value& v) { return v.scalar; }
+};
+template <> struct ParamOf<int64_t> {
+  static constexpr Param kind = Param::Int;
+  static int64_t get(Value& v) { return v.integer; }
+};
+template <> struct ParamOf<double> {
+  static constexpr Param kind = Param::Float;
+  static double get(Value& v) { return v.real; }
+};
+template <> struct ParamOf<bool> {
+  static constexpr Param kind = Param::Bool;
+  static bool get(Value& v) { return v.flag; }
+};
+template <> struct ParamOf<Dims> {
+  static constexpr Param kind = Param::Dims;
+  static const Dims& get(Value& v) { return v.dims; }
+};
+template <> struct ParamOf<DType> {
+  static constexpr Param kind = Param::DType;
+  static DType get(Value& v) { return v.dtype; }
+};
+template <> struct ParamOf<MemoryFormat> {
+  static constexpr Param kind = Param::MemoryFormat;
+  static MemoryFormat get(Value& v) { return v.format; }
+};
+template <> struct ParamOf<Generator*> {
+  static constexpr Param kind = Param::Generator;
+  static Generator* get(Value& v) { return v.given ? v.generator : nullptr; }
+};
+template <> struct ParamOf<std::string> {
+  static constexpr Param kind = Param::String;
+  static const std::string& get(Value& v) { return v.lists->string; }
+};
+template <> struct ParamOf<std::vector<Tensor>> {
+  static constexpr Param kind = Param::Tensors;
+  static const std::vector<Tensor>& get(Value& v) { return v.lists->tensors; }
+};
+// Indices of advanced indexing: a list whose members may be None.
+struct OptionalTensors {
+  const std::vector<Tensor>& list;
+};
+template <> struct ParamOf<OptionalTensors> {
+  static constexpr Param kind = Param::OptionalTensors;
+  static OptionalTensors get(Value& v) { return {v.lists->tensors}; }
+};
+
+template <class T>
+struct Unwrapped {
+  using type = T;
+  static constexpr bool optional = std::is_same_v<T, Generator*>;
+  static decltype(auto) get(Value& v) { return ParamOf<T>::get(v); }
+};
+template <class T>
+struct Unwrapped<std::optional<T>> {
+  using type = T;
+  static constexpr bool optional = true;
+  static std::optional<T> get(Value& v) {
+    if (!v.given) return std::nullopt;
+    return std::optional<T>(ParamOf<T>::get(v));
+  }
+};
+
+inline Result to_result(Tensor t) { return Result(std::move(t)); }
+template <class... Ts>
+Result to_result(std::tuple<Ts...> t) {
+  return std::apply([](auto&... each) { return Result(std::vector<Tensor>{std::move(each)...}); }, t);
+}
+template <class T>
+Result to_result(T value) { return Result(std::move(value)); }
+
+template <class F>
+struct Signature;
+template <class R, class... Args>
+struct Signature<R (*)(Args...)> {
+  template <class T>
+  using Bare = Unwrapped<std::remove_cvref_t<T>>;
+  static constexpr uint8_t count = sizeof...(Args);
+  static constexpr std::array<Param, count + 1> params{ParamOf<typename Bare<Args>::type>::kind..., Param::Int};
+  static constexpr std::array<bool, count + 1> optional{Bare<Args>::optional..., false};
+  template <auto function, size_t... I>
+  static Result call(const Out*, Value* v, std::index_sequence<I...>) {
+    if constexpr (std::is_void_v<R>) {
+      function(Bare<Args>::get(v[I])...);
+      return Result();
+    } else {
+      return to_result(function(Bare<Args>::get(v[I])...));
+    }
+  }
+};
+template <class R, class... Args>
+struct Signature<R (*)(const Out&, Args...)> {
+  using Plain = Signature<R (*)(Args...)>;
+  static constexpr uint8_t count = Plain::count;
+  static constexpr const auto& params = Plain::params;
+  static constexpr const auto& optional = Plain::optional;
+  template <auto function, size_t... I>
+  static Result call(const Out* out, Value* v, std::index_sequence<I...>) {
+    return to_result(function(*out, Plain::template Bare<Args>::get(v[I])...));
+  }
+};
+
+template <class F>
+inline constexpr bool takes_out = false;
+template <class R, class... Args>
+inline constexpr bool takes_out<R (*)(const Out&, Args...)> = true;
+
+Result give_all(const Out& out, Result result);
+
+template <auto function>
+Result thunk(const Out& out, Value* values) {
+  using S = Signature<decltype(function)>;
+  auto indices = std::make_index_sequence<S::count>{};
+  if constexpr (takes_out<decltype(function)>) {
+    return S::template call<function>(&out, values, indices);
+  } else {
+    Result result = S::template call<function>(nullptr, values, indices);
+    if (out.form() == Out::Form::Function) return result;
+    return give_all(out, std::move(result));
+  }
+}
+
+}  // namespace detail
+
+using OptionalTensors = detail::OptionalTensors;
+
+// The record's forward, from a C++ function: `Tensor f(const Tensor& input, int64_t dim, std::optional<DType> dtype)`.
+// A function whose first parameter is `const Out&` writes its results there itself; for any other, in-place and out=
+// forms copy the result.
+template <auto function>
+inline constexpr Forward forward_of = [] {
+  using S = detail::Signature<decltype(function)>;
+  return Forward{&detail::thunk<function>, S::params.data(), S::optional.data(), S::count};
+}();
+
+}  // namespace lumbre
+
+#define LB_JOIN_(a, b) a##b
+#define LB_JOIN(a, b) LB_JOIN_(a, b)
+// Registers a record: LB_OPERATOR(.signature = "...", .doc = R"(...)", .forward = forward_of<f>, .derivative = ...);
+#define LB_OPERATOR(...)                                                             \
+  static const ::lumbre::Operator LB_JOIN(operator_record_, __LINE__){__VA_ARGS__}; \
+  static const ::lumbre::Registration LB_JOIN(operator_registration_, __LINE__)(LB_JOIN(operator_record_, __LINE__))

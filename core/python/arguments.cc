@@ -1,0 +1,495 @@
+// From Python's arguments to an operator's: binding, overloads, errors, __torch_function__, results.
+#include "python/signature.h"
+
+namespace lumbre::python {
+
+namespace {
+
+constexpr size_t kMaxParameters = 24;
+
+// Other spellings that PyTorch takes for NumPy's sake.
+const char* numpy_name(const std::string& name) {
+  if (name == "dim") return "axis";
+  if (name == "keepdim") return "keepdims";
+  if (name == "input") return "x";
+  if (name == "other") return "x2";
+  return nullptr;
+}
+
+bool bind_tensors(PyObject* object, bool none_allowed, Value& value) {
+  if (!PyTuple_Check(object) && !PyList_Check(object)) return false;
+  const Py_ssize_t count = PySequence_Fast_GET_SIZE(object);
+  PyObject** items = PySequence_Fast_ITEMS(object);
+  for (Py_ssize_t i = 0; i < count; ++i)
+    if (!is_tensor(items[i]) && !(none_allowed && items[i] == Py_None)) return false;
+  value.lists = std::make_unique<Value::Lists>();
+  value.lists->tensors.reserve(static_cast<size_t>(count));
+  for (Py_ssize_t i = 0; i < count; ++i)
+    value.lists->tensors.push_back(items[i] == Py_None ? Tensor() : tensor_of(items[i]));
+  return true;
+}
+
+bool bind_dtype(PyObject* object, Value& value) {
+  if (is_dtype(object)) value.dtype = dtype_of_object(object);
+  else if (object == reinterpret_cast<PyObject*>(&PyFloat_Type)) value.dtype = DType::Float64;
+  else if (object == reinterpret_cast<PyObject*>(&PyLong_Type)) value.dtype = DType::Int64;
+  else if (object == reinterpret_cast<PyObject*>(&PyBool_Type)) value.dtype = DType::Bool;
+  else return false;
+  return true;
+}
+
+bool bind_scalar(PyObject* object, Value& value) {
+  if (to_scalar(object, value.scalar)) return true;
+  if (!is_tensor(object) || tensor_of(object).ndim() != 0) return false;
+  value.scalar = tensor_of(object).item();
+  return true;
+}
+
+bool bind_float(PyObject* object, Value& value) {
+  if (PyFloat_Check(object)) {
+    value.real = PyFloat_AS_DOUBLE(object);
+    return true;
+  }
+  Value number;
+  if (!bind_scalar(object, number)) return false;
+  value.real = number.scalar.as_double();
+  return true;
+}
+
+bool bind_string(PyObject* object, Value& value) {
+  if (!PyUnicode_Check(object)) return false;
+  Py_ssize_t length;
+  const char* text = PyUnicode_AsUTF8AndSize(object, &length);
+  if (!text) throw PythonError{};
+  value.lists = std::make_unique<Value::Lists>();
+  value.lists->string.assign(text, static_cast<size_t>(length));
+  return true;
+}
+
+// False when the object is not of the parameter's kind.
+bool bind_value(const Parameter& parameter, PyObject* object, Value& value) {
+  value.given = true;
+  value.kind = parameter.kind;
+  if (object == Py_None && parameter.kind != Param::Tensor && parameter.kind != Param::Operand) {
+    value.given = false;
+    return parameter.optional;
+  }
+  switch (parameter.kind) {
+    case Param::Tensor:
+      if (object == Py_None && parameter.optional) {
+        value.given = false;
+        return true;
+      }
+      if (!is_tensor(object)) return false;
+      value.tensor = &tensor_of(object);
+      return true;
+    case Param::Operand:
+      if (is_tensor(object)) {
+        value.kind = Param::Tensor;
+        value.tensor = &tensor_of(object);
+        return true;
+      }
+      if (object == Py_None && parameter.optional) {
+        value.given = false;
+        return true;
+      }
+      value.kind = Param::Scalar;
+      return to_scalar(object, value.scalar);
+    case Param::Scalar: return bind_scalar(object, value);
+    case Param::Int: return !PyBool_Check(object) && to_int(object, value.integer);
+    case Param::Float: return bind_float(object, value);
+    case Param::Bool:
+      if (PyBool_Check(object)) {
+        value.flag = object == Py_True;
+        return true;
+      }
+      return false;
+    case Param::Dims:
+      if (to_dims(object, value.dims)) return true;
+      if (PyBool_Check(object)) return false;
+      int64_t single;
+      if (!to_int(object, single)) return false;
+      value.dims = Dims{single};
+      return true;
+    case Param::DType: return bind_dtype(object, value);
+    case Param::Tensors: return bind_tensors(object, false, value);
+    case Param::OptionalTensors: return bind_tensors(object, true, value);
+    case Param::String: return bind_string(object, value);
+    case Param::MemoryFormat:
+      if (!is_memory_format(object)) return false;
+      value.format = memory_format_of(object);
+      return true;
+    case Param::Generator:
+      if (!is_generator(object)) return false;
+      value.generator = &generator_of(object);
+      return true;
+  }
+  return false;
+}
+
+struct Sides {
+  Tensor targets[Out::kMax];
+  PyObject* out = nullptr;
+  bool requires_grad = false;
+};
+
+bool bind_side(const Parameter& parameter, PyObject* object, Sides& sides) {
+  switch (parameter.side) {
+    case Side::Out:
+      if (object == Py_None) return true;
+      if (is_tensor(object)) {
+        sides.targets[0] = tensor_of(object);
+      } else {
+        if (!PyTuple_Check(object) && !PyList_Check(object)) return false;
+        const Py_ssize_t count = PySequence_Fast_GET_SIZE(object);
+        if (count > Out::kMax) return false;
+        for (Py_ssize_t i = 0; i < count; ++i) {
+          PyObject* item = PySequence_Fast_GET_ITEM(object, i);
+          if (!is_tensor(item)) return false;
+          sides.targets[i] = tensor_of(item);
+        }
+      }
+      sides.out = object;
+      return true;
+    case Side::Device: check_device(object); return true;
+    case Side::Layout:
+      if (object == Py_None) return true;
+      if (!is_layout(object)) return false;
+      LB_CHECK(is_strided_layout(object), NotImplemented, "Lumbre has strided tensors only");
+      return true;
+    case Side::PinMemory:
+    case Side::RequiresGrad:
+      if (object == Py_None) return true;
+      if (!PyBool_Check(object)) return false;
+      if (parameter.side == Side::RequiresGrad) sides.requires_grad = object == Py_True;
+      return true;
+    case Side::None: break;
+  }
+  return false;
+}
+
+bool same_text(PyObject* a, const Parameter& parameter) {
+  return a == parameter.interned || PyUnicode_Compare(a, parameter.interned) == 0;
+}
+
+// What went wrong in binding, for the message.
+struct Mismatch {
+  enum class Kind : uint8_t { None, TooMany, Missing, Unexpected, Duplicate, Type } kind = Kind::None;
+  const Parameter* parameter = nullptr;
+  PyObject* object = nullptr;
+  int position = 0;
+};
+
+class Binder {
+ public:
+  Binder(const Overload& overload, PyObject* const* arguments, size_t count, PyObject* keywords)
+      : overload_(overload), arguments_(arguments), count_(count), keywords_(keywords) {}
+
+  bool bind(Value* values, Sides& sides, Mismatch& mismatch) {
+    size_t used_keywords = 0;
+    size_t position = 0;
+    const size_t keyword_count = keywords_ ? static_cast<size_t>(PyTuple_GET_SIZE(keywords_)) : 0;
+    for (const Parameter& parameter : overload_.parameters) {
+      PyObject* object = nullptr;
+      if (!parameter.keyword_only && position < count_) {
+        if (parameter.variadic && takes_rest(position)) {
+          if (!bind_rest(position, values[parameter.slot])) {
+            mismatch = {Mismatch::Kind::Type, &parameter, arguments_[position], static_cast<int>(position)};
+            return false;
+          }
+          position = count_;
+          continue;
+        }
+        object = arguments_[position++];
+      } else if (used_keywords < keyword_count && (object = keyword(parameter, keyword_count))) {
+        ++used_keywords;
+      }
+      if (!object) {
+        if (!parameter.has_default) {
+          mismatch = {Mismatch::Kind::Missing, &parameter};
+          return false;
+        }
+        if (parameter.slot >= 0) copy_value(parameter.default_value, values[parameter.slot]);
+        continue;
+      }
+      const bool bound = parameter.side == Side::None ? bind_value(parameter, object, values[parameter.slot])
+                                                      : bind_side(parameter, object, sides);
+      if (!bound) {
+        mismatch = {Mismatch::Kind::Type, &parameter, object, static_cast<int>(position)};
+        return false;
+      }
+    }
+    if (position < count_) {
+      mismatch.kind = Mismatch::Kind::TooMany;
+      return false;
+    }
+    if (used_keywords < keyword_count) {
+      mismatch.kind = Mismatch::Kind::Unexpected;
+      mismatch.object = unknown_keyword(keyword_count);
+      return false;
+    }
+    return true;
+  }
+
+ private:
+  // `*sizes` given as separate integers (or nothing), not as one sequence.
+  bool takes_rest(size_t position) const {
+    if (position + 1 < count_) return true;
+    PyObject* only = arguments_[position];
+    return !PyTuple_Check(only) && !PyList_Check(only);
+  }
+  bool bind_rest(size_t position, Value& value) const {
+    value.given = true;
+    value.kind = Param::Dims;
+    value.dims.resize(count_ - position);
+    for (size_t i = position; i < count_; ++i)
+      if (PyBool_Check(arguments_[i]) || !to_int(arguments_[i], value.dims[i - position])) return false;
+    return true;
+  }
+  PyObject* keyword(const Parameter& parameter, size_t keyword_count) const {
+    for (size_t k = 0; k < keyword_count; ++k)
+      if (same_text(PyTuple_GET_ITEM(keywords_, static_cast<Py_ssize_t>(k)), parameter)) return arguments_[count_ + k];
+    const char* other = numpy_name(parameter.name);
+    if (!other) return nullptr;
+    for (size_t k = 0; k < keyword_count; ++k)
+      if (PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(keywords_, static_cast<Py_ssize_t>(k)), other) == 0)
+        return arguments_[count_ + k];
+    return nullptr;
+  }
+  PyObject* unknown_keyword(size_t keyword_count) const {
+    for (size_t k = 0; k < keyword_count; ++k) {
+      PyObject* name = PyTuple_GET_ITEM(keywords_, static_cast<Py_ssize_t>(k));
+      bool known = false;
+      for (const Parameter& parameter : overload_.parameters) known |= same_text(name, parameter);
+      if (!known) return name;
+    }
+    return PyTuple_GET_ITEM(keywords_, 0);
+  }
+
+  const Overload& overload_;
+  PyObject* const* arguments_;
+  size_t count_;
+  PyObject* keywords_;
+};
+
+std::string type_name(PyObject* object) {
+  std::string name = Py_TYPE(object)->tp_name;
+  if (is_exact_tensor(object)) return "Tensor";
+  return name;
+}
+
+std::string combination(PyObject* const* arguments, size_t count, PyObject* keywords) {
+  std::string s = "(";
+  for (size_t i = 0; i < count; ++i) {
+    if (i) s += ", ";
+    s += type_name(arguments[i]);
+  }
+  const Py_ssize_t keyword_count = keywords ? PyTuple_GET_SIZE(keywords) : 0;
+  for (Py_ssize_t k = 0; k < keyword_count; ++k) {
+    if (count + static_cast<size_t>(k)) s += ", ";
+    const char* name = PyUnicode_AsUTF8(PyTuple_GET_ITEM(keywords, k));
+    s += std::string(name ? name : "?") + "=" + type_name(arguments[count + static_cast<size_t>(k)]);
+  }
+  return s + ")";
+}
+
+[[noreturn]] void fail_single(const std::string& name, const Overload& overload, const Mismatch& mismatch, size_t given) {
+  using Kind = Mismatch::Kind;
+  switch (mismatch.kind) {
+    case Kind::TooMany:
+      fail(ErrorKind::Type, name, "() takes ", overload.positional, " positional argument",
+           overload.positional == 1 ? "" : "s", " but ", given, given == 1 ? " was given" : " were given");
+    case Kind::Missing:
+      fail(ErrorKind::Type, name, "() missing 1 required positional arguments: \"", mismatch.parameter->name, "\"");
+    case Kind::Unexpected: {
+      const char* keyword = PyUnicode_AsUTF8(mismatch.object);
+      fail(ErrorKind::Type, name, "() got an unexpected keyword argument '", keyword ? keyword : "?", "'");
+    }
+    default: break;
+  }
+  const std::string where = mismatch.parameter->keyword_only ? "" : text(" (position ", mismatch.position, ")");
+  fail(ErrorKind::Type, name, "(): argument '", mismatch.parameter->name, "'", where, " must be ",
+       param_title(mismatch.parameter->kind), ", not ", type_name(mismatch.object));
+}
+
+[[noreturn]] void fail_overloads(const std::string& name, OverloadSet& set, PyObject* const* arguments, size_t count,
+                                 PyObject* keywords) {
+  std::string expected;
+  for (const Overload& overload : set.get()) expected += "\n * " + overload.describe();
+  fail(ErrorKind::Type, name, "() received an invalid combination of arguments - got ",
+       combination(arguments, count, keywords), ", but expected one of:", expected, "\n");
+}
+
+// --- __torch_function__ ---------------------------------------------------------------------------------------------
+
+PyObject* torch_function_name() {
+  static PyObject* name = PyUnicode_InternFromString("__torch_function__");
+  return name;
+}
+
+bool is_plain(PyObject* object) {
+  return is_exact_tensor(object) || object == Py_None || PyLong_CheckExact(object) || PyFloat_CheckExact(object) ||
+         PyBool_Check(object) || PyUnicode_CheckExact(object) || is_dtype(object);
+}
+
+// The first argument whose type is not plain and has __torch_function__, looking into tuples and lists.
+PyObject* find_override(PyObject* const* arguments, size_t total) {
+  for (size_t i = 0; i < total; ++i) {
+    PyObject* object = arguments[i];
+    if (is_plain(object)) continue;
+    if (PyTuple_CheckExact(object) || PyList_CheckExact(object)) {
+      const auto count = static_cast<size_t>(PySequence_Fast_GET_SIZE(object));
+      if (count && !is_plain(PySequence_Fast_GET_ITEM(object, 0)) && !PyLong_Check(PySequence_Fast_GET_ITEM(object, 0)))
+        if (PyObject* found = find_override(PySequence_Fast_ITEMS(object), count)) return found;
+      for (size_t k = 1; k < count; ++k) {
+        PyObject* item = PySequence_Fast_GET_ITEM(object, static_cast<Py_ssize_t>(k));
+        if (is_tensor(item) && !is_exact_tensor(item)) return item;
+      }
+      continue;
+    }
+    if (_PyType_Lookup(Py_TYPE(object), torch_function_name())) return object;
+  }
+  return nullptr;
+}
+
+void collect_overrides(PyObject* const* arguments, size_t total, std::vector<PyObject*>& found) {
+  for (size_t i = 0; i < total; ++i) {
+    PyObject* object = arguments[i];
+    if (is_plain(object)) continue;
+    if (PyTuple_CheckExact(object) || PyList_CheckExact(object)) {
+      collect_overrides(PySequence_Fast_ITEMS(object), static_cast<size_t>(PySequence_Fast_GET_SIZE(object)), found);
+      continue;
+    }
+    if (!_PyType_Lookup(Py_TYPE(object), torch_function_name())) continue;
+    bool known = false;
+    for (PyObject* other : found) known |= Py_TYPE(other) == Py_TYPE(object);
+    if (known) continue;
+    // Subclasses go before their bases.
+    size_t at = found.size();
+    for (size_t k = 0; k < found.size(); ++k)
+      if (PyType_IsSubtype(Py_TYPE(object), Py_TYPE(found[k]))) {
+        at = k;
+        break;
+      }
+    found.insert(found.begin() + static_cast<std::ptrdiff_t>(at), object);
+  }
+}
+
+int disable_depth = 0;
+
+PyObject* dispatch_override(PyObject* callable, PyObject* const* arguments, size_t count, PyObject* keywords) {
+  const size_t keyword_count = keywords ? static_cast<size_t>(PyTuple_GET_SIZE(keywords)) : 0;
+  std::vector<PyObject*> found;
+  collect_overrides(arguments, count + keyword_count, found);
+  Object types = Object::steal(PyTuple_New(static_cast<Py_ssize_t>(found.size())));
+  for (size_t i = 0; i < found.size(); ++i)
+    PyTuple_SET_ITEM(types.get(), static_cast<Py_ssize_t>(i), Py_NewRef(Py_TYPE(found[i])));
+  Object positional = Object::steal(PyTuple_New(static_cast<Py_ssize_t>(count)));
+  for (size_t i = 0; i < count; ++i)
+    PyTuple_SET_ITEM(positional.get(), static_cast<Py_ssize_t>(i), Py_NewRef(arguments[i]));
+  Object named = Object::steal(PyDict_New());
+  for (size_t k = 0; k < keyword_count; ++k)
+    if (PyDict_SetItem(named.get(), PyTuple_GET_ITEM(keywords, static_cast<Py_ssize_t>(k)), arguments[count + k]) < 0)
+      throw PythonError{};
+  for (PyObject* object : found) {
+    Object method = Object::steal(PyObject_GetAttr(object, torch_function_name()));
+    Object result = Object::steal(PyObject_CallFunctionObjArgs(method.get(), callable, types.get(), positional.get(),
+                                                               named.get(), nullptr));
+    if (result.get() != Py_NotImplemented) return result.release();
+  }
+  fail(ErrorKind::Type, "no implementation found for '", type_name(callable),
+       "' on types that implement __torch_function__");
+}
+
+void mark_requires_grad(PyObject* object) {
+  LB_CHECK(is_floating(tensor_of(object).dtype()), Runtime,
+           "Only Tensors of floating point and complex dtype can require gradients");
+  tensor_of(object)->requires_grad = true;
+}
+
+PyObject* run(const Overload& overload, Out::Form form, Value* values, const Sides& sides, PyObject* self) {
+  const Operator& record = *overload.record;
+  if (form == Out::Form::InPlace) {
+    const Tensor target = tensor_of(self);
+    Result result = record.forward.thunk(Out(form, {&target, 1}), values);
+    return Py_NewRef(self);
+  }
+  if (sides.out) {
+    Result result = record.forward.thunk(Out(Out::Form::Given, sides.targets), values);
+    if (is_tensor(sides.out)) return Py_NewRef(sides.out);
+    return result_object(std::move(result), overload.fields_type);
+  }
+  PyObject* object = result_object(record.forward.thunk(Out(), values), overload.fields_type);
+  if (object && sides.requires_grad) mark_requires_grad(object);
+  return object;
+}
+
+}  // namespace
+
+// Guards the default __torch_function__ against calling itself.
+int& torch_function_disable_depth() { return disable_depth; }
+
+PyObject* call(OverloadSet& set, Out::Form form, PyObject* const* arguments, size_t count, PyObject* keywords,
+               PyObject* callable) {
+  const size_t keyword_count = keywords ? static_cast<size_t>(PyTuple_GET_SIZE(keywords)) : 0;
+  if (__builtin_expect(disable_depth == 0, 1) && find_override(arguments, count + keyword_count)) {
+    Object owned = callable ? Object::borrow(callable) : Object();
+    if (!callable) {
+      const std::string name = set.short_name + (form == Out::Form::InPlace ? "_" : "");
+      owned = Object::steal(PyObject_GetAttrString(reinterpret_cast<PyObject*>(tensor_type), name.c_str()));
+    }
+    return dispatch_override(owned.get(), arguments, count, keywords);
+  }
+  const auto& overloads = set.get();
+  Mismatch mismatch;
+  for (const Overload& overload : overloads) {
+    if (form == Out::Form::InPlace && !(overload.record->forms & kInPlace)) continue;
+    Value values[kMaxParameters];
+    Sides sides;
+    mismatch = {};
+    if (Binder(overload, arguments, count, keywords).bind(values, sides, mismatch))
+      return run(overload, form, values, sides, count ? arguments[0] : nullptr);
+  }
+  const std::string name = set.short_name + (form == Out::Form::InPlace ? "_" : "");
+  if (overloads.size() == 1) fail_single(name, overloads[0], mismatch, count);
+  fail_overloads(name, set, arguments, count, keywords);
+}
+
+PyObject* result_object(Result&& result, PyObject* fields) {
+  struct Visitor {
+    PyObject* fields;
+    PyObject* operator()(std::monostate) { return Py_NewRef(Py_None); }
+    PyObject* operator()(Tensor& tensor) { return tensor.defined() ? wrap(tensor) : Py_NewRef(Py_None); }
+    PyObject* operator()(std::vector<Tensor>& tensors) {
+      const auto count = static_cast<Py_ssize_t>(tensors.size());
+      Object tuple = Object::steal(fields ? PyStructSequence_New(reinterpret_cast<PyTypeObject*>(fields))
+                                          : PyTuple_New(count));
+      for (Py_ssize_t i = 0; i < count; ++i)
+        PyTuple_SET_ITEM(tuple.get(), i, (*this)(tensors[static_cast<size_t>(i)]));
+      return tuple.release();
+    }
+    PyObject* operator()(bool value) { return PyBool_FromLong(value); }
+    PyObject* operator()(int64_t value) { return PyLong_FromLongLong(value); }
+    PyObject* operator()(double value) { return PyFloat_FromDouble(value); }
+    PyObject* operator()(Scalar value) { return scalar_object(value); }
+    PyObject* operator()(DType value) { return Py_NewRef(dtype_object(value)); }
+    PyObject* operator()(const Dims& value) {
+      Object tuple = Object::steal(PyTuple_New(static_cast<Py_ssize_t>(value.size())));
+      for (size_t i = 0; i < value.size(); ++i)
+        PyTuple_SET_ITEM(tuple.get(), static_cast<Py_ssize_t>(i), PyLong_FromLongLong(value[i]));
+      return tuple.release();
+    }
+    PyObject* operator()(const std::string& value) {
+      return PyUnicode_FromStringAndSize(value.data(), static_cast<Py_ssize_t>(value.size()));
+    }
+  };
+  return std::visit(Visitor{fields}, result);
+}
+
+PyObject* call_operator(const char* name, std::initializer_list<PyObject*> arguments, Out::Form form) {
+  OverloadSet* set = find_operator(name);
+  LB_CHECK(set, NotImplemented, "Lumbre has no operator '", name, "' yet");
+  return call(*set, form, arguments.begin(), arguments.size(), nullptr, nullptr);
+}
+
+}  // namespace lumbre::python

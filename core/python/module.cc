@@ -1,0 +1,21 @@
+#include "python/objects.h"
+
+namespace {
+
+PyModuleDef definition{PyModuleDef_HEAD_INIT, "lumbre._C", "The engine of Lumbre.", -1, nullptr};
+
+}  // namespace
+
+PyMODINIT_FUNC PyInit__C() {
+  using namespace lumbre::python;
+  return guarded([]() -> PyObject* {
+    Object module = Object::steal(PyModule_Create(&definition));
+    add_dtypes(module.get());
+    add_tensor_type(module.get());
+    add_generator(module.get());
+    add_functions(module.get());
+    add_bridges(module.get());
+    add_controls(module.get());
+    return module.release();
+  });
+}

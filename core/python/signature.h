@@ -1,0 +1,60 @@
+// A record's signature, parsed once at the first call: parameters, defaults, forms.
+#pragma once
+
+#include "python/objects.h"
+
+namespace lumbre::python {
+
+// Parameters that the binding layer answers itself; the forward never sees them.
+enum class Side : uint8_t { None, Out, Device, Layout, PinMemory, RequiresGrad };
+
+struct Parameter {
+  std::string name;
+  PyObject* interned = nullptr;
+  Param kind = Param::Tensor;
+  Side side = Side::None;
+  bool optional = false;
+  bool keyword_only = false;
+  bool has_default = false;
+  bool variadic = false;
+  int slot = -1;  // index among the forward's parameters
+  Value default_value;
+};
+
+struct Overload {
+  const Operator* record = nullptr;
+  std::string name;  // the last part of a dotted name
+  std::vector<Parameter> parameters;
+  int positional = 0;
+  int required_positional = 0;
+  bool has_out = false;
+  bool needs_lists = false;
+  PyObject* fields_type = nullptr;  // names of several results, or null
+
+  static Overload parse(const Operator& record);
+  std::string describe() const;  // "(Tensor input, *, Number alpha)"
+};
+
+// The records that share a name.
+struct OverloadSet {
+  std::string name;         // "max", "linalg.norm"
+  std::string short_name;
+  std::vector<const Operator*> records;
+  std::vector<Overload> overloads;
+  const std::vector<Overload>& get() {
+    if (overloads.empty())
+      for (const Operator* record : records) overloads.push_back(Overload::parse(*record));
+    return overloads;
+  }
+};
+
+OverloadSet* find_operator(std::string_view name);  // null when there is none
+
+// Binds Python arguments to the first overload that takes them and runs it. New reference.
+PyObject* call(OverloadSet& set, Out::Form form, PyObject* const* arguments, size_t count, PyObject* keyword_names,
+               PyObject* callable);
+
+const char* param_title(Param kind);
+void copy_value(const Value& from, Value& to);
+
+}  // namespace lumbre::python

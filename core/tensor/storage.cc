@@ -1,0 +1,68 @@
+#include "tensor/storage.h"
+
+#include <cstring>
+#include <new>
+
+#include "base/error.h"
+#include "base/memory.h"
+
+namespace lumbre {
+
+namespace {
+using Blocks = FreeList<sizeof(Storage), alignof(Storage)>;
+}
+
+Ref<Storage> Storage::make(size_t bytes, bool zeroed) {
+  char* data = nullptr;
+  if (bytes > kInlineBytes) data = static_cast<char*>(zeroed ? allocate_zeroed(bytes) : allocate(bytes));
+  Storage* storage = ::new (Blocks::take()) Storage;
+  storage->bytes_ = storage->capacity_ = bytes;
+  if (data) {
+    storage->owner_ = Owner::Allocator;
+    storage->data_ = data;
+  } else {
+    storage->capacity_ = kInlineBytes;
+    storage->data_ = storage->inline_;
+    if (zeroed) std::memset(storage->inline_, 0, kInlineBytes);
+  }
+  return Ref<Storage>(storage);
+}
+
+Ref<Storage> Storage::adopt(void* data, size_t bytes, ReleaseFn release, void* context) {
+  Storage* storage = ::new (Blocks::take()) Storage;
+  storage->owner_ = Owner::Foreign;
+  storage->data_ = static_cast<char*>(data);
+  storage->bytes_ = storage->capacity_ = bytes;
+  storage->release_ = release;
+  storage->context_ = context;
+  return Ref<Storage>(storage);
+}
+
+void Storage::free_data() noexcept {
+  if (owner_ == Owner::Allocator) release(data_, capacity_);
+  if (owner_ == Owner::Foreign && release_) release_(context_);
+}
+
+void Storage::destroy(Storage* storage) noexcept {
+  storage->free_data();
+  storage->~Storage();
+  Blocks::give(storage);
+}
+
+void Storage::resize(size_t bytes) {
+  LB_CHECK(resizable(), Runtime, "Trying to resize storage that is not resizable");
+  if (bytes <= capacity_) {
+    if (bytes > bytes_) std::memset(data_ + bytes_, 0, bytes - bytes_);
+    bytes_ = bytes;
+    return;
+  }
+  char* grown = static_cast<char*>(allocate(bytes));
+  std::memcpy(grown, data_, bytes_);
+  std::memset(grown + bytes_, 0, bytes - bytes_);
+  free_data();
+  owner_ = Owner::Allocator;
+  data_ = grown;
+  bytes_ = capacity_ = bytes;
+}
+
+}  // namespace lumbre

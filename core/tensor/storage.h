@@ -1,0 +1,49 @@
+// Bytes, their owner, and the version that in-place operations raise.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "base/ref.h"
+
+namespace lumbre {
+
+class Storage {
+ public:
+  using ReleaseFn = void (*)(void* context) noexcept;
+
+  uint32_t references = 0;
+
+  // New memory; contents are indeterminate unless `zeroed`.
+  static Ref<Storage> make(size_t bytes, bool zeroed = false);
+  // Memory of somebody else's; release(context) is called once, when the last tensor lets go.
+  static Ref<Storage> adopt(void* data, size_t bytes, ReleaseFn release, void* context);
+  static void destroy(Storage* storage) noexcept;
+
+  char* data() const noexcept { return data_; }
+  size_t bytes() const noexcept { return bytes_; }
+  bool resizable() const noexcept { return owner_ != Owner::Foreign; }
+  // Keeps the old bytes and clears the new ones. Throws for memory that is not ours.
+  void resize(size_t bytes);
+
+  uint32_t version = 0;
+  void* python_object = nullptr;  // borrowed: the one Python object that stands for this storage, if any
+
+ private:
+  enum class Owner : uint8_t { Inline, Allocator, Foreign };
+  // Small data follows the header in the same block.
+  static constexpr size_t kInlineBytes = 64;
+  Storage() = default;
+  ~Storage() = default;
+  void free_data() noexcept;
+
+  Owner owner_ = Owner::Inline;
+  char* data_ = nullptr;
+  size_t bytes_ = 0;
+  size_t capacity_ = 0;
+  ReleaseFn release_ = nullptr;
+  void* context_ = nullptr;
+  alignas(64) char inline_[kInlineBytes];
+};
+
+}  // namespace lumbre

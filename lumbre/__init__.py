@@ -1,0 +1,5 @@
+from lumbre import _C
+from lumbre import _device
+_C._set_device(_device.cpu, _device.check)
+for k,v in _C._functions.items(): globals()[k]=v
+tensor=_C.tensor; from_numpy=_C.from_numpy; Tensor=_C.Tensor
