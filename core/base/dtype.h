@@ -43,6 +43,13 @@ constexpr const char* dtype_title(DType dtype) {
   return names[static_cast<size_t>(dtype)];
 }
 
+// "float", as C++ calls it: some of PyTorch's messages do.
+constexpr const char* c_type_name(DType dtype) {
+  constexpr std::array<const char*, kDTypeCount> names{"bool",         "unsigned char", "signed char",   "short", "int",
+                                                       "long", "c10::Half",     "c10::BFloat16", "float", "double"};
+  return names[static_cast<size_t>(dtype)];
+}
+
 template <class T>
 struct DTypeOf;
 template <> struct DTypeOf<bool> { static constexpr DType value = DType::Bool; };

@@ -1,3 +1,23 @@
+// The caching allocator: what small results need comes from free lists; large blocks lie on huge pages and are kept for
+// the next result, because the first touch of fresh pages costs more than the arithmetic.
 #pragma once
+
 #include <cstddef>
-namespace lumbre { void* allocate(size_t); void release(void*, size_t) noexcept; void* allocate_zeroed(size_t); void empty_cache() noexcept; }
+
+namespace lumbre {
+
+// 64-byte aligned; contents indeterminate. Throws Error (Runtime) where memory is short. Any thread may call.
+void* allocate(size_t bytes);
+void* allocate_zeroed(size_t bytes);
+// `bytes` as given to allocate().
+void release(void* block, size_t bytes) noexcept;
+
+// Gives all idle blocks back to the system.
+void empty_cache() noexcept;
+
+struct MemoryStats {
+  size_t idle_bytes;  // held for reuse
+};
+MemoryStats memory_stats() noexcept;
+
+}  // namespace lumbre

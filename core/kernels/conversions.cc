@@ -4,6 +4,9 @@
 #include "tensor/plan.h"
 
 namespace lumbre {
+
+using ConversionTable = std::array<std::array<Loop, kDTypeCount>, kDTypeCount>;
+
 namespace LB_LEVEL {
 
 template <class From, class To>
@@ -49,7 +52,6 @@ constexpr std::array<Loop, kDTypeCount> row() {
           &conversion<From, float>,   &conversion<From, double>};
 }
 
-using ConversionTable = std::array<std::array<Loop, kDTypeCount>, kDTypeCount>;
 extern constinit const ConversionTable conversion_table = {
     row<bool>(),    row<uint8_t>(), row<int8_t>(),   row<int16_t>(), row<int32_t>(),
     row<int64_t>(), row<Half>(),    row<BFloat16>(), row<float>(),   row<double>()};
@@ -58,18 +60,11 @@ extern constinit const ConversionTable conversion_table = {
 }  // namespace lumbre
 
 #if LB_BASELINE
-#include "base/cpu.h"
+#include "base/dispatch.h"
+LB_LEVEL_TABLE(lumbre::ConversionTable, conversion_table)
 namespace lumbre {
-#if LB_LEVEL_COUNT == 3
-namespace v3 { extern const v2::ConversionTable conversion_table; }
-namespace v4 { extern const v2::ConversionTable conversion_table; }
-static constexpr const v2::ConversionTable* kTables[] = {&v2::conversion_table, &v3::conversion_table, &v4::conversion_table};
-#else
-static constexpr const LB_LEVEL::ConversionTable* kTables[] = {&LB_LEVEL::conversion_table};
-#endif
 Loop conversion_loop(DType from, DType to) {
-  static const auto& table = *kTables[std::min(best_level(), kLevelCount - 1)];
-  return table[static_cast<size_t>(from)][static_cast<size_t>(to)];
+  return LB_BEST(conversion_table)[static_cast<size_t>(from)][static_cast<size_t>(to)];
 }
 }  // namespace lumbre
 #endif

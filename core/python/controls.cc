@@ -286,6 +286,8 @@ void add_generator(PyObject* module) {
 void add_bridges(PyObject* module) { add_numpy(module); }
 
 void add_controls(PyObject* module) {
+  set_long_work_hooks({[]() -> void* { return PyGILState_Check() ? PyEval_SaveThread() : nullptr; },
+                       [](void* state) { PyEval_RestoreThread(static_cast<PyThreadState*>(state)); }});
   if (PyModule_AddFunctions(module, functions) < 0) throw PythonError{};
 }
 

@@ -265,6 +265,7 @@ void Plan::run(Loop loop, std::span<const DType> loop_dtypes, const void* contex
     }
     return run_range(loop, loop_dtypes.data(), convert, context, 0, elements_);
   }
+  const LongWork released(elements_ >= kLongWork);
   parallel_for(elements_, grain, [&](int64_t begin, int64_t end) {
     run_range(loop, loop_dtypes.data(), convert, context, begin, end);
   });

@@ -45,7 +45,7 @@ def to_lumbre(value: Any, memo: dict[int, Any]) -> Any:
             raw = flat.view(torch.uint8).numpy() if flat.numel() else np.zeros(0, np.uint8)
             base = lumbre.empty(flat.numel(), dtype=DTYPES[value.dtype])
             if flat.numel():
-                lumbre.from_numpy(base_bytes(base))[:] = lumbre.from_numpy(raw.copy())
+                np.copyto(base_bytes(base), raw)
             memo[key, value.dtype] = base
         return memo[key, value.dtype].as_strided(tuple(value.shape), value.stride(), value.storage_offset())
     if isinstance(value, torch.dtype):
