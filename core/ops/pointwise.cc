@@ -70,7 +70,7 @@ bool try_direct(const LoopTable& table, std::span<const Operand> inputs, DType c
   if (!first || first->count() > kGrain) return false;
   if (out.in_place()) {
     // Another tensor over the same memory needs the overlap check of the plan.
-    if (out.target() != first || table.to_bool) return false;
+    if (!out.target()->same(*first) || table.to_bool) return false;
     for (const Operand& input : inputs)
       if (input.is_tensor() && !input.tensor().same(*first) && input.tensor().shares_storage(*first)) return false;
     result = *first;

@@ -5,8 +5,6 @@ namespace lumbre::python {
 
 namespace {
 
-constexpr size_t kMaxParameters = 24;
-
 // Other spellings that PyTorch takes for NumPy's sake.
 const char* numpy_name(const std::string& name) {
   if (name == "dim") return "axis";
@@ -126,6 +124,22 @@ bool bind_value(const Parameter& parameter, PyObject* object, Value& value) {
   }
   return false;
 }
+
+// As many values as the forward has parameters, on the stack.
+class Values {
+ public:
+  explicit Values(size_t count) : count_(count) {
+    for (size_t i = 0; i < count_; ++i) ::new (data() + i) Value;
+  }
+  ~Values() { std::destroy_n(data(), count_); }
+  Values(const Values&) = delete;
+  Values& operator=(const Values&) = delete;
+  Value* data() { return std::launder(reinterpret_cast<Value*>(storage_)); }
+
+ private:
+  size_t count_;
+  alignas(Value) std::byte storage_[kMaxParameters * sizeof(Value)];
+};
 
 struct Sides {
   Tensor targets[Out::kMax];
@@ -444,11 +458,11 @@ PyObject* call(OverloadSet& set, Out::Form form, PyObject* const* arguments, siz
   Mismatch mismatch;
   for (const Overload& overload : overloads) {
     if (form == Out::Form::InPlace && !(overload.record->forms & kInPlace)) continue;
-    Value values[kMaxParameters];
+    Values values(overload.record->forward.count);
     Sides sides;
     mismatch = {};
-    if (Binder(overload, arguments, count, keywords).bind(values, sides, mismatch))
-      return run(overload, form, values, sides, count ? arguments[0] : nullptr);
+    if (Binder(overload, arguments, count, keywords).bind(values.data(), sides, mismatch))
+      return run(overload, form, values.data(), sides, count ? arguments[0] : nullptr);
   }
   const std::string name = set.short_name + (form == Out::Form::InPlace ? "_" : "");
   if (overloads.size() == 1) fail_single(name, overloads[0], mismatch, count);

@@ -201,6 +201,7 @@ Overload Overload::parse(const Operator& record) {
     }
     overload.parameters.push_back(std::move(parameter));
   }
+  LB_CHECK(record.forward.count <= kMaxParameters, Runtime, "too many parameters");
   LB_CHECK(slot == record.forward.count, Runtime, "the signature of ", overload.name,
            " has fewer parameters than its forward");
   const size_t arrow = signature.find("-> (", close);

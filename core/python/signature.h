@@ -8,6 +8,8 @@ namespace lumbre::python {
 // Parameters that the binding layer answers itself; the forward never sees them.
 enum class Side : uint8_t { None, Out, Device, Layout, PinMemory, RequiresGrad };
 
+inline constexpr size_t kMaxParameters = 24;
+
 struct Parameter {
   std::string name;
   PyObject* interned = nullptr;
