@@ -1,0 +1,146 @@
+// Exponentials and what is made of them. Included by math.h.
+#pragma once
+
+#include "kernels/math.h"
+
+namespace lumbre {
+namespace LB_LEVEL {
+namespace math {
+
+// 2^n for n = shifted - kRound within the normal exponents.
+template <class T>
+LB_MATH T power_of_two(T shifted) {
+  return std::bit_cast<T>((bits_of(shifted) + BitsOf<T>(kBias<T>)) << kMantissa<T>);
+}
+
+// y 2^n, rounded once: n is applied in two halves so that subnormal results and 2^128 come out right.
+template <class T>
+LB_MATH T scale_by_power(T y, T n) {
+  const T half = fma(n, T(0.5), kRound<T>);
+  const T rest = (n - (half - kRound<T>)) + kRound<T>;
+  return y * power_of_two(half) * power_of_two(rest);
+}
+
+// n and r with x = n ln2 + r, |r| <= ln2 / 2 (Cody and Waite; ln2's first part is short, so n times it is exact).
+template <class T>
+struct ExpReduced {
+  T n, r, low;
+};
+
+template <class T>
+LB_MATH ExpReduced<T> exp_reduce(T x) {
+  constexpr T high = sizeof(T) == 4 ? T(0x1.63p-1) : T(0x1.62e42feep-1);
+  constexpr T low = sizeof(T) == 4 ? T(-0x1.bd0106p-13) : T(0x1.a39ef35793c76p-33);
+  const T n = fma(x, T(1.442695040888963407L), kRound<T>) - kRound<T>;
+  const T a = x - n * high;
+  const T b = n * low;
+  const T r = a - b;
+  return {n, r, (a - r) - b};
+}
+
+// exp(x) for clamped x, as y 2^n. Chebyshev fit of (exp(r) - 1 - r) / r^2.
+template <class T>
+LB_MATH T exp_significand(ExpReduced<T> e) {
+  return T(1) + (e.r + fma(e.r * e.r, poly(kExp<T>, e.r), e.low));
+}
+
+template <class T>
+LB_MATH T exp(T x) {
+  constexpr T top = sizeof(T) == 4 ? T(89) : T(710), bottom = sizeof(T) == 4 ? T(-104.5) : T(-746);
+  T c = x > top ? top : x;
+  c = c < bottom ? bottom : c;
+  const auto e = exp_reduce(c);
+  return scale_by_power(exp_significand(e), e.n);
+}
+
+// exp where the result is known to be normal (or where flushing it to nearly 0 does no harm).
+template <class T>
+LB_MATH T exp_normal(T x) {
+  constexpr T top = sizeof(T) == 4 ? T(88) : T(709), bottom = sizeof(T) == 4 ? T(-87) : T(-708);
+  T c = x > top ? top : x;
+  c = c < bottom ? bottom : c;
+  const auto e = exp_reduce(c);
+  return exp_significand(e) * power_of_two(e.n + kRound<T>);
+}
+
+template <class T>
+LB_MATH T exp2(T x) {
+  constexpr T top = sizeof(T) == 4 ? T(129) : T(1025), bottom = sizeof(T) == 4 ? T(-151) : T(-1076);
+  T c = x > top ? top : x;
+  c = c < bottom ? bottom : c;
+  const T n = (c + kRound<T>) - kRound<T>;
+  const T r = c - n;
+  return scale_by_power(T(1) + fma(r * r, poly(kExp2<T>, r), r * kLn2<T>), n);
+}
+
+// 2^n (r + r^2 q) + (2^n - 1), with 2^(n-1) in place of 2^n so that n = 128 does not overflow early.
+template <class T>
+LB_MATH T expm1(T x) {
+  constexpr T top = sizeof(T) == 4 ? T(89) : T(710), bottom = sizeof(T) == 4 ? T(-40) : T(-80);
+  T c = x > top ? top : x;
+  c = c < bottom ? bottom : c;
+  const auto e = exp_reduce(c);
+  const T s = power_of_two((e.n - T(1)) + kRound<T>);
+  const T tail = fma(e.r * e.r, poly(kExp<T>, e.r), e.low);
+  // The larger of the two terms comes first: their sum's rounding error is then put back.
+  const T a = s - T(0.5), b = s * e.r;
+  const T sum = a + b;
+  const T back = sum - a;
+  const T error = (a - (sum - back)) + (b - back);
+  return copysign(T(2) * (sum + (s * tail + error)), x);
+}
+
+// exp(a) / 2 and exp(-a) / 2 for a >= 0.
+template <class T>
+struct HalfExps {
+  T grow, shrink;
+};
+
+template <class T>
+LB_MATH HalfExps<T> half_exps(T a) {
+  constexpr T top = sizeof(T) == 4 ? T(90) : T(711);
+  const auto r = exp_reduce(a > top ? top : a);
+  const T y = exp_significand(r);
+  const T n = r.n > T(60) ? T(60) : r.n;
+  return {scale_by_power(y * T(0.5), r.n), power_of_two((T(-1) - n) + kRound<T>) / y};
+}
+
+template <class T>
+LB_MATH T sinh(T x) {
+  const T a = abs(x);
+  const T z = a * a;
+  const T small = a + a * z * poly(kSinh<T>, z);
+  const auto e = half_exps(a);
+  return copysign(a < T(1) ? small : e.grow - e.shrink, x);
+}
+
+template <class T>
+LB_MATH T cosh(T x) {
+  const auto e = half_exps(abs(x));
+  return e.grow + e.shrink;
+}
+
+template <class T>
+LB_MATH T tanh(T x) {
+  const T a = abs(x);
+  const T z = a * a;
+  const T small = a + a * z * poly(kTanh<T>, z);
+  const T large = T(1) - T(2) / (exp_normal(T(2) * a) + T(1));
+  return copysign(a < T(0.625) ? small : large, x);
+}
+
+// exp(-|x|) / (1 + exp(-|x|)) on the left, so that nothing overflows and the left tail keeps its relative precision.
+template <class T>
+LB_MATH T sigmoid(T x) {
+  const T e = exp(-abs(x));
+  return (x >= T(0) ? T(1) : e) / (T(1) + e);
+}
+
+template <class T>
+LB_MATH T silu(T x) {
+  return x / (T(1) + exp(-x));
+}
+
+}  // namespace math
+}  // namespace LB_LEVEL
+}  // namespace lumbre
