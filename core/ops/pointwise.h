@@ -114,3 +114,12 @@ Tensor binary_forward(const Out& out, const Tensor& input, Operand other) {
 #define LB_LOOPS(F, ...) LB_TABLE_(F)
 #define LB_RECORD(...) static_assert(true)
 #endif
+
+// A unary operator that is its functor: torch.name, Tensor.name, name_ and out=.
+#define LB_UNARY(name, F, text, ...)                                                                            \
+  LB_RECORD(.signature = name "(input, *, out=None)", .doc = text, .forward = forward_of<unary_forward<F##_spec>>, \
+            .derivative = kDerivativePlanned, .forms = kUnaryForms __VA_OPT__(, ) __VA_ARGS__)
+// The same for two operands, the second of which may be a number.
+#define LB_BINARY(name, F, text, ...)                                                                              \
+  LB_RECORD(.signature = name "(input, other, *, out=None)", .doc = text, .forward = forward_of<binary_forward<F##_spec>>, \
+            .derivative = kDerivativePlanned, .forms = kEveryForm __VA_OPT__(, ) __VA_ARGS__)

@@ -1,0 +1,223 @@
+// Special functions of one argument.
+#include "kernels/math.h"
+#include "ops/pointwise.h"
+
+namespace lumbre {
+namespace LB_LEVEL {
+
+#define LB_FLOATING_FUNCTOR(F, expression)           \
+  struct F : Floats {                                \
+    template <class T>                               \
+    T operator()(T x) const { return expression; }   \
+  }
+
+LB_FLOATING_FUNCTOR(Erf, math::erf(x));
+LB_LOOPS(Erf, .name = "erf", .promotion = Promotion::Floating);
+LB_RECORD(.signature = "erf(input, *, out=None)", .doc = R"(The error function of each element.
+
+>>> torch.erf(torch.tensor([0., 1.]))
+tensor([0.0000, 0.8427]))",
+          .forward = forward_of<unary_forward<Erf_spec>>, .derivative = kDerivativePlanned, .forms = kUnaryForms, .aliases = "special.erf");
+
+LB_FLOATING_FUNCTOR(Erfc, math::erfc(x));
+LB_LOOPS(Erfc, .name = "erfc", .promotion = Promotion::Floating);
+LB_RECORD(.signature = "erfc(input, *, out=None)", .doc = R"(1 - erf(x), accurate for large x.
+
+>>> torch.erfc(torch.tensor([0., 1.]))
+tensor([1.0000, 0.1573]))",
+          .forward = forward_of<unary_forward<Erfc_spec>>, .derivative = kDerivativePlanned, .forms = kUnaryForms, .aliases = "special.erfc");
+
+LB_FLOATING_FUNCTOR(ErfInv, math::erfinv(x));
+LB_LOOPS(ErfInv, .name = "erfinv", .promotion = Promotion::Floating);
+LB_RECORD(.signature = "erfinv(input, *, out=None)", .doc = R"(The inverse of erf: infinite at -1 and 1, NaN outside.
+
+>>> torch.erfinv(torch.tensor([0., 0.5]))
+tensor([0.0000, 0.4769]))",
+          .forward = forward_of<unary_forward<ErfInv_spec>>, .derivative = kDerivativePlanned, .forms = kUnaryForms, .aliases = "special.erfinv");
+
+LB_FLOATING_FUNCTOR(LGamma, math::lgamma(x));
+LB_LOOPS(LGamma, .name = "lgamma", .promotion = Promotion::Floating);
+LB_RECORD(.signature = "lgamma(input, *, out=None)", .doc = R"(The logarithm of the absolute value of the gamma function.
+
+>>> torch.lgamma(torch.tensor([1., 4.]))
+tensor([0.0000, 1.7918]))",
+          .forward = forward_of<unary_forward<LGamma_spec>>, .derivative = kDerivativePlanned, .forms = kUnaryForms, .aliases = "special.gammaln");
+
+LB_FLOATING_FUNCTOR(Digamma, math::digamma(x));
+LB_LOOPS(Digamma, .name = "digamma", .promotion = Promotion::Floating);
+LB_RECORD(.signature = "digamma(input, *, out=None)", .doc = R"(The logarithmic derivative of the gamma function.
+
+>>> torch.digamma(torch.tensor([1.]))
+tensor([-0.5772]))",
+          .forward = forward_of<unary_forward<Digamma_spec>>, .derivative = kDerivativePlanned, .forms = kUnaryForms, .aliases = "special.digamma special.psi");
+
+LB_FLOATING_FUNCTOR(I0, static_cast<T>(math::i0(x)));
+LB_LOOPS(I0, .name = "i0", .promotion = Promotion::Floating);
+LB_RECORD(.signature = "i0(input, *, out=None)", .doc = R"(The modified Bessel function of the first kind, order 0.
+
+>>> torch.i0(torch.tensor([0., 1.]))
+tensor([1.0000, 1.2661]))",
+          .forward = forward_of<unary_forward<I0_spec>>, .derivative = kDerivativePlanned, .forms = kUnaryForms, .aliases = "special.i0");
+
+LB_FLOATING_FUNCTOR(I0e, static_cast<T>(math::i0e(x)));
+LB_LOOPS(I0e, .name = "i0e", .promotion = Promotion::Floating);
+LB_RECORD(.signature = "special.i0e(input, *, out=None)", .doc = R"(exp(-|x|) * i0(x).
+
+>>> torch.special.i0e(torch.tensor([0., 1.]))
+tensor([1.0000, 0.4658]))",
+          .forward = forward_of<unary_forward<I0e_spec>>, .derivative = kDerivativePlanned, .forms = kFunction);
+
+LB_FLOATING_FUNCTOR(I1, static_cast<T>(math::i1(x)));
+LB_LOOPS(I1, .name = "i1", .promotion = Promotion::Floating);
+LB_RECORD(.signature = "special.i1(input, *, out=None)", .doc = R"(The modified Bessel function of the first kind, order 1.
+
+>>> torch.special.i1(torch.tensor([0., 1.]))
+tensor([0.0000, 0.5652]))",
+          .forward = forward_of<unary_forward<I1_spec>>, .derivative = kDerivativePlanned, .forms = kFunction);
+
+LB_FLOATING_FUNCTOR(I1e, static_cast<T>(math::i1e(x)));
+LB_LOOPS(I1e, .name = "i1e", .promotion = Promotion::Floating);
+LB_RECORD(.signature = "special.i1e(input, *, out=None)", .doc = R"(exp(-|x|) * i1(x).
+
+>>> torch.special.i1e(torch.tensor([0., 1.]))
+tensor([0.0000, 0.2079]))",
+          .forward = forward_of<unary_forward<I1e_spec>>, .derivative = kDerivativePlanned, .forms = kFunction);
+
+LB_FLOATING_FUNCTOR(Erfcx, math::erfcx(x));
+LB_LOOPS(Erfcx, .name = "erfcx", .promotion = Promotion::Floating);
+LB_RECORD(.signature = "special.erfcx(input, *, out=None)", .doc = R"(exp(x ** 2) * erfc(x), without overflow.
+
+>>> torch.special.erfcx(torch.tensor([0., 1.]))
+tensor([1.0000, 0.4276]))",
+          .forward = forward_of<unary_forward<Erfcx_spec>>, .derivative = kDerivativePlanned, .forms = kFunction);
+
+LB_FLOATING_FUNCTOR(Entr, math::entr(x));
+LB_LOOPS(Entr, .name = "entr", .promotion = Promotion::Floating);
+LB_RECORD(.signature = "special.entr(input, *, out=None)", .doc = R"(-x * log(x); 0 at 0, -inf below.
+
+>>> torch.special.entr(torch.tensor([0., 1.]))
+tensor([0., -0.]))",
+          .forward = forward_of<unary_forward<Entr_spec>>, .derivative = kDerivativePlanned, .forms = kFunction);
+
+LB_FLOATING_FUNCTOR(Ndtr, math::ndtr(x));
+LB_LOOPS(Ndtr, .name = "ndtr", .promotion = Promotion::Floating);
+LB_RECORD(.signature = "special.ndtr(input, *, out=None)", .doc = R"(The standard normal distribution function.
+
+>>> torch.special.ndtr(torch.tensor([0.]))
+tensor([0.5000]))",
+          .forward = forward_of<unary_forward<Ndtr_spec>>, .derivative = kDerivativePlanned, .forms = kFunction);
+
+LB_FLOATING_FUNCTOR(Ndtri, math::ndtri(x));
+LB_LOOPS(Ndtri, .name = "ndtri", .promotion = Promotion::Floating);
+LB_RECORD(.signature = "special.ndtri(input, *, out=None)", .doc = R"(The inverse of ndtr.
+
+>>> torch.special.ndtri(torch.tensor([0.5]))
+tensor([0.]))",
+          .forward = forward_of<unary_forward<Ndtri_spec>>, .derivative = kDerivativePlanned, .forms = kFunction);
+
+LB_FLOATING_FUNCTOR(LogNdtr, math::log_ndtr(x));
+LB_LOOPS(LogNdtr, .name = "log_ndtr", .promotion = Promotion::Floating);
+LB_RECORD(.signature = "special.log_ndtr(input, *, out=None)", .doc = R"(The logarithm of ndtr, accurate far to the left.
+
+>>> torch.special.log_ndtr(torch.tensor([0.]))
+tensor([-0.6931]))",
+          .forward = forward_of<unary_forward<LogNdtr_spec>>, .derivative = kDerivativePlanned, .forms = kFunction);
+
+LB_FLOATING_FUNCTOR(BesselJ0, static_cast<T>(math::bessel_j0(x)));
+LB_LOOPS(BesselJ0, .name = "bessel_j0", .promotion = Promotion::Floating);
+LB_RECORD(.signature = "special.bessel_j0(input, *, out=None)", .doc = R"(The Bessel function of the first kind, order 0.
+
+>>> torch.special.bessel_j0(torch.tensor([0.]))
+tensor([1.]))",
+          .forward = forward_of<unary_forward<BesselJ0_spec>>, .derivative = kDerivativePlanned, .forms = kFunction);
+
+LB_FLOATING_FUNCTOR(BesselJ1, static_cast<T>(math::bessel_j1(x)));
+LB_LOOPS(BesselJ1, .name = "bessel_j1", .promotion = Promotion::Floating);
+LB_RECORD(.signature = "special.bessel_j1(input, *, out=None)", .doc = R"(The Bessel function of the first kind, order 1.
+
+>>> torch.special.bessel_j1(torch.tensor([0.]))
+tensor([0.]))",
+          .forward = forward_of<unary_forward<BesselJ1_spec>>, .derivative = kDerivativePlanned, .forms = kFunction);
+
+LB_FLOATING_FUNCTOR(BesselY0, static_cast<T>(math::bessel_y0(x)));
+LB_LOOPS(BesselY0, .name = "bessel_y0", .promotion = Promotion::Floating);
+LB_RECORD(.signature = "special.bessel_y0(input, *, out=None)", .doc = R"(The Bessel function of the second kind, order 0.
+
+>>> torch.special.bessel_y0(torch.tensor([1.]))
+tensor([0.0883]))",
+          .forward = forward_of<unary_forward<BesselY0_spec>>, .derivative = kDerivativePlanned, .forms = kFunction);
+
+LB_FLOATING_FUNCTOR(BesselY1, static_cast<T>(math::bessel_y1(x)));
+LB_LOOPS(BesselY1, .name = "bessel_y1", .promotion = Promotion::Floating);
+LB_RECORD(.signature = "special.bessel_y1(input, *, out=None)", .doc = R"(The Bessel function of the second kind, order 1.
+
+>>> torch.special.bessel_y1(torch.tensor([1.]))
+tensor([-0.7812]))",
+          .forward = forward_of<unary_forward<BesselY1_spec>>, .derivative = kDerivativePlanned, .forms = kFunction);
+
+LB_FLOATING_FUNCTOR(ModifiedI0, static_cast<T>(math::modified_bessel_i0(x)));
+LB_LOOPS(ModifiedI0, .name = "modified_bessel_i0", .promotion = Promotion::Floating);
+LB_RECORD(.signature = "special.modified_bessel_i0(input, *, out=None)", .doc = R"(The modified Bessel function of the first kind, order 0.
+
+>>> torch.special.modified_bessel_i0(torch.tensor([0.]))
+tensor([1.]))",
+          .forward = forward_of<unary_forward<ModifiedI0_spec>>, .derivative = kDerivativePlanned, .forms = kFunction);
+
+LB_FLOATING_FUNCTOR(ModifiedI1, static_cast<T>(math::modified_bessel_i1(x)));
+LB_LOOPS(ModifiedI1, .name = "modified_bessel_i1", .promotion = Promotion::Floating);
+LB_RECORD(.signature = "special.modified_bessel_i1(input, *, out=None)", .doc = R"(The modified Bessel function of the first kind, order 1.
+
+>>> torch.special.modified_bessel_i1(torch.tensor([0.]))
+tensor([0.]))",
+          .forward = forward_of<unary_forward<ModifiedI1_spec>>, .derivative = kDerivativePlanned, .forms = kFunction);
+
+LB_FLOATING_FUNCTOR(ModifiedK0, static_cast<T>(math::modified_bessel_k0(x)));
+LB_LOOPS(ModifiedK0, .name = "modified_bessel_k0", .promotion = Promotion::Floating);
+LB_RECORD(.signature = "special.modified_bessel_k0(input, *, out=None)", .doc = R"(The modified Bessel function of the second kind, order 0.
+
+>>> torch.special.modified_bessel_k0(torch.tensor([1.]))
+tensor([0.4210]))",
+          .forward = forward_of<unary_forward<ModifiedK0_spec>>, .derivative = kDerivativePlanned, .forms = kFunction);
+
+LB_FLOATING_FUNCTOR(ModifiedK1, static_cast<T>(math::modified_bessel_k1(x)));
+LB_LOOPS(ModifiedK1, .name = "modified_bessel_k1", .promotion = Promotion::Floating);
+LB_RECORD(.signature = "special.modified_bessel_k1(input, *, out=None)", .doc = R"(The modified Bessel function of the second kind, order 1.
+
+>>> torch.special.modified_bessel_k1(torch.tensor([1.]))
+tensor([0.6019]))",
+          .forward = forward_of<unary_forward<ModifiedK1_spec>>, .derivative = kDerivativePlanned, .forms = kFunction);
+
+LB_FLOATING_FUNCTOR(ScaledK0, static_cast<T>(math::scaled_modified_bessel_k0(x)));
+LB_LOOPS(ScaledK0, .name = "scaled_modified_bessel_k0", .promotion = Promotion::Floating);
+LB_RECORD(.signature = "special.scaled_modified_bessel_k0(input, *, out=None)", .doc = R"(exp(x) * modified_bessel_k0(x).
+
+>>> torch.special.scaled_modified_bessel_k0(torch.tensor([1.]))
+tensor([1.1445]))",
+          .forward = forward_of<unary_forward<ScaledK0_spec>>, .derivative = kDerivativePlanned, .forms = kFunction);
+
+LB_FLOATING_FUNCTOR(ScaledK1, static_cast<T>(math::scaled_modified_bessel_k1(x)));
+LB_LOOPS(ScaledK1, .name = "scaled_modified_bessel_k1", .promotion = Promotion::Floating);
+LB_RECORD(.signature = "special.scaled_modified_bessel_k1(input, *, out=None)", .doc = R"(exp(x) * modified_bessel_k1(x).
+
+>>> torch.special.scaled_modified_bessel_k1(torch.tensor([1.]))
+tensor([1.6362]))",
+          .forward = forward_of<unary_forward<ScaledK1_spec>>, .derivative = kDerivativePlanned, .forms = kFunction);
+
+LB_FLOATING_FUNCTOR(SphericalJ0, static_cast<T>(math::spherical_bessel_j0(x)));
+LB_LOOPS(SphericalJ0, .name = "spherical_bessel_j0", .promotion = Promotion::Floating);
+LB_RECORD(.signature = "special.spherical_bessel_j0(input, *, out=None)", .doc = R"(The spherical Bessel function of the first kind, order 0: sin(x) / x.
+
+>>> torch.special.spherical_bessel_j0(torch.tensor([0.]))
+tensor([1.]))",
+          .forward = forward_of<unary_forward<SphericalJ0_spec>>, .derivative = kDerivativePlanned, .forms = kFunction);
+
+LB_FLOATING_FUNCTOR(AiryAi, static_cast<T>(math::airy_ai(x)));
+LB_LOOPS(AiryAi, .name = "airy_ai", .promotion = Promotion::Floating);
+LB_RECORD(.signature = "special.airy_ai(input, *, out=None)", .doc = R"(The Airy function Ai.
+
+>>> torch.special.airy_ai(torch.tensor([0.]))
+tensor([0.3550]))",
+          .forward = forward_of<unary_forward<AiryAi_spec>>, .derivative = kDerivativePlanned, .forms = kFunction);
+
+}  // namespace LB_LEVEL
+}  // namespace lumbre
