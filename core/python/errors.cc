@@ -12,7 +12,7 @@ PyObject* exception_class(ErrorKind kind) {
     case ErrorKind::NotImplemented: return PyExc_NotImplementedError;
     case ErrorKind::Memory: return PyExc_MemoryError;
     case ErrorKind::Buffer: return PyExc_BufferError;
-    case ErrorKind::Linalg: return PyExc_RuntimeError;
+    case ErrorKind::ZeroDivision: return PyExc_RuntimeError;  // as PyTorch raises it
   }
   return PyExc_RuntimeError;
 }

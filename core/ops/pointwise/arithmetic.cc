@@ -1,4 +1,5 @@
 // Sums, products, quotients.
+#include "kernels/math.h"
 #include "ops/pointwise.h"
 
 namespace lumbre {
@@ -37,7 +38,7 @@ void check_alpha(Scalar alpha, const Tensor& input, const Operand& other) {
 Tensor add(const Out& out, const Tensor& input, Operand other, Scalar alpha) {
   if (alpha.kind() == Scalar::Kind::Int && alpha.as_int() == 1) return pointwise(Add_spec, out, {input, other});
   check_alpha(alpha, input, other);
-  AddScaled scaled{.real = alpha.as_double(), .integer = alpha.as_int()};
+  AddScaled scaled{{}, alpha.as_double(), alpha.as_int()};
   return pointwise(AddScaled_spec, out, {input, other}, &scaled);
 }
 #endif
@@ -51,6 +52,160 @@ fit or `alpha` is of a higher category than the result.
 >>> torch.add(torch.tensor([1., 2.]), torch.tensor([3., 4.]), alpha=10)
 tensor([31., 42.]))",
           .forward = forward_of<add>, .derivative = kDerivativePlanned, .forms = kEveryForm);
+
+struct Sub : Numbers {
+  template <class T>
+  T operator()(T a, T b) const { return static_cast<T>(a - b); }
+};
+LB_LOOPS(Sub, .name = "sub", .accepts = kNumberDTypes);
+
+#if LB_BASELINE
+void check_no_bool(const Operand& a, const Operand& b) {
+  const auto boolean = [](const Operand& x) { return x.dtype() == DType::Bool; };
+  LB_CHECK(!(boolean(a) && boolean(b)), Runtime,
+           "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or `logical_xor()` "
+           "operator instead.");
+  LB_CHECK(!boolean(a) && !boolean(b), Runtime,
+           "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert a mask, use "
+           "the `~` or `logical_not()` operator instead.");
+}
+
+Tensor sub(const Out& out, const Tensor& input, Operand other, Scalar alpha) {
+  check_no_bool(input, other);
+  if (alpha.kind() == Scalar::Kind::Int && alpha.as_int() == 1) return pointwise(Sub_spec, out, {input, other});
+  check_alpha(alpha, input, other);
+  AddScaled scaled{{}, -alpha.as_double(), static_cast<int64_t>(-static_cast<uint64_t>(alpha.as_int()))};
+  return pointwise(AddScaled_spec, out, {input, other}, &scaled);
+}
+Tensor rsub(const Out& out, const Tensor& input, Operand other, Scalar alpha) {
+  check_no_bool(input, other);
+  if (alpha.kind() == Scalar::Kind::Int && alpha.as_int() == 1) return pointwise(Sub_spec, out, {other, input});
+  check_alpha(alpha, input, other);
+  AddScaled scaled{{}, -alpha.as_double(), static_cast<int64_t>(-static_cast<uint64_t>(alpha.as_int()))};
+  return pointwise(AddScaled_spec, out, {other, input}, &scaled);
+}
+#endif
+LB_RECORD(.signature = "sub(input, other, *, alpha=1, out=None)", .doc = R"(The difference input - alpha * other.
+
+Raises RuntimeError for bool tensors.
+
+>>> torch.sub(torch.tensor([3., 5.]), 1)
+tensor([2., 4.]))",
+          .forward = forward_of<sub>, .derivative = kDerivativePlanned, .forms = kEveryForm, .aliases = "subtract");
+LB_RECORD(.signature = "rsub(input, other, *, alpha=1)", .doc = R"(The reversed difference other - alpha * input.
+
+>>> torch.rsub(torch.tensor([3., 5.]), 1)
+tensor([-2., -4.]))",
+          .forward = forward_of<rsub>, .derivative = kDerivativePlanned, .forms = kFunction, .aliases = "__rsub__");
+
+struct Mul : NumbersAndBool {
+  template <class T>
+  T operator()(T a, T b) const {
+    // Two uint16-sized factors would overflow the int they are promoted to; unsigned products wrap.
+    if constexpr (std::is_integral_v<T> && !std::is_same_v<T, bool>)
+      return static_cast<T>(static_cast<std::make_unsigned_t<T>>(a) * static_cast<uint64_t>(static_cast<std::make_unsigned_t<T>>(b)));
+    else return static_cast<T>(a * b);
+  }
+};
+LB_LOOPS(Mul, .name = "mul");
+LB_BINARY("mul", Mul, R"(The product of each pair of elements.
+
+>>> torch.mul(torch.tensor([1., 2.]), 10)
+tensor([10., 20.]))", .aliases = "multiply");
+
+struct Neg : Numbers {
+  template <class T>
+  T operator()(T x) const {
+    if constexpr (std::is_integral_v<T>) return static_cast<T>(-static_cast<std::make_unsigned_t<T>>(x));
+    else return -x;
+  }
+};
+LB_LOOPS(Neg, .name = "neg", .accepts = kNumberDTypes);
+#if LB_BASELINE
+Tensor neg(const Out& out, const Tensor& input) {
+  LB_CHECK(input.dtype() != DType::Bool, Runtime,
+           "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a mask, use the "
+           "`~` or `logical_not()` operator instead.");
+  return pointwise(Neg_spec, out, {input});
+}
+Tensor positive(const Tensor& input) {
+  LB_CHECK(input.dtype() != DType::Bool, Runtime, "The `+` operator, on a bool tensor is not supported.");
+  return input;
+}
+#endif
+LB_RECORD(.signature = "neg(input, *, out=None)", .doc = R"(The negative of each element. Raises RuntimeError for bool.
+
+>>> torch.neg(torch.tensor([1., -2.]))
+tensor([-1.,  2.]))",
+          .forward = forward_of<neg>, .derivative = kDerivativePlanned, .forms = kUnaryForms, .aliases = "negative");
+LB_RECORD(.signature = "positive(input)", .doc = R"(The tensor itself. Raises RuntimeError for bool.
+
+>>> torch.positive(torch.tensor([1., -2.]))
+tensor([ 1., -2.]))",
+          .forward = forward_of<positive>, .derivative = kDerivativePlanned);
+
+struct Abs : NumbersAndBool {
+  template <class T>
+  T operator()(T x) const {
+    if constexpr (std::is_floating_point_v<T>) return math::abs(x);
+    else if constexpr (std::is_unsigned_v<T>) return x;
+    else return static_cast<T>(x < 0 ? -static_cast<std::make_unsigned_t<T>>(x) : static_cast<std::make_unsigned_t<T>>(x));
+  }
+};
+LB_LOOPS(Abs, .name = "abs");
+LB_UNARY("abs", Abs, R"(The absolute value of each element.
+
+>>> torch.abs(torch.tensor([-1, 2]))
+tensor([1, 2]))", .aliases = "absolute");
+
+struct Sign : NumbersAndBool {
+  template <class T>
+  T operator()(T x) const {
+    if constexpr (std::is_same_v<T, bool>) return x;
+    else return static_cast<T>((x > T(0)) - (x < T(0)));
+  }
+};
+LB_LOOPS(Sign, .name = "sign");
+LB_UNARY("sign", Sign, R"(-1, 0 or 1, by the sign of each element; 0 for NaN.
+
+>>> torch.sign(torch.tensor([-3., 0., 2.]))
+tensor([-1.,  0.,  1.]))", .aliases = "sgn");
+
+struct Square : Numbers {
+  template <class T>
+  T operator()(T x) const { return Mul{}(x, x); }
+};
+LB_LOOPS(Square, .name = "square");
+LB_UNARY("square", Square, R"(The square of each element.
+
+>>> torch.square(torch.tensor([2., -3.]))
+tensor([4., 9.]))");
+
+struct Copysign : Floats {
+  template <class T>
+  T operator()(T x, T y) const { return math::copysign(x, y); }
+};
+LB_LOOPS(Copysign, .name = "copysign", .promotion = Promotion::Floating);
+LB_BINARY("copysign", Copysign, R"(The magnitude of `input` with the sign of `other`.
+
+>>> torch.copysign(torch.tensor([1., 2.]), torch.tensor([-1., 1.]))
+tensor([-1.,  2.]))");
+
+struct NextAfter : Floats {
+  template <class T>
+  T operator()(T x, T y) const {
+    if (x != x || y != y) return x + y;
+    if (x == y) return y;
+    if (x == T(0)) return math::copysign(std::numeric_limits<T>::denorm_min(), y);
+    const auto bits = math::bits_of(x);
+    return std::bit_cast<T>((x < y) == (x > T(0)) ? bits + 1 : bits - 1);
+  }
+};
+LB_LOOPS(NextAfter, .name = "nextafter", .accepts = 1 << static_cast<int>(DType::Float32) | 1 << static_cast<int>(DType::Float64));
+LB_BINARY("nextafter", NextAfter, R"(The next representable number after `input` towards `other`. float32 and float64.
+
+>>> torch.nextafter(torch.tensor([1.], dtype=torch.float64), torch.tensor([2.], dtype=torch.float64)) > 1
+tensor([True]))");
 
 }  // namespace LB_LEVEL
 }  // namespace lumbre

@@ -1,0 +1,113 @@
+// Powers and roots.
+#include "kernels/math.h"
+#include "ops/pointwise.h"
+
+namespace lumbre {
+namespace LB_LEVEL {
+
+struct Pow : Numbers {
+  template <class T>
+  T operator()(T a, T b) const {
+    if constexpr (std::is_floating_point_v<T>) return math::pow(a, b);
+    else {
+      // A negative exponent gives the whole part of the quotient: 0 but for bases 1 and -1.
+      if constexpr (std::is_signed_v<T>)
+        if (b < 0) return a == 1 ? T(1) : a == T(-1) ? (b % 2 == 0 ? T(1) : T(-1)) : T(0);
+      uint64_t result = 1, base = static_cast<uint64_t>(a);
+      for (auto e = static_cast<uint64_t>(b); e; e >>= 1, base *= base)
+        if (e & 1) result *= base;
+      return static_cast<T>(result);
+    }
+  }
+};
+LB_LOOPS(Pow, .name = "pow", .accepts = kNumberDTypes);
+
+struct Cube : Numbers {
+  template <class T>
+  T operator()(T x) const {
+    if constexpr (std::is_floating_point_v<T>) return x * x * x;
+    else return static_cast<T>(static_cast<uint64_t>(x) * static_cast<uint64_t>(x) * static_cast<uint64_t>(x));
+  }
+};
+LB_LOOPS(Cube, .name = "pow", .accepts = kNumberDTypes);
+struct PowerTwo : Numbers {
+  template <class T>
+  T operator()(T x) const {
+    if constexpr (std::is_floating_point_v<T>) return x * x;
+    else return static_cast<T>(static_cast<uint64_t>(x) * static_cast<uint64_t>(x));
+  }
+};
+LB_LOOPS(PowerTwo, .name = "pow", .accepts = kNumberDTypes);
+
+struct Sqrt : Floats {
+  template <class T>
+  T operator()(T x) const { return math::sqrt(x); }
+};
+LB_LOOPS(Sqrt, .name = "sqrt", .promotion = Promotion::Floating);
+LB_UNARY("sqrt", Sqrt, R"(The square root of each element: NaN below 0.
+
+>>> torch.sqrt(torch.tensor([4., 9.]))
+tensor([2., 3.]))");
+
+struct Rsqrt : Floats {
+  template <class T>
+  T operator()(T x) const { return T(1) / math::sqrt(x); }
+};
+LB_LOOPS(Rsqrt, .name = "rsqrt", .promotion = Promotion::Floating);
+LB_UNARY("rsqrt", Rsqrt, R"(The reciprocal of the square root of each element.
+
+>>> torch.rsqrt(torch.tensor([4.]))
+tensor([0.5000]))");
+
+#if LB_BASELINE
+void check_exponent(const Operand& base, const Operand& exponent) {
+  const bool whole = is_integral(base.dtype(), true) && !exponent.is_tensor() && !exponent.scalar().is_float();
+  LB_CHECK(!whole || exponent.scalar().as_int() >= 0, Runtime, "Integers to negative integer powers are not allowed.");
+}
+Tensor pow(const Out& out, Operand input, Operand exponent) {
+  LB_CHECK(input.is_tensor() || exponent.is_tensor(), Type, "pow(): one of the arguments must be Tensor");
+  check_exponent(input, exponent);
+  if (input.is_tensor() && !exponent.is_tensor() && is_floating(input.dtype())) {
+    const double power = exponent.scalar().as_double();
+    if (power == 2) return pointwise(PowerTwo_spec, out, {input});
+    if (power == 3) return pointwise(Cube_spec, out, {input});
+    if (power == 0.5) return pointwise(Sqrt_spec, out, {input});
+    if (power == -0.5) return pointwise(Rsqrt_spec, out, {input});
+  }
+  return pointwise(Pow_spec, out, {input, exponent});
+}
+Tensor reversed_pow(const Out& out, const Tensor& input, Operand other) { return pow(out, other, input); }
+
+Tensor float_power(const Out& out, Operand input, Operand exponent) {
+  LB_CHECK(input.is_tensor() || exponent.is_tensor(), Type, "float_power(): one of the arguments must be Tensor");
+  if (out.target())
+    LB_CHECK(out.target()->dtype() == DType::Float64, Runtime, out.in_place() ? "the base given to float_power_ has dtype "
+             : "the output given to float_power has dtype ", dtype_title(out.target()->dtype()),
+             " but the operation's result requires dtype Double");
+  Tensor base, power;
+  const auto widened = [](const Operand& x, Tensor& kept) -> Operand {
+    if (!x.is_tensor()) return Operand(Scalar(x.scalar().as_double()));
+    kept = x.tensor().to(DType::Float64);
+    return Operand(kept);
+  };
+  const Operand a = widened(input, base), b = widened(exponent, power);
+  return pointwise(Pow_spec, out, {a, b});
+}
+#endif
+LB_RECORD(.signature = "pow(input, exponent, *, out=None)", .doc = R"(input to the power of exponent; either may be a number.
+
+Raises RuntimeError for integers to a negative integer power.
+
+>>> torch.pow(torch.tensor([1., 2., 3.]), 2)
+tensor([1., 4., 9.]))",
+          .forward = forward_of<pow>, .derivative = kDerivativePlanned, .forms = kEveryForm);
+LB_RECORD(.signature = "float_power(input, exponent, *, out=None)", .doc = R"(input to the power of exponent, in float64.
+
+>>> torch.float_power(torch.tensor([2]), -1)
+tensor([0.5000], dtype=torch.float64))",
+          .forward = forward_of<float_power>, .derivative = kDerivativePlanned, .forms = kEveryForm);
+LB_RECORD(.signature = "_reversed_pow(input, other)", .doc = "other ** input.", .forward = forward_of<reversed_pow>,
+          .derivative = kDerivativePlanned, .forms = kHidden);
+
+}  // namespace LB_LEVEL
+}  // namespace lumbre
