@@ -1,9 +1,117 @@
-from lumbre import _C
-from lumbre import _device
+"""PyTorch's tensors made light: ``import lumbre as torch``.
+
+Names, numbers and printed text are those of PyTorch 2.13 on a CPU. Submodules and rarely used functions load when they
+are first touched.
+"""
+
+from __future__ import annotations
+
+from math import e, inf, nan, pi
+
+from lumbre import _C, _device, _identity
+
 _C._set_device(_device.cpu, _device.check)
-for k,v in _C._functions.items(): globals()[k]=v
-tensor=_C.tensor; from_numpy=_C.from_numpy; Tensor=_C.Tensor
-def _f():
-    import importlib.util, os
-    return os.path.join(os.path.dirname(importlib.util.find_spec("scipy_openblas32").origin), "lib", "libscipy_openblas.so")
-_C._set_blas_resolver(_f)
+
+from lumbre import _blas  # noqa: E402
+from lumbre._C import (  # noqa: E402
+    Generator,
+    Size,
+    Tensor,
+    can_cast,
+    default_generator,
+    dtype,
+    from_numpy,
+    get_default_dtype,
+    get_num_threads,
+    layout,
+    memory_format,
+    promote_types,
+    result_type,
+    set_num_threads,
+    tensor,
+)
+from lumbre._device import device  # noqa: E402
+
+_C._set_blas_resolver(_blas.library_path)
+
+__version__ = "2.13.0+lumbre0.1.0"
+newaxis = None
+
+_DTYPES = (
+    "bool uint8 int8 int16 int32 int64 float16 bfloat16 float32 float64 "
+    "strided sparse_coo contiguous_format preserve_format channels_last channels_last_3d"
+).split()
+_DTYPE_ALIASES = {
+    "half": "float16", "float": "float32", "double": "float64", "short": "int16", "int": "int32", "long": "int64",
+}  # fmt: skip
+_names = globals()
+for _name in _DTYPES:
+    _names[_name] = getattr(_C, _name)
+for _name, _meaning in _DTYPE_ALIASES.items():
+    _names[_name] = _names[_meaning]
+_operator_names = [_name for _name in _C._functions if "." not in _name]
+for _name in _operator_names:
+    _names[_name] = _C._functions[_name]
+
+from lumbre import _composed, _controls, _conversions, _random, _registry, _tensor  # noqa: E402
+
+_public = []
+for _module in (_controls, _conversions, _random, _tensor):
+    for _name in _module.__all__:
+        _names[_name] = getattr(_module, _name)
+    _public += _module.__all__
+_composed.load()
+_composed_names = [_name for _name in _registry.functions if "." not in _name]
+for _name in _composed_names:
+    _names[_name] = _registry.functions[_name]
+
+# Names that come from a module that is loaded at the first use of one of them.
+_LAZY_NAMES = {
+    "finfo": "_numeric_info",
+    "iinfo": "_numeric_info",
+    "set_printoptions": "_printing",
+    "get_printoptions": "_printing",
+    "save": "serialization",
+    "load": "serialization",
+    "UntypedStorage": "storage",
+    "TypedStorage": "storage",
+    "from_dlpack": "utils.dlpack",
+    "to_dlpack": "utils.dlpack",
+    **{
+        kind + suffix: where
+        for kind in "Bool Byte Char Short Int Long Half BFloat16 Float Double".split()
+        for suffix, where in (("Tensor", "_legacy"), ("Storage", "storage"))
+    },
+}
+
+__all__ = [
+    "Generator", "Size", "Tensor", "can_cast", "default_generator", "device", "dtype", "e", "from_numpy",
+    "get_default_dtype", "get_num_threads", "inf", "layout", "memory_format", "nan", "newaxis", "pi", "promote_types",
+    "result_type", "set_num_threads", "tensor",
+    *_DTYPES, *_DTYPE_ALIASES, *_operator_names, *_public, *_composed_names, *_LAZY_NAMES,
+]  # fmt: skip
+__all__ = [_name for _name in dict.fromkeys(__all__) if not _name.startswith("_")]
+del _name, _meaning, _module, _names, _operator_names, _composed_names, _public
+
+
+def __getattr__(name: str) -> object:
+    """Loads submodules and rarely used names when they are first asked for."""
+    if not name.startswith("__"):
+        from importlib import import_module
+
+        where = _LAZY_NAMES.get(name, name)
+        full = f"{__name__}.{where}"
+        try:
+            module = import_module(full)
+        except ModuleNotFoundError as error:
+            # Only the absence of the module itself means that the name does not exist.
+            if error.name is None or not f"{full}.".startswith(f"{error.name}."):
+                raise
+        else:
+            value = globals()[name] = module if where == name else getattr(module, name)
+            return value
+    raise AttributeError(f"module '{_identity.printed_name}' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LAZY_NAMES})

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from lumbre import _identity
 
-_KNOWN = frozenset(
-    "cpu cuda ipu xpu mkldnn opengl opencl ideep hip ve fpga maia xla lazy vulkan mps meta hpu mtia privateuseone".split()
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+_KINDS = (
+    "cpu, cuda, ipu, xpu, mkldnn, opengl, opencl, ideep, hip, ve, fpga, maia, xla, lazy, vulkan, mps, meta, hpu, mtia, "
+    "privateuseone"
 )
+_KNOWN = frozenset(_KINDS.split(", "))
 
 
 class device:  # noqa: N801 - PyTorch's name
@@ -38,8 +42,7 @@ class device:  # noqa: N801 - PyTorch's name
                 raise RuntimeError(f"Invalid device string: '{type}'")
             index = int(number)
         if name not in _KNOWN:
-            known = "cpu, cuda, ipu, xpu, mkldnn, opengl, opencl, ideep, hip, ve, fpga, maia, xla, lazy, vulkan, mps, meta, hpu, mtia, privateuseone"
-            raise RuntimeError(f"Expected one of {known} device type at start of device string: {name}")
+            raise RuntimeError(f"Expected one of {_KINDS} device type at start of device string: {name}")
         self.type = name
         self.index = index
 

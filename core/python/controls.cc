@@ -12,6 +12,8 @@ namespace lumbre::python {
 
 int& torch_function_disable_depth();
 void add_numpy(PyObject* module);
+void add_dlpack(PyObject* module);
+void add_buffers(PyObject* module);
 
 namespace {
 
@@ -283,7 +285,11 @@ void add_generator(PyObject* module) {
   if (PyModule_AddObjectRef(module, "default_generator", global.get()) < 0) throw PythonError{};
 }
 
-void add_bridges(PyObject* module) { add_numpy(module); }
+void add_bridges(PyObject* module) {
+  add_numpy(module);
+  add_dlpack(module);
+  add_buffers(module);
+}
 
 void add_controls(PyObject* module) {
   set_long_work_hooks({[]() -> void* { return PyGILState_Check() ? PyEval_SaveThread() : nullptr; },

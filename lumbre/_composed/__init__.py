@@ -1,0 +1,13 @@
+"""Operators composed of others, a module per family; see ``lumbre._registry.operator``."""
+
+from __future__ import annotations
+
+
+def load() -> None:
+    """Imports every family, which registers its operators."""
+    from importlib import import_module
+    from os import listdir
+
+    names = {name.partition(".")[0] for folder in __path__ for name in listdir(folder) if name.endswith((".py", ".pyc"))}
+    for name in sorted(names - {"__init__"}):
+        import_module(f"{__name__}.{name}")

@@ -1,0 +1,210 @@
+"""The operators: those of the engine and those composed of others in Python, under one listing.
+
+A composed operator is one decorated function::
+
+    @operator("square_sum(input, dim=None, *, out=None)", method=True)
+    def square_sum(input, dim=None):
+        \"\"\"The sum of squares ...\"\"\"
+        return (input * input).sum(dim)
+
+From the signature come the ``out=`` form, and with ``inplace=True`` the ``square_sum_`` method; functions, methods,
+stubs and tests walk the same listing.
+"""
+
+from __future__ import annotations
+
+from lumbre import _C
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Any
+
+Tensor = _C.Tensor
+FUNCTION, METHOD, IN_PLACE, IN_PLACE_FUNCTION = 1, 2, 4, 8
+_DERIVATIVES = ("unstated", "none", "planned")
+
+functions: dict[str, Callable] = {}
+_records: list[Record] = []
+# Classes of arguments that never override an operator.
+_plain = {Tensor, int, float, bool, str, type(None), _C.dtype, _C.Size, dict}
+
+
+class Record:
+    """One operator: what the engine's records and the decorated functions have in common."""
+
+    __slots__ = ("name", "signature", "doc", "forms", "aliases", "derivative", "origin")
+
+    def __init__(
+        self, signature: str, doc: str, forms: int, aliases: str, derivative: str, origin: str
+    ) -> None:
+        self.name = signature.partition("(")[0]
+        self.signature = signature
+        self.doc = doc
+        self.forms = forms
+        self.aliases = tuple(aliases.split())
+        self.derivative = derivative
+        self.origin = origin
+
+    def __repr__(self) -> str:
+        return f"<operator {self.signature}>"
+
+    @property
+    def has_out(self) -> bool:
+        """Whether the operator takes ``out=``."""
+        return "out=None" in self.signature
+
+
+def records() -> list[Record]:
+    """Every operator there is; overloads of one name are records of their own."""
+    engine = [
+        Record(signature, doc or "", forms, aliases or "", _DERIVATIVES[state], "engine")
+        for signature, doc, forms, aliases, state in _C._records()
+    ]
+    return engine + _records
+
+
+def _overriding(arguments: Any) -> Iterator[Any]:
+    for value in arguments:
+        kind = type(value)
+        if kind in _plain:
+            continue
+        if kind is tuple or kind is list:
+            yield from _overriding(value)
+        elif hasattr(kind, "__torch_function__"):
+            yield value
+
+
+def has_override(arguments: Any) -> bool:
+    """Whether an argument (or a member of a list of arguments) brings its own ``__torch_function__``."""
+    for value in arguments:
+        kind = type(value)
+        if kind in _plain:
+            continue
+        if kind is tuple or kind is list:
+            if has_override(value):
+                return True
+        elif hasattr(kind, "__torch_function__"):
+            if kind.__torch_function__ is not _C._disabled_torch_function_impl:
+                return _C._torch_function_disable(0) == 0
+    return False
+
+
+def call_override(function: Callable, arguments: tuple, keywords: dict) -> Any:
+    """Hands a call over to the ``__torch_function__`` of its arguments, subclasses before their bases."""
+    found: list[Any] = []
+    for value in _overriding((*arguments, *keywords.values())):
+        if any(type(value) is type(other) for other in found):
+            continue
+        place = next((i for i, other in enumerate(found) if issubclass(type(value), type(other))), len(found))
+        found.insert(place, value)
+    types = tuple(type(value) for value in found)
+    for value in found:
+        result = value.__torch_function__(function, types, arguments, keywords)
+        if result is not NotImplemented:
+            return result
+    name = getattr(function, "__qualname__", repr(function))
+    raise TypeError(f"no implementation found for '{name}' on types that implement __torch_function__: {list(types)}")
+
+
+def give(target: Any, result: Any, in_place: bool) -> Any:
+    """Writes results into their targets under PyTorch's rules of casting and resizing."""
+    if isinstance(result, Tensor):
+        if not isinstance(target, Tensor):
+            raise TypeError(f"argument 'out' must be Tensor, not {type(target).__name__}")
+        return _C._give(target, result, in_place)
+    if not isinstance(target, (tuple, list)) or len(target) != len(result):
+        raise TypeError(f"argument 'out' must be a tuple of {len(result)} Tensors, not {type(target).__name__}")
+    for one, value in zip(target, result, strict=True):
+        _C._give(one, value, in_place)
+    return target
+
+
+def _make_function(compute: Callable, name: str, has_out: bool) -> Callable:
+    if has_out:
+
+        def function(*args: Any, out: Any = None, **kwargs: Any) -> Any:
+            if has_override(args) or (kwargs and has_override(kwargs.values())):
+                if out is not None:
+                    kwargs["out"] = out
+                return call_override(function, args, kwargs)
+            result = compute(*args, **kwargs)
+            return result if out is None else give(out, result, False)
+
+    else:
+
+        def function(*args: Any, **kwargs: Any) -> Any:
+            if has_override(args) or (kwargs and has_override(kwargs.values())):
+                return call_override(function, args, kwargs)
+            return compute(*args, **kwargs)
+
+    return _dressed(function, compute, name)
+
+
+def _make_in_place(compute: Callable, name: str) -> Callable:
+    def function(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if has_override((self, *args)):
+            return call_override(function, (self, *args), kwargs)
+        return give(self, compute(self, *args, **kwargs), True)
+
+    return _dressed(function, compute, name)
+
+
+def _dressed(function: Callable, compute: Callable, name: str) -> Callable:
+    function.__name__ = function.__qualname__ = name.rpartition(".")[2]
+    function.__module__ = compute.__module__
+    function.__doc__ = f"{compute.__signature_text__}\n\n{compute.__doc__}"
+    function.__wrapped__ = compute
+    return function
+
+
+def operator(
+    signature: str,
+    *,
+    method: bool = True,
+    function: bool = True,
+    inplace: bool = False,
+    out: bool | None = None,
+    aliases: str = "",
+    derivative: str = "composed",
+) -> Callable[[Callable], Callable]:
+    """Registers a composed operator; the decorated function computes the result from its parameters without ``out``.
+
+    ``out`` says whether there is an ``out=`` form where the signature leaves it unsaid; ``derivative`` is "composed"
+    (it follows from the parts) or "none". Names with a dot live in a submodule and have no methods.
+    """
+    if derivative not in ("composed", "none"):
+        raise ValueError(f"a composed operator's derivative is 'composed' or 'none', not {derivative!r}")
+
+    def register(compute: Callable) -> Callable:
+        name = signature.partition("(")[0]
+        has_out = "out=None" in signature if out is None else out
+        forms = FUNCTION * function | METHOD * (method and "." not in name) | IN_PLACE * inplace
+        record = Record(signature, compute.__doc__ or "", forms, aliases, derivative, "composed")
+        _records.append(record)
+        compute.__signature_text__ = name.rpartition(".")[2] + signature[len(name) :]
+        made = _make_function(compute, name, has_out)
+        written = _make_in_place(compute, name + "_") if inplace else None
+        for each in (name, *record.aliases):
+            if function:
+                functions[each] = made
+            if "." in each:
+                continue
+            if method:
+                setattr(Tensor, each, made)
+            if written is not None:
+                setattr(Tensor, each + "_", written)
+        return made
+
+    return register
+
+
+def namespace(prefix: str) -> dict[str, Callable]:
+    """The functions whose dotted names begin with a submodule's name: ``namespace("special")["expit"]``."""
+    start = prefix + "."
+    return {
+        name[len(start) :]: function
+        for table in (_C._functions, functions)
+        for name, function in table.items()
+        if name.startswith(start) and "." not in name[len(start) :]
+    }

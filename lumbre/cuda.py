@@ -1,0 +1,105 @@
+"""``torch.cuda`` of a package that computes on the CPU: questions get their honest answer, work is an error."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from lumbre import _identity
+
+_ANSWERS: dict[str, Any] = {
+    "is_available": False,
+    "is_initialized": False,
+    "is_bf16_supported": False,
+    "is_tf32_supported": False,
+    "device_count": 0,
+    "memory_allocated": 0,
+    "max_memory_allocated": 0,
+    "memory_reserved": 0,
+    "max_memory_reserved": 0,
+    "get_arch_list": [],
+    "get_rng_state_all": [],
+    "is_current_stream_capturing": False,
+}
+# Requests that ask nothing of a machine without such devices.
+_NOTHING = (
+    "empty_cache", "ipc_collect", "manual_seed", "manual_seed_all", "seed", "seed_all",
+    "set_rng_state_all",
+)  # fmt: skip
+_ERRORS = (
+    "current_device", "current_stream", "default_stream", "get_device_capability", "get_device_name",
+    "get_device_properties", "get_rng_state", "init", "initial_seed", "mem_get_info", "memory_stats", "memory_summary",
+    "reset_peak_memory_stats", "set_device", "set_rng_state", "synchronize", "utilization",
+)  # fmt: skip
+
+has_half = False
+
+
+def _refuse(*args: Any, **kwargs: Any) -> NoReturn:
+    raise AssertionError("Torch not compiled with CUDA enabled: Lumbre computes on the CPU")
+
+
+def _make(name: str, function: Callable, doc: str) -> None:
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = doc
+    globals()[name] = function
+
+
+def _answer(value: Any) -> Callable:
+    return lambda *args, **kwargs: list(value) if isinstance(value, list) else value
+
+
+for _name, _value in _ANSWERS.items():
+    _make(_name, _answer(_value), f"{_value}: there is the CPU only.")
+for _name in _NOTHING:
+    _make(_name, _answer(None), "Does nothing: there is the CPU only.")
+for _name in _ERRORS:
+    _make(_name, lambda *args, **kwargs: _refuse(), "AssertionError: there is the CPU only.")
+
+__all__ = [*_ANSWERS, *_NOTHING, *_ERRORS, "Event", "Stream", "device", "stream"]
+
+
+class Stream:
+    """RuntimeError: there is the CPU only."""
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        raise RuntimeError("torch.cuda.Stream requires CUDA support")
+
+
+class Event:
+    """RuntimeError: there is the CPU only."""
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        raise RuntimeError("Tried to instantiate dummy base class Event")
+
+
+class device:  # noqa: N801 - PyTorch's name
+    """The device of a block: None and negative numbers leave things as they are, any other is an error."""
+
+    def __init__(self, device: Any) -> None:
+        self.idx = device
+
+    def __enter__(self) -> None:
+        if self.idx is not None and not (isinstance(self.idx, int) and self.idx < 0):
+            _refuse()
+
+    def __exit__(self, *exception: object) -> None:
+        return None
+
+
+class stream:  # noqa: N801 - PyTorch's name
+    """The stream of a block: None leaves things as they are, and there is no other."""
+
+    def __init__(self, stream: Any) -> None:
+        if stream is not None:
+            _refuse()
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, *exception: object) -> None:
+        return None
+
+
+def __getattr__(name: str) -> object:
+    raise AttributeError(f"module '{_identity.prefix()}cuda' has no attribute '{name}'")

@@ -1,0 +1,13 @@
+"""``torch.linalg``: the operators whose names begin with ``linalg.``."""
+
+from __future__ import annotations
+
+from lumbre import _identity, _registry
+
+_names = _registry.namespace("linalg")
+globals().update(_names)
+__all__ = sorted(_names)
+
+
+def __getattr__(name: str) -> object:
+    raise AttributeError(f"module '{_identity.prefix()}linalg' has no attribute '{name}'")
