@@ -126,7 +126,7 @@ template <class T>
 LB_MATH T sinh(T x) {
   const T a = abs(x);
   const T z = a * a;
-  const T small = a + a * z * poly(kSinh<T>, z);
+  const T small = fma(a * z, poly(kSinh<T>, z), a);
   const auto e = half_exps(a);
   return copysign(a < T(1) ? small : e.grow - e.shrink, x);
 }
@@ -141,7 +141,7 @@ template <class T>
 LB_MATH T tanh(T x) {
   const T a = abs(x);
   const T z = a * a;
-  const T small = a + a * z * poly(kTanh<T>, z);
+  const T small = fma(a * z, poly(kTanh<T>, z), a);
   const T large = T(1) - T(2) / (exp_normal(T(2) * a) + T(1));
   const T y = a < T(0.625) ? small : large;
   return copysign(a > T(20) ? T(1) : y, x);
@@ -157,7 +157,7 @@ LB_MATH T sigmoid(T x) {
   const T s = T(1) + e, lost = e - (s - T(1));
   const T rough = e / s;
   // 1 - rough is 1 / s; times what s's rounding lost it corrects the quotient.
-  const T y = rough - rough * (lost * (T(1) - rough));
+  const T y = fma(-rough, lost * (T(1) - rough), rough);
   return x >= T(0) ? T(1) - y : y;
 }
 

@@ -177,7 +177,7 @@ inline double igamma_temme(double a, double x, bool upper) {
   return upper ? 0.5 * ::erfc(t) + rest : 0.5 * ::erfc(-t) - rest;
 }
 
-inline bool temme_applies(double a, double x) { return a > 1e5 && std::fabs(x - a) < 12 * std::sqrt(a); }
+inline bool temme_applies(double a, double x) { return a > 1e5 && std::fabs(x - a) < 0.1 * a; }
 
 inline double igamma(double a, double x) {
   if (x < 0 || a < 0) return kNan<double>;

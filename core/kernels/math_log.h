@@ -60,7 +60,7 @@ inline constexpr T kLn2Low = sizeof(T) == 4 ? T(-0x1.bd0106p-13) : T(0x1.a39ef35
 template <class T>
 LB_MATH T log_sum(LogReduced<T> r, T c) {
   const T tail = fma(r.f * r.f, T(-0.5), log_tail(r.f)) + c;
-  return r.e * kLn2High<T> + (r.f + fma(r.e, kLn2Low<T>, tail));
+  return fma(r.e, kLn2High<T>, r.f + fma(r.e, kLn2Low<T>, tail));
 }
 
 template <class T>

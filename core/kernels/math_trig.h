@@ -35,7 +35,7 @@ LB_MATH TrigReduced<float> trig_reduce(float x) {
   const double wide = x;
   const double shifted = fma(wide, kTwoOverPiD, kRound<double>);
   const double n = shifted - kRound<double>;
-  const double r = (wide - n * kHalfPi1) - n * (kHalfPi2 + kHalfPi3);
+  const double r = fma(n, -(kHalfPi2 + kHalfPi3), fma(n, -kHalfPi1, wide));
   const float high = static_cast<float>(r);
   return {high, static_cast<float>(r - high), static_cast<int32_t>(bits_of(shifted))};
 }
@@ -85,7 +85,7 @@ inline TrigReduced<double> trig_reduce_huge(double x) {
 template <class T>
 LB_MATH T sin_kernel(T r, T low) {
   const T z = r * r;
-  return r + (low + r * z * poly(kSin<T>, z));
+  return r + fma(r * z, poly(kSin<T>, z), low);
 }
 
 template <class T>
@@ -93,7 +93,7 @@ LB_MATH T cos_kernel(T r, T low) {
   const T z = r * r;
   const T half = T(0.5) * z;
   const T w = T(1) - half;
-  return w + (((T(1) - w) - half) + (z * z * poly(kCos<T>, z) - r * low));
+  return w + (((T(1) - w) - half) + fma(z * z, poly(kCos<T>, z), -(r * low)));
 }
 
 // sin of r + low in the quadrant.
