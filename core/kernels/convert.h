@@ -35,14 +35,21 @@ template <class F>
 
 template <class To, class From>
 [[gnu::always_inline]] inline To convert_one(From x) {
-  if constexpr (std::is_same_v<To, From>) return x;
-  else if constexpr (is_half_type<From>) return convert_one<To>(static_cast<float>(x));
-  else if constexpr (is_half_type<To>) return To(static_cast<float>(x));
-  else if constexpr (std::is_same_v<To, bool>) return x != From(0);
+  if constexpr (std::is_same_v<To, From>)
+    return x;
+  else if constexpr (is_half_type<From>)
+    return convert_one<To>(static_cast<float>(x));
+  else if constexpr (is_half_type<To>)
+    return To(static_cast<float>(x));
+  else if constexpr (std::is_same_v<To, bool>)
+    return x != From(0);
   else if constexpr (std::is_floating_point_v<From> && std::is_integral_v<To>) {
-    if constexpr (sizeof(To) == 8 || std::is_same_v<To, uint8_t>) return static_cast<To>(truncate64(x));
-    else return static_cast<To>(truncate32(x));
-  } else return static_cast<To>(x);
+    if constexpr (sizeof(To) == 8 || std::is_same_v<To, uint8_t>)
+      return static_cast<To>(truncate64(x));
+    else
+      return static_cast<To>(truncate32(x));
+  } else
+    return static_cast<To>(x);
 }
 
 #ifdef __F16C__
@@ -51,7 +58,8 @@ inline int64_t half_to_float_blocks(float* out, const Half* in, int64_t n) {
   int64_t i = 0;
 #ifdef __AVX512F__
   for (; i + 16 <= n; i += 16)
-    _mm512_storeu_ps(out + i, _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(in + i))));
+    _mm512_storeu_ps(out + i,
+                     _mm512_maskz_cvtph_ps(0xffff, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(in + i))));
 #endif
   for (; i + 8 <= n; i += 8)
     _mm256_storeu_ps(out + i, _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(in + i))));
@@ -62,7 +70,7 @@ inline int64_t float_to_half_blocks(Half* out, const float* in, int64_t n) {
   int64_t i = 0;
 #ifdef __AVX512F__
   for (; i + 16 <= n; i += 16)
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + i), _mm512_cvtps_ph(_mm512_loadu_ps(in + i), 0));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + i), _mm512_maskz_cvtps_ph(0xffff, _mm512_loadu_ps(in + i), 0));
 #endif
   for (; i + 8 <= n; i += 8)
     _mm_storeu_si128(reinterpret_cast<__m128i*>(out + i), _mm256_cvtps_ph(_mm256_loadu_ps(in + i), 0));

@@ -1,5 +1,6 @@
 // Elementary and special functions on one float or double, written so that a plain loop over them becomes vector code:
-// no branches, no tables, no library calls, in the first families (exp, log, trigonometric, erf). The others are scalar.
+// no branches, no tables, no library calls, in the first families (exp, log, trigonometric, erf). The others are
+// scalar.
 //
 // sin, cos and tan need a long argument reduction when |x| is huge: see map_trig in math_trig.h.
 #pragma once
@@ -54,8 +55,10 @@ LB_MATH BitsOf<T> bits_of(T x) {
 template <class T>
 LB_MATH T fma(T a, T b, T c) {
 #ifdef __FMA__
-  if constexpr (sizeof(T) == 4) return __builtin_fmaf(a, b, c);
-  else return __builtin_fma(a, b, c);
+  if constexpr (sizeof(T) == 4)
+    return __builtin_fmaf(a, b, c);
+  else
+    return __builtin_fma(a, b, c);
 #else
   return a * b + c;
 #endif
@@ -73,8 +76,10 @@ LB_MATH T copysign(T magnitude, T sign) {
 
 template <class T>
 LB_MATH T sqrt(T x) {
-  if constexpr (sizeof(T) == 4) return __builtin_sqrtf(x);
-  else return __builtin_sqrt(x);
+  if constexpr (sizeof(T) == 4)
+    return __builtin_sqrtf(x);
+  else
+    return __builtin_sqrt(x);
 }
 
 template <class T>
@@ -92,8 +97,10 @@ LB_MATH T high_half(T x) {
 // c[I] + c[I+1] x + ...; unrolled at compile time.
 template <size_t I = 0, class T, size_t N>
 LB_MATH T poly(const std::array<T, N>& c, T x) {
-  if constexpr (I + 1 == N) return c[I];
-  else return fma(poly<I + 1>(c, x), x, c[I]);
+  if constexpr (I + 1 == N)
+    return c[I];
+  else
+    return fma(poly<I + 1>(c, x), x, c[I]);
 }
 
 // A Chebyshev series at u in [-1, 1], by Clenshaw's recurrence.

@@ -14,21 +14,24 @@ inline double i0e(double x) {
   return chebyshev_sum(kI0Large, 16 / a - 1) / std::sqrt(a);
 }
 
+// Odd, but +0 at -0, as PyTorch's.
 inline double i1e(double x) {
   const double a = std::fabs(x);
-  if (a <= 8) return x * chebyshev_sum(kI1Small, a / 4 - 1);
-  return std::copysign(chebyshev_sum(kI1Large, 16 / a - 1) / std::sqrt(a), x);
+  const double y = a <= 8 ? a * chebyshev_sum(kI1Small, a / 4 - 1) : chebyshev_sum(kI1Large, 16 / a - 1) / std::sqrt(a);
+  return x < 0 ? -y : y;
 }
 
-// exp(a) in two factors: I0 overflows later than exp does.
-inline double i0(double x) {
-  const double half = ::exp(std::fabs(x) / 2);
-  return std::fabs(x) == kInf<double> ? kInf<double> : half * i0e(x) * half;
+// As PyTorch's, these are infinite where exp is and NaN at infinity.
+template <class T>
+inline T i0(T x) {
+  const double grow = static_cast<T>(::exp(std::fabs(static_cast<double>(x))));
+  return static_cast<T>(grow * i0e(static_cast<double>(x)));
 }
 
-inline double i1(double x) {
-  const double half = ::exp(std::fabs(x) / 2);
-  return std::fabs(x) == kInf<double> ? x : half * i1e(x) * half;
+template <class T>
+inline T i1(T x) {
+  const double grow = static_cast<T>(::exp(std::fabs(static_cast<double>(x))));
+  return static_cast<T>(grow * i1e(static_cast<double>(x)));
 }
 
 // x <= 2: the logarithm and a series in x^2; beyond: exp(-x) / sqrt(x) times a series in 1/x (fitted here).
@@ -52,17 +55,28 @@ inline double scaled_k1(double x, bool scaled) {
   return chebyshev_sum(kK1Large, 4 / x - 1) / std::sqrt(x) * (scaled ? 1.0 : ::exp(-x));
 }
 
-inline double modified_bessel_i0(double x) { return i0(x); }
-inline double modified_bessel_i1(double x) { return i1(x); }
+template <class T>
+inline T modified_bessel_i0(T x) {
+  return i0(x);
+}
+template <class T>
+inline T modified_bessel_i1(T x) {
+  return i1(x);
+}
 inline double modified_bessel_k0(double x) { return scaled_k0(x, false); }
 inline double modified_bessel_k1(double x) { return scaled_k1(x, false); }
 inline double scaled_modified_bessel_k0(double x) { return scaled_k0(x, true); }
 inline double scaled_modified_bessel_k1(double x) { return scaled_k1(x, true); }
 
-inline double bessel_j0(double x) { return ::j0(x); }
-inline double bessel_j1(double x) { return ::j1(x); }
-inline double bessel_y0(double x) { return x > 0 ? ::y0(x) : (x == 0 ? -kInf<double> : kNan<double>); }
-inline double bessel_y1(double x) { return x > 0 ? ::y1(x) : (x == 0 ? -kInf<double> : kNan<double>); }
+// The C library's, except that PyTorch's give NaN at infinity.
+inline double bessel_j0(double x) { return std::fabs(x) < kInf<double> ? ::j0(x) : kNan<double>; }
+inline double bessel_j1(double x) { return std::fabs(x) < kInf<double> ? ::j1(x) : kNan<double>; }
+inline double bessel_y0(double x) {
+  return x > 0 && x < kInf<double> ? ::y0(x) : (x == 0 ? -kInf<double> : kNan<double>);
+}
+inline double bessel_y1(double x) {
+  return x > 0 && x < kInf<double> ? ::y1(x) : (x == 0 ? -kInf<double> : kNan<double>);
+}
 
 inline double spherical_bessel_j0(double x) {
   if (std::fabs(x) == kInf<double>) return 0;
@@ -84,12 +98,8 @@ inline double airy_ai(double x) {
 
 #define LB_MATH_THROUGH_DOUBLE(name) \
   inline float name(float x) { return static_cast<float>(name(static_cast<double>(x))); }
-LB_MATH_THROUGH_DOUBLE(i0)
 LB_MATH_THROUGH_DOUBLE(i0e)
-LB_MATH_THROUGH_DOUBLE(i1)
 LB_MATH_THROUGH_DOUBLE(i1e)
-LB_MATH_THROUGH_DOUBLE(modified_bessel_i0)
-LB_MATH_THROUGH_DOUBLE(modified_bessel_i1)
 LB_MATH_THROUGH_DOUBLE(modified_bessel_k0)
 LB_MATH_THROUGH_DOUBLE(modified_bessel_k1)
 LB_MATH_THROUGH_DOUBLE(scaled_modified_bessel_k0)

@@ -18,7 +18,7 @@ LB_MATH T erf(T x) {
     q = poly(kLogErfcF, c);
   } else {
     const T c = a > T(6) ? T(6) : a;
-    q = poly(kLogErfcD, c - T(3.5));
+    q = poly(kLogErfcD, c - T(1));
   }
   const T far = T(1) - exp_normal(-q);
   const T y = copysign(a < T(1) ? near : far, x);
@@ -54,8 +54,8 @@ inline double normal_quantile(double q, double tail) {
                                     3.9307895800092710610e+4,
                                     2.8729085735721942674e+4,
                                     5.2264952788528545610e+3};
-  constexpr std::array<double, 8> c{1.42343711074968357734e0,  4.63033784615654529590e0,  5.76949722146069140550e0,
-                                    3.64784832476320460504e0,  1.27045825245236838258e0,  2.41780725177450611770e-1,
+  constexpr std::array<double, 8> c{1.42343711074968357734e0,  4.63033784615654529590e0, 5.76949722146069140550e0,
+                                    3.64784832476320460504e0,  1.27045825245236838258e0, 2.41780725177450611770e-1,
                                     2.27238449892691845833e-2, 7.74545014278341407640e-4};
   constexpr std::array<double, 8> d{1.0,
                                     2.05319162663775882187e0,

@@ -21,56 +21,73 @@ LB_MATH T scale_by_power(T y, T n) {
   return y * power_of_two(half) * power_of_two(rest);
 }
 
-// n and r with x = n ln2 + r, |r| <= ln2 / 2 (Cody and Waite; ln2's first part is short, so n times it is exact).
+// n = shifted - kRound and r with x = n ln2 + r + low, |r| <= ln2 / 2 (Cody and Waite; ln2's first part is short, so n
+// times it is exact).
 template <class T>
 struct ExpReduced {
-  T n, r, low;
+  T shifted, n, r, low;
 };
 
 template <class T>
 LB_MATH ExpReduced<T> exp_reduce(T x) {
   constexpr T high = sizeof(T) == 4 ? T(0x1.63p-1) : T(0x1.62e42feep-1);
   constexpr T low = sizeof(T) == 4 ? T(-0x1.bd0106p-13) : T(0x1.a39ef35793c76p-33);
-  const T n = fma(x, T(1.442695040888963407L), kRound<T>) - kRound<T>;
-  const T a = x - n * high;
-  const T b = n * low;
-  const T r = a - b;
-  return {n, r, (a - r) - b};
+  const T shifted = fma(x, T(1.442695040888963407L), kRound<T>);
+  const T n = shifted - kRound<T>;
+  const T a = fma(n, -high, x);
+  const T r = fma(n, -low, a);
+  return {shifted, n, r, fma(n, -low, a - r)};
 }
 
-// exp(x) for clamped x, as y 2^n. Chebyshev fit of (exp(r) - 1 - r) / r^2.
+// exp(r + low). Chebyshev fit of (exp(r) - 1 - r) / r^2.
 template <class T>
 LB_MATH T exp_significand(ExpReduced<T> e) {
   return T(1) + (e.r + fma(e.r * e.r, poly(kExp<T>, e.r), e.low));
 }
 
+// exp(r), for those who can do with 0.8 units in the last place.
 template <class T>
-LB_MATH T exp(T x) {
-  constexpr T top = sizeof(T) == 4 ? T(89) : T(710), bottom = sizeof(T) == 4 ? T(-104.5) : T(-746);
-  T c = x > top ? top : x;
-  c = c < bottom ? bottom : c;
-  const auto e = exp_reduce(c);
-  return scale_by_power(exp_significand(e), e.n);
+LB_MATH T exp_significand_fast(ExpReduced<T> e) {
+  return T(1) + fma(e.r * e.r, poly(kExp<T>, e.r), e.r);
 }
 
-// exp where the result is known to be normal (or where flushing it to nearly 0 does no harm).
+// y 2^n for y in [0.7, 1.5): n goes straight into y's exponent, less 64 of it if the result may be subnormal.
+template <class T>
+LB_MATH T scale_down(T y, T shifted, bool tiny) {
+  const BitsOf<T> n = bits_of(shifted) + (tiny ? BitsOf<T>(64) : BitsOf<T>(0));
+  return std::bit_cast<T>(bits_of(y) + (n << kMantissa<T>)) * (tiny ? T(0x1p-64) : T(1));
+}
+
+template <class T>
+inline constexpr T kExpTop = sizeof(T) == 4 ? T(0x1.62e42ep+6) : T(0x1.62e42fefa39efp+9);  // the last finite result's
+template <class T>
+inline constexpr T kExpTiny = sizeof(T) == 4 ? T(-86) : T(-707);
+template <class T>
+inline constexpr T kExpZero = sizeof(T) == 4 ? T(-104) : T(-745.2);
+
+template <class T>
+LB_MATH T exp(T x) {
+  const auto e = exp_reduce(x);
+  T y = scale_down(exp_significand_fast(e), e.shifted, x < kExpTiny<T>);
+  y = x > kExpTop<T> ? kInf<T> : y;
+  return x < kExpZero<T> ? T(0) : y;
+}
+
+// exp for x >= -86 whose result is finite; nonsense otherwise.
 template <class T>
 LB_MATH T exp_normal(T x) {
-  constexpr T top = sizeof(T) == 4 ? T(88) : T(709), bottom = sizeof(T) == 4 ? T(-87) : T(-708);
-  T c = x > top ? top : x;
-  c = c < bottom ? bottom : c;
-  const auto e = exp_reduce(c);
-  return exp_significand(e) * power_of_two(e.n + kRound<T>);
+  const auto e = exp_reduce(x);
+  return std::bit_cast<T>(bits_of(exp_significand_fast(e)) + (bits_of(e.shifted) << kMantissa<T>));
 }
 
 template <class T>
 LB_MATH T exp2(T x) {
-  constexpr T top = sizeof(T) == 4 ? T(129) : T(1025), bottom = sizeof(T) == 4 ? T(-151) : T(-1076);
-  T c = x > top ? top : x;
-  c = c < bottom ? bottom : c;
-  const T n = (c + kRound<T>) - kRound<T>;
-  const T r = c - n;
-  return scale_by_power(T(1) + fma(r * r, poly(kExp2<T>, r), r * kLn2<T>), n);
+  constexpr T top = T(kBias<T> + 1), tiny = T(4 - kBias<T>), zero = T(-kBias<T> - kMantissa<T> - 1);
+  const T shifted = x + kRound<T>;
+  const T r = x - (shifted - kRound<T>);
+  T y = scale_down(T(1) + fma(r * r, poly(kExp2<T>, r), r * kLn2<T>), shifted, x < tiny);
+  y = x >= top ? kInf<T> : y;
+  return x < zero ? T(0) : y;
 }
 
 // 2^n (r + r^2 q) + (2^n - 1), with 2^(n-1) in place of 2^n so that n = 128 does not overflow early.
@@ -109,7 +126,7 @@ template <class T>
 LB_MATH T sinh(T x) {
   const T a = abs(x);
   const T z = a * a;
-  const T small = a + a * z * poly(kSinh<T>, z);
+  const T small = fma(a * z, poly(kSinh<T>, z), a);
   const auto e = half_exps(a);
   return copysign(a < T(1) ? small : e.grow - e.shrink, x);
 }
@@ -124,16 +141,24 @@ template <class T>
 LB_MATH T tanh(T x) {
   const T a = abs(x);
   const T z = a * a;
-  const T small = a + a * z * poly(kTanh<T>, z);
+  const T small = fma(a * z, poly(kTanh<T>, z), a);
   const T large = T(1) - T(2) / (exp_normal(T(2) * a) + T(1));
-  return copysign(a < T(0.625) ? small : large, x);
+  const T y = a < T(0.625) ? small : large;
+  return copysign(a > T(20) ? T(1) : y, x);
 }
 
-// exp(-|x|) / (1 + exp(-|x|)) on the left, so that nothing overflows and the left tail keeps its relative precision.
+// e / (1 + e), e = exp(-|x|), or 1 less that: nothing overflows and the left tail keeps its relative precision.
 template <class T>
 LB_MATH T sigmoid(T x) {
-  const T e = exp(-abs(x));
-  return (x >= T(0) ? T(1) : e) / (T(1) + e);
+  const T a = -abs(x);
+  const auto reduced = exp_reduce(a);
+  const T tail = scale_down(exp_significand_fast(reduced), reduced.shifted, a < kExpTiny<T>);
+  const T e = a < kExpZero<T> ? T(0) : tail;
+  const T s = T(1) + e, lost = e - (s - T(1));
+  const T rough = e / s;
+  // 1 - rough is 1 / s; times what s's rounding lost it corrects the quotient.
+  const T y = fma(-rough, lost * (T(1) - rough), rough);
+  return x >= T(0) ? T(1) - y : y;
 }
 
 template <class T>

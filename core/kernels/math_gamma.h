@@ -37,7 +37,7 @@ inline double digamma(double x) {
   }
   for (; x < 10; x += 1) result -= 1 / x;
   if (x > 1e17) return result + ::log(x);
-  constexpr std::array<double, 8> c{0,          1.0 / 12,   -1.0 / 120,     1.0 / 252,
+  constexpr std::array<double, 8> c{0,          1.0 / 12,  -1.0 / 120,     1.0 / 252,
                                     -1.0 / 240, 1.0 / 132, -691.0 / 32760, 1.0 / 12};
   const double z = 1 / (x * x);
   return result + (::log(x) - 0.5 / x - poly(c, z));
@@ -73,18 +73,19 @@ inline double zeta_positive(double s, double q) {
 
 inline double zeta(double s, double q) {
   if (s == 1) return kInf<double>;
-  if (!(s > 1) || q != q) return kNan<double>;
-  if (q > 0) return q == kInf<double> ? 0.0 : zeta_positive(s, q);
-  if (q == std::floor(q)) return kInf<double>;
-  if (s != std::floor(s)) return kNan<double>;
-  // The terms at q, q + 1, ... below 0 are, up to sign, those between 1 - f and -q.
-  const double f = q - std::floor(q);
-  const double below = zeta_positive(s, 1 - f) - zeta_positive(s, 1 - q);
-  return zeta_positive(s, f) + (std::fmod(s, 2) == 0 ? below : -below);
+  if (s < 1 || q != q) return kNan<double>;
+  if (q <= 0) {
+    if (q == std::floor(q)) return kInf<double>;
+    if (s != std::floor(s)) return kNan<double>;
+  }
+  if (s != s || q == kInf<double>) return kNan<double>;
+  if (q > 0) return zeta_positive(s, q);
+  // The terms at q, q + 1, ... below 0 are, up to sign, those from the fraction of -q to -q.
+  const double fraction = -q - std::floor(-q);
+  const double below = zeta_positive(s, fraction) - zeta_positive(s, 1 - q);
+  return zeta_positive(s, 1 - fraction) + (std::fmod(s, 2) == 0 ? below : -below);
 }
-inline float zeta(float s, float q) {
-  return static_cast<float>(zeta(static_cast<double>(s), static_cast<double>(q)));
-}
+inline float zeta(float s, float q) { return static_cast<float>(zeta(static_cast<double>(s), static_cast<double>(q))); }
 
 inline double trigamma(double x) {
   if (x == -kInf<double>) return kNan<double>;
@@ -148,9 +149,10 @@ inline double igammac_fraction(double a, double x) {
 
 // The upper function for x <= 1.1 and small a: 1 - x^a / Gamma(1 + a) and the rest of the series, kept apart.
 inline double igammac_series(double a, double x) {
-  const double log_gamma = a < 1e-3 ? a * (-0.57721566490153286 +
-                                           a * (0.82246703342411322 + a * (-0.40068563438653143 + a * 0.27058080842778454)))
-                                    : lgamma(1 + a);
+  const double log_gamma = a < 1e-3
+                               ? a * (-0.57721566490153286 +
+                                      a * (0.82246703342411322 + a * (-0.40068563438653143 + a * 0.27058080842778454)))
+                               : lgamma(1 + a);
   double power = 1, sum = 0;
   for (double k = 1; k < 60; k += 1) {
     power *= -x / k;
@@ -164,7 +166,7 @@ inline double igammac_series(double a, double x) {
 
 // Temme's uniform expansion for large a near x = a: the upper function, or the lower one.
 inline double igamma_temme(double a, double x, bool upper) {
-  constexpr std::array<double, 8> c0{-1.0 / 3,  1.0 / 12,         -2.0 / 135,  1.0 / 864,
+  constexpr std::array<double, 8> c0{-1.0 / 3,   1.0 / 12,        -2.0 / 135,  1.0 / 864,
                                      1.0 / 2835, -139.0 / 777600, 1.0 / 25515, -571.0 / 261273600};
   constexpr std::array<double, 5> c1{-1.0 / 540, -1.0 / 288, 1.0 / 378, -77.0 / 77760, 2.0576131687242798e-4};
   const double u = (x - a) / a, defect = log1p_defect(u);
@@ -175,24 +177,26 @@ inline double igamma_temme(double a, double x, bool upper) {
   return upper ? 0.5 * ::erfc(t) + rest : 0.5 * ::erfc(-t) - rest;
 }
 
-inline bool temme_applies(double a, double x) { return a > 1e5 && std::fabs(x - a) < 12 * std::sqrt(a); }
+inline bool temme_applies(double a, double x) { return a > 1e5 && std::fabs(x - a) < 0.1 * a; }
 
 inline double igamma(double a, double x) {
-  if (!(x >= 0) || !(a >= 0)) return kNan<double>;
+  if (x < 0 || a < 0) return kNan<double>;
   if (a == 0) return x > 0 ? 1.0 : kNan<double>;
-  if (x == 0) return 0;
+  if (x == 0) return 0.0;
   if (a == kInf<double>) return x == kInf<double> ? kNan<double> : 0.0;
-  if (x == kInf<double>) return 1;
+  if (x == kInf<double>) return 1.0;
+  if (a != a || x != x) return kNan<double>;
   if (temme_applies(a, x)) return igamma_temme(a, x, false);
   return x > a && x > 1 ? 1 - igammac_fraction(a, x) : igamma_series(a, x);
 }
 
 inline double igammac(double a, double x) {
-  if (!(x >= 0) || !(a >= 0)) return kNan<double>;
+  if (x < 0 || a < 0) return kNan<double>;
   if (a == 0) return x > 0 ? 0.0 : kNan<double>;
-  if (x == 0) return 1;
+  if (x == 0) return 1.0;
   if (a == kInf<double>) return x == kInf<double> ? kNan<double> : 1.0;
-  if (x == kInf<double>) return 0;
+  if (x == kInf<double>) return 0.0;
+  if (a != a || x != x) return kNan<double>;
   if (temme_applies(a, x)) return igamma_temme(a, x, true);
   if (x <= 1.1 && a < 1) return igammac_series(a, x);
   return x > a && x > 1 ? igammac_fraction(a, x) : 1 - igamma_series(a, x);

@@ -16,7 +16,7 @@ struct LogReduced {
 template <class T>
 LB_MATH LogReduced<T> log_reduce_normal(T x, T extra) {
   constexpr BitsOf<T> sqrt_half = sizeof(T) == 4 ? BitsOf<T>(0x3f3504f3u) : BitsOf<T>(0x3fe6a09e667f3bcdull);
-  constexpr BitsOf<T> significand = (BitsOf<T>(1) << kMantissa<T>) - 1;
+  constexpr BitsOf<T> significand = (BitsOf<T>(1) << kMantissa<T>)-1;
   // The bias keeps the shifted exponent positive: 64-bit arithmetic shifts do not exist before AVX-512.
   const BitsOf<T> bits = bits_of(x) - sqrt_half;
   const BitsOf<T> biased = (bits + (BitsOf<T>(kBias<T>) << kMantissa<T>)) >> kMantissa<T>;
@@ -60,7 +60,7 @@ inline constexpr T kLn2Low = sizeof(T) == 4 ? T(-0x1.bd0106p-13) : T(0x1.a39ef35
 template <class T>
 LB_MATH T log_sum(LogReduced<T> r, T c) {
   const T tail = fma(r.f * r.f, T(-0.5), log_tail(r.f)) + c;
-  return r.e * kLn2High<T> + (r.f + fma(r.e, kLn2Low<T>, tail));
+  return fma(r.e, kLn2High<T>, r.f + fma(r.e, kLn2Low<T>, tail));
 }
 
 template <class T>
@@ -133,20 +133,18 @@ LB_MATH T log1p(T x) {
 }
 
 // The float versions of the next three go through double, where plain formulas are accurate enough.
-inline constexpr double kHuge = 0x1p500;
-
 LB_MATH double asinh(double x) {
   const double a = abs(x);
-  const bool huge = a > 0x1p28;
+  const bool huge = a > 0x1p60;
   const double b = huge ? 1.0 : a;
   const double near = b + b * b / (1 + sqrt(b * b + 1));
-  // One logarithm serves both: log(2a) = log1p(a - 1) + ln2 where 1 is below a's precision.
+  // One logarithm serves both: log(2a) = log1p(a) + ln2 where 1 is below a's precision.
   const double y = log1p(huge ? a : near) + (huge ? kLn2<double> : 0.0);
   return copysign(y, x);
 }
 
 LB_MATH double acosh(double x) {
-  const bool huge = x > 0x1p28;
+  const bool huge = x > 0x1p60;
   const double t = huge ? 1.0 : x - 1;
   const double y = log1p(huge ? x : t + sqrt(t * (t + 2))) + (huge ? kLn2<double> : 0.0);
   return x >= 1 ? y : kNan<double>;

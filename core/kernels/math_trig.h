@@ -1,8 +1,8 @@
 // Trigonometric functions and their inverses. Included by math.h.
 //
-// sin_near, cos_near and tan_near are branch-free and right for |x| < kTrigLimit<T>, which in_trig_range tells; sin, cos
-// and tan are right everywhere, with a branch. A loop over memory calls map_trig, which looks at a block of elements and
-// runs the branch-free function over it when it may.
+// sin_near, cos_near and tan_near are branch-free and right for |x| < kTrigLimit<T>, which in_trig_range tells; sin,
+// cos and tan are right everywhere, with a branch. A loop over memory calls map_trig, which looks at a block of
+// elements and runs the branch-free function over it when it may.
 #pragma once
 
 #include "kernels/math.h"
@@ -35,8 +35,9 @@ LB_MATH TrigReduced<float> trig_reduce(float x) {
   const double wide = x;
   const double shifted = fma(wide, kTwoOverPiD, kRound<double>);
   const double n = shifted - kRound<double>;
-  const double r = (wide - n * kHalfPi1) - n * (kHalfPi2 + kHalfPi3);
-  return {static_cast<float>(r), 0.0f, static_cast<int32_t>(bits_of(shifted))};
+  const double r = fma(n, -(kHalfPi2 + kHalfPi3), fma(n, -kHalfPi1, wide));
+  const float high = static_cast<float>(r);
+  return {high, static_cast<float>(r - high), static_cast<int32_t>(bits_of(shifted))};
 }
 
 LB_MATH TrigReduced<double> trig_reduce(double x) {
@@ -84,7 +85,7 @@ inline TrigReduced<double> trig_reduce_huge(double x) {
 template <class T>
 LB_MATH T sin_kernel(T r, T low) {
   const T z = r * r;
-  return r + (low + r * z * poly(kSin<T>, z));
+  return r + fma(r * z, poly(kSin<T>, z), low);
 }
 
 template <class T>
@@ -92,7 +93,7 @@ LB_MATH T cos_kernel(T r, T low) {
   const T z = r * r;
   const T half = T(0.5) * z;
   const T w = T(1) - half;
-  return w + (((T(1) - w) - half) + (z * z * poly(kCos<T>, z) - r * low));
+  return w + (((T(1) - w) - half) + fma(z * z, poly(kCos<T>, z), -(r * low)));
 }
 
 // sin of r + low in the quadrant.
@@ -111,12 +112,12 @@ LB_MATH T tan_in_quadrant(TrigReduced<T> t) {
   const T cubic = t.low * (T(1) + z) + t.r * z * poly(kTan<T>, z);
   const T y = t.r + cubic;
   const bool odd = (t.quadrant & 1) != 0;
+  // What y's rounding lost corrects the quotient.
+  const T lost = (t.r - y) + cubic;
+  const T q = T(-1) / y;
   if constexpr (sizeof(T) == 4) {
-    return (odd ? T(-1) : y) / (odd ? y : T(1));
+    return odd ? q + q * (q * lost) : y;
   } else {
-    // One step of Newton on the quotient with what y's rounding lost.
-    const T lost = (t.r - y) + cubic;
-    const T q = T(-1) / y;
     const T qh = high_half(q), yh = high_half(y), yl = (y - yh) + lost;
     const T residue = (T(1) + qh * yh) + qh * yl;
     return odd ? qh + q * residue : y;
@@ -144,17 +145,26 @@ LB_MATH T tan_near(T x) {
 
 struct SinNear {
   template <class T>
-  LB_MATH static T near(T x) { return sin_near(x); }
+  LB_MATH static T near(T x) {
+    return sin_near(x);
+  }
   static double far(TrigReduced<double> t) { return sin_in_quadrant(t); }
 };
 struct CosNear {
   template <class T>
-  LB_MATH static T near(T x) { return cos_near(x); }
-  static double far(TrigReduced<double> t) { ++t.quadrant; return sin_in_quadrant(t); }
+  LB_MATH static T near(T x) {
+    return cos_near(x);
+  }
+  static double far(TrigReduced<double> t) {
+    ++t.quadrant;
+    return sin_in_quadrant(t);
+  }
 };
 struct TanNear {
   template <class T>
-  LB_MATH static T near(T x) { return tan_near(x); }
+  LB_MATH static T near(T x) {
+    return tan_near(x);
+  }
   static double far(TrigReduced<double> t) { return tan_in_quadrant(t); }
 };
 
@@ -166,11 +176,17 @@ inline T trig(T x) {
 }
 
 template <class T>
-inline T sin(T x) { return trig<SinNear>(x); }
+inline T sin(T x) {
+  return trig<SinNear>(x);
+}
 template <class T>
-inline T cos(T x) { return trig<CosNear>(x); }
+inline T cos(T x) {
+  return trig<CosNear>(x);
+}
 template <class T>
-inline T tan(T x) { return trig<TanNear>(x); }
+inline T tan(T x) {
+  return trig<TanNear>(x);
+}
 
 // out[i] = F(in[i]) for F of SinNear, CosNear, TanNear; out may be in.
 template <class F, class T>
@@ -198,7 +214,6 @@ inline constexpr T kHalfPiLow = sizeof(T) == 4 ? T(-0x1.777a5cp-25) : T(0x1.1a62
 template <class T>
 struct ArcParts {
   T s, tail;
-  bool near;
 };
 
 template <class T>
@@ -209,14 +224,15 @@ LB_MATH ArcParts<T> arc_parts(T a) {
   const T sum = root + h;
   const T lost = (z - h * h) / (sum == T(0) ? T(1) : sum);
   const T s = near ? a : h;
-  return {s, (near ? T(0) : lost) + (near ? a : root) * z * poly(kAsin<T>, z), near};
+  return {s, (near ? T(0) : lost) + (near ? a : root) * z * poly(kAsin<T>, z)};
 }
 
 template <class T>
 LB_MATH T asin(T x) {
-  const auto p = arc_parts(abs(x));
+  const T a = abs(x);
+  const auto p = arc_parts(a);
   const T far = (kHalfPi<T> - T(2) * p.s) - (T(2) * p.tail - kHalfPiLow<T>);
-  return copysign(p.near ? p.s + p.tail : far, x) + (abs(x) <= T(1) ? T(0) * x : kNan<T>);
+  return copysign(a <= T(0.5) ? p.s + p.tail : far, x);
 }
 
 template <class T>
@@ -226,8 +242,7 @@ LB_MATH T acos(T x) {
   const T s = negative ? -p.s : p.s, tail = negative ? -p.tail : p.tail;
   const T near = kHalfPi<T> - (s - (kHalfPiLow<T> - tail));
   const T far = T(2) * s + ((negative ? T(2) * kHalfPiLow<T> : T(0)) + T(2) * tail);
-  const T y = p.near ? near : (negative ? T(2) * kHalfPi<T> + far : far);
-  return abs(x) <= T(1) ? y : kNan<T>;
+  return abs(x) <= T(0.5) ? near : (negative ? T(2) * kHalfPi<T> + far : far);
 }
 
 // atan of t in [0, 1]: Chebyshev fit in t^2.

@@ -106,7 +106,7 @@ def airy_parts(w: mp.mpf) -> tuple[mp.mpf, mp.mpf]:
 
 def main() -> None:
     print("// Polynomial coefficients, lowest power first, and Chebyshev series; printed by tests/core/fit_math.py.")
-    print("#pragma once\n\n#include <array>\n#include <cstdint>\n\n#include \"base/level.h\"\n")
+    print('#pragma once\n\n#include <array>\n#include <cstdint>\n\n#include "base/level.h"\n')
     print("// clang-format off\nnamespace lumbre {\nnamespace LB_LEVEL {\nnamespace math {\n")
     ln2, quarter = mp.log(2), (mp.pi / 4 * mp.mpf("1.0001")) ** 2
     f_lo, f_hi = mp.sqrt(mp.mpf("0.5")) - 1, mp.sqrt(2) - 1
@@ -114,39 +114,106 @@ def main() -> None:
     poly("kExp2", lambda r: (mp.mpf(2) ** r - 1 - r * ln2) / r**2, -0.5, 0.5, 5, 11, "(2^r - 1 - r ln2) / r^2")
     poly_of("double", "kExp2Pow", lambda r: mp.mpf(2) ** r, -0.5, 0.5, 8, "2^r")
     poly("kLog", lambda f: (mp.log1p(f) - f + f * f / 2) / f**3, f_lo, f_hi, 8, 0, "(log(1+f) - f + f^2/2) / f^3")
-    poly("kLog2", lambda f: (mp.log1p(f) - f * ln2 * (1 / ln2)) / f**2 / ln2, f_lo, f_hi, 10, 0,
-         "(log2(1+f) - f/ln2) / f^2")
+    poly(
+        "kLog2",
+        lambda f: (mp.log1p(f) - f * ln2 * (1 / ln2)) / f**2 / ln2,
+        f_lo,
+        f_hi,
+        10,
+        0,
+        "(log2(1+f) - f/ln2) / f^2",
+    )
     poly("kLog10", lambda f: (mp.log1p(f) - f) / f**2 / mp.log(10), f_lo, f_hi, 10, 0, "(log10(1+f) - f/ln10) / f^2")
     poly_of("double", "kLog2Pow", lambda f: mp.log1p(f) / f / ln2, f_lo, f_hi, 15, "log2(1+f) / f")
-    poly_of("double", "kLogAtanh", root(lambda s: (2 * mp.atanh(s) - 2 * s) / s**3), 0, 0.02945, 8,
-            "(log((1+s)/(1-s)) - 2s) / s^3 in s^2")
+    poly_of(
+        "double",
+        "kLogAtanh",
+        root(lambda s: (2 * mp.atanh(s) - 2 * s) / s**3),
+        0,
+        0.02945,
+        8,
+        "(log((1+s)/(1-s)) - 2s) / s^3 in s^2",
+    )
     poly("kSin", root(lambda r: (mp.sin(r) - r) / r**3), 0, quarter, 4, 7, "(sin(r) - r) / r^3 in r^2")
-    poly("kCos", root(lambda r: (mp.cos(r) - 1 + r * r / 2) / r**4), 0, quarter, 3, 6,
-         "(cos(r) - 1 + r^2/2) / r^4 in r^2")
+    poly(
+        "kCos",
+        root(lambda r: (mp.cos(r) - 1 + r * r / 2) / r**4),
+        0,
+        quarter,
+        3,
+        6,
+        "(cos(r) - 1 + r^2/2) / r^4 in r^2",
+    )
     poly("kTan", root(lambda r: (mp.tan(r) - r) / r**3), 0, quarter, 7, 15, "(tan(r) - r) / r^3 in r^2")
     poly("kAsin", root(lambda s: (mp.asin(s) - s) / s**3), 0, 0.25, 6, 13, "(asin(s) - s) / s^3 in s^2")
     poly("kAtan", root(lambda t: (mp.atan(t) - t) / t**3), 0, 1, 9, 20, "(atan(t) - t) / t^3 in t^2")
     poly("kTanh", root(lambda x: (mp.tanh(x) - x) / x**3), 0, 0.391, 5, 11, "(tanh(x) - x) / x^3 in x^2")
     poly("kSinh", root(lambda x: (mp.sinh(x) - x) / x**3), 0, 1, 4, 7, "(sinh(x) - x) / x^3 in x^2")
     poly("kErf", root(lambda x: mp.erf(x) / x - 1), 0, 1, 7, 12, "erf(x) / x - 1 in x^2")
-    poly_of("float", "kLogErfcF", lambda x: -mp.log(mp.erfc(x)) , 1, 4, 9, "-log(erfc(x))")
-    poly_of("double", "kLogErfcD", lambda x: -mp.log(mp.erfc(x + mp.mpf("3.5"))), -2.5, 2.5, 26, "-log(erfc(x + 3.5))")
-    series("kErfcx", lambda u: mp.exp((4 / u - 4) ** 2) * mp.erfc(4 / u - 4) / u if u > 0.02
-           else 1 / (4 - 4 * u) / mp.sqrt(mp.pi) * sum_erfcx(4 / u - 4), 0, 1, 28, "erfcx(x) / u, u = 4 / (4 + x)")
+    poly_of("float", "kLogErfcF", lambda x: -mp.log(mp.erfc(x)), 1, 4, 9, "-log(erfc(x))")
+    poly_of("double", "kLogErfcD", lambda x: -mp.log(mp.erfc(x + 1)), 0, 5, 26, "-log(erfc(x + 1))")
+    series(
+        "kErfcx",
+        lambda u: (
+            mp.exp((4 / u - 4) ** 2) * mp.erfc(4 / u - 4) / u
+            if u > 0.02
+            else 1 / (4 - 4 * u) / mp.sqrt(mp.pi) * sum_erfcx(4 / u - 4)
+        ),
+        0,
+        1,
+        28,
+        "erfcx(x) / u, u = 4 / (4 + x)",
+    )
     series("kI0Small", lambda x: mp.exp(-x) * mp.besseli(0, x), 0, 8, 30, "exp(-x) I0(x)")
-    series("kI0Large", lambda w: mp.exp(-1 / w) / mp.sqrt(w) * mp.besseli(0, 1 / w), 0, 0.125, 25,
-           "exp(-x) sqrt(x) I0(x) in 1/x")
+    series(
+        "kI0Large",
+        lambda w: mp.exp(-1 / w) / mp.sqrt(w) * mp.besseli(0, 1 / w),
+        0,
+        0.125,
+        25,
+        "exp(-x) sqrt(x) I0(x) in 1/x",
+    )
     series("kI1Small", lambda x: mp.exp(-x) * mp.besseli(1, x) / x, 0, 8, 30, "exp(-x) I1(x) / x")
-    series("kI1Large", lambda w: mp.exp(-1 / w) / mp.sqrt(w) * mp.besseli(1, 1 / w), 0, 0.125, 25,
-           "exp(-x) sqrt(x) I1(x) in 1/x")
-    series("kK0Small", root(lambda x: mp.besselk(0, x) + mp.log(x / 2) * mp.besseli(0, x)), 0, 4, 12,
-           "K0(x) + log(x/2) I0(x) in x^2")
-    series("kK1Small", root(lambda x: x * (mp.besselk(1, x) - mp.log(x / 2) * mp.besseli(1, x))), 0, 4, 12,
-           "x (K1(x) - log(x/2) I1(x)) in x^2")
-    series("kK0Large", lambda w: mp.exp(1 / w) / mp.sqrt(w) * mp.besselk(0, 1 / w), 0, 0.5, 26,
-           "exp(x) sqrt(x) K0(x) in 1/x")
-    series("kK1Large", lambda w: mp.exp(1 / w) / mp.sqrt(w) * mp.besselk(1, 1 / w), 0, 0.5, 26,
-           "exp(x) sqrt(x) K1(x) in 1/x")
+    series(
+        "kI1Large",
+        lambda w: mp.exp(-1 / w) / mp.sqrt(w) * mp.besseli(1, 1 / w),
+        0,
+        0.125,
+        25,
+        "exp(-x) sqrt(x) I1(x) in 1/x",
+    )
+    series(
+        "kK0Small",
+        root(lambda x: mp.besselk(0, x) + mp.log(x / 2) * mp.besseli(0, x)),
+        0,
+        4,
+        12,
+        "K0(x) + log(x/2) I0(x) in x^2",
+    )
+    series(
+        "kK1Small",
+        root(lambda x: x * (mp.besselk(1, x) - mp.log(x / 2) * mp.besseli(1, x))),
+        0,
+        4,
+        12,
+        "x (K1(x) - log(x/2) I1(x)) in x^2",
+    )
+    series(
+        "kK0Large",
+        lambda w: mp.exp(1 / w) / mp.sqrt(w) * mp.besselk(0, 1 / w),
+        0,
+        0.5,
+        26,
+        "exp(x) sqrt(x) K0(x) in 1/x",
+    )
+    series(
+        "kK1Large",
+        lambda w: mp.exp(1 / w) / mp.sqrt(w) * mp.besselk(1, 1 / w),
+        0,
+        0.5,
+        26,
+        "exp(x) sqrt(x) K1(x) in 1/x",
+    )
     zeta3 = mp.mpf(2) / 3 * 3 ** mp.mpf("1.5")
     series("kAiryMiddle", mp.airyai, -3, 3, 30, "Ai(x)")
 
