@@ -40,13 +40,14 @@ constexpr uint32_t twisted(uint32_t upper, uint32_t lower) {
   return (mixed >> 1) ^ (0x9908b0dfu & (0u - (lower & 1u)));
 }
 
+constexpr int kWordCount = 624;
+constexpr int kSplit = 227;  // 624 - 397
+
 // Reads run ahead of writes in the first loop and 227 words behind them in the second, so both vectorise.
-LB_HOT_LOOP void twist_words(uint32_t* words, int count, int shift) {
-  const int split = count - shift;
-  for (int i = 0; i < split; ++i) words[i] = words[i + shift] ^ twisted(words[i], words[i + 1]);
-#pragma GCC ivdep
-  for (int i = split; i < count - 1; ++i) words[i] = words[i - split] ^ twisted(words[i], words[i + 1]);
-  words[count - 1] = words[shift - 1] ^ twisted(words[count - 1], words[0]);
+LB_HOT_LOOP void twist_words(uint32_t* words) {
+  for (int i = 0; i < kSplit; ++i) words[i] = words[i + kWordCount - kSplit] ^ twisted(words[i], words[i + 1]);
+  for (int i = kSplit; i < kWordCount - 1; ++i) words[i] = words[i - kSplit] ^ twisted(words[i], words[i + 1]);
+  words[kWordCount - 1] = words[kWordCount - 1 - kSplit] ^ twisted(words[kWordCount - 1], words[0]);
 }
 
 LB_HOT_LOOP void temper_words(uint32_t* __restrict out, const uint32_t* __restrict words, int64_t count) {
@@ -79,7 +80,8 @@ uint64_t Generator::seed() {
 }
 
 void Generator::twist() {
-  twist_words(words_.data(), kWords, kShift);
+  static_assert(kWords == kWordCount);
+  twist_words(words_.data());
   left_ = kWords;
   next_ = 0;
 }

@@ -58,7 +58,6 @@ class Generator {
 
  private:
   static constexpr int kWords = 624;
-  static constexpr int kShift = 397;
 
   static constexpr uint32_t temper(uint32_t y) {
     y ^= y >> 11;
@@ -76,6 +75,7 @@ class Generator {
   std::array<uint32_t, kWords> words_;
 };
 
+// The generator of torch.manual_seed, which operators draw from unless they are given another.
 Generator& default_generator();
 
 }  // namespace lumbre
