@@ -1,0 +1,380 @@
+// Advanced indexing: tensor[index tensors], and writing through it.
+#include "ops/indexing.h"
+
+#include <cstring>
+
+#include "base/threads.h"
+#include "ops/views.h"
+
+namespace lumbre::ops {
+
+namespace {
+
+template <class W>
+void fetch_items(char* const* data, const int64_t* strides, int64_t count, const void*) {
+  char* out = data[0];
+  const char* source = data[1];
+  const char* offsets = data[2];
+  const int64_t so = strides[0], ss = strides[1], si = strides[2];
+  if (si == 0) {
+    source += *reinterpret_cast<const int64_t*>(offsets);
+    if (so == sizeof(W) && ss == sizeof(W)) {
+      std::memcpy(out, source, static_cast<size_t>(count) * sizeof(W));
+      return;
+    }
+    for (int64_t i = 0; i < count; ++i)
+      *reinterpret_cast<W*>(out + i * so) = *reinterpret_cast<const W*>(source + i * ss);
+    return;
+  }
+  for (int64_t i = 0; i < count; ++i)
+    *reinterpret_cast<W*>(out + i * so) =
+        *reinterpret_cast<const W*>(source + i * ss + *reinterpret_cast<const int64_t*>(offsets + i * si));
+}
+
+template <class W>
+void set_items(char* const* data, const int64_t* strides, int64_t count, const void*) {
+  for (int64_t i = 0; i < count; ++i) {
+    const int64_t offset = *reinterpret_cast<const int64_t*>(data[2] + i * strides[2]);
+    *reinterpret_cast<W*>(data[0] + i * strides[0] + offset) = *reinterpret_cast<const W*>(data[1] + i * strides[1]);
+  }
+}
+
+template <class T>
+using Wide = std::conditional_t<is_half_type<T>, float, T>;
+
+template <class T, Update rule>
+T combined(T a, T b) {
+  const Wide<T> x = static_cast<Wide<T>>(a), y = static_cast<Wide<T>>(b);
+  if constexpr (std::is_same_v<T, bool>) {
+    if constexpr (rule == Update::Multiply || rule == Update::Minimum) return x && y;
+    else return x || y;
+  } else if constexpr (rule == Update::Add) {
+    if constexpr (std::is_integral_v<T>)
+      return static_cast<T>(static_cast<uint64_t>(x) + static_cast<uint64_t>(y));
+    else return T(x + y);
+  } else if constexpr (rule == Update::Multiply) {
+    if constexpr (std::is_integral_v<T>)
+      return static_cast<T>(static_cast<uint64_t>(x) * static_cast<uint64_t>(y));
+    else return T(x * y);
+  } else if constexpr (rule == Update::Maximum) {
+    return x != x || x > y ? a : b;
+  } else {
+    return x != x || x < y ? a : b;
+  }
+}
+
+template <class T, Update rule>
+void combine_items(char* const* data, const int64_t* strides, int64_t count, const void*) {
+  for (int64_t i = 0; i < count; ++i) {
+    const int64_t offset = *reinterpret_cast<const int64_t*>(data[2] + i * strides[2]);
+    T* target = reinterpret_cast<T*>(data[0] + i * strides[0] + offset);
+    *target = combined<T, rule>(*target, *reinterpret_cast<const T*>(data[1] + i * strides[1]));
+  }
+}
+
+bool is_mask(const Tensor& index) { return index.dtype() == DType::Bool || index.dtype() == DType::UInt8; }
+
+// Index tensors per dimension, masks replaced by the positions of their true elements.
+std::vector<Tensor> expand_masks(const Tensor& input, const std::vector<Tensor>& indices) {
+  std::vector<Tensor> result;
+  for (const Tensor& index : indices) {
+    if (!index.defined()) {
+      result.emplace_back();
+    } else if (is_mask(index)) {
+      for (int j = 0; j < index.ndim(); ++j) {
+        const size_t at = result.size() + static_cast<size_t>(j);
+        LB_CHECK(at < input.sizes().size() && index.sizes()[j] == input.sizes()[at], Index, "The shape of the mask ",
+                 index.sizes(), " at index ", j, " does not match the shape of the indexed tensor ", input.sizes(),
+                 " at index ", at);
+      }
+      for (Tensor& column : nonzero_columns(index)) result.push_back(std::move(column));
+    } else {
+      LB_CHECK(index.dtype() == DType::Int64 || index.dtype() == DType::Int32, Index,
+               "tensors used as indices must be long, int, byte or bool tensors");
+      result.push_back(index);
+    }
+  }
+  LB_CHECK(result.size() <= input.sizes().size(), Index, "too many indices for tensor of dimension ", input.ndim(),
+           " (got ", result.size(), ")");
+  return result;
+}
+
+// What an indexing reaches: the result's sizes, the tensor with stride 0 where indices move, and byte offsets.
+struct Reach {
+  Tensor source;
+  Tensor offsets;
+};
+
+Dims common_sizes(const std::vector<Tensor>& indices) {
+  Dims sizes;
+  bool first = true, fits = true;
+  for (const Tensor& index : indices) {
+    if (!index.defined()) continue;
+    if (first) sizes = index.sizes();
+    else if (sizes != index.sizes()) {
+      try {
+        sizes = broadcast_sizes(sizes, index.sizes());
+      } catch (const Error&) {
+        fits = false;
+        break;
+      }
+    }
+    first = false;
+  }
+  if (fits) return sizes;
+  std::string shapes;
+  for (const Tensor& index : indices)
+    if (index.defined()) shapes += text(shapes.empty() ? "" : ", ", index.sizes());
+  fail(ErrorKind::Index, "shape mismatch: indexing tensors could not be broadcast together with shapes ", shapes);
+}
+
+Reach reach_of(const Tensor& input, const std::vector<Tensor>& indices) {
+  const Dims common = common_sizes(indices);
+  int first = -1, last = -1, used = 0;
+  Tensor offsets;
+  for (int d = 0; d < static_cast<int>(indices.size()); ++d) {
+    const Tensor& index = indices[static_cast<size_t>(d)];
+    if (!index.defined()) continue;
+    if (first < 0) first = d;
+    last = d;
+    ++used;
+    const Tensor one = index.sizes() == common ? index : expand(index, common);
+    LB_CHECK(input.sizes()[d] != 0 || one.count() == 0, Index, "index is out of bounds for dimension with size 0");
+    const Tensor along = offsets_along(one, d, input.sizes()[d],
+                                       input.strides()[d] * static_cast<int64_t>(input.item_bytes()), true, ErrorKind::Index);
+    if (!offsets.defined()) offsets = along;
+    else
+      for (int64_t i = 0; i < along.count(); ++i) offsets.as<int64_t>()[i] += along.as<int64_t>()[i];
+  }
+  // Adjacent indices leave their dimensions in place; otherwise the result begins with them.
+  const bool adjacent = last - first + 1 == used;
+  Dims sizes, strides, offset_strides;
+  const Dims common_strides = contiguous_strides(common);
+  const auto place = [&] {
+    for (size_t i = 0; i < common.size(); ++i) {
+      sizes.push_back(common[i]);
+      strides.push_back(0);
+      offset_strides.push_back(common_strides[i]);
+    }
+  };
+  if (!adjacent) place();
+  for (int d = 0; d < input.ndim(); ++d) {
+    if (adjacent && d == first) place();
+    if (d < static_cast<int>(indices.size()) && indices[static_cast<size_t>(d)].defined()) continue;
+    sizes.push_back(input.sizes()[d]);
+    strides.push_back(input.strides()[d]);
+    offset_strides.push_back(0);
+  }
+  Tensor expanded = Tensor::over(offsets->storage, DType::Int64, sizes, offset_strides, 0);
+  return {with_geometry(input, std::move(sizes), std::move(strides)), std::move(expanded)};
+}
+
+// The one dimension that is indexed, when it is indexed by one integer tensor.
+int single_dim(const std::vector<Tensor>& indices) {
+  int found = -1;
+  for (int d = 0; d < static_cast<int>(indices.size()); ++d) {
+    if (!indices[static_cast<size_t>(d)].defined()) continue;
+    if (found >= 0) return -1;
+    found = d;
+  }
+  return found;
+}
+
+bool any_defined(const std::vector<Tensor>& indices) {
+  return std::any_of(indices.begin(), indices.end(), [](const Tensor& t) { return t.defined(); });
+}
+
+}  // namespace
+
+Loop fetch_loop(size_t item_bytes) {
+  return visit_width(item_bytes, []<class W>(W) -> Loop { return &fetch_items<W>; });
+}
+
+Loop update_loop(DType dtype, Update rule) {
+  if (rule == Update::Set) return visit_width(item_size(dtype), []<class W>(W) -> Loop { return &set_items<W>; });
+  return visit_dtype(dtype, [rule]<class T>(T) -> Loop {
+    switch (rule) {
+      case Update::Mean:
+      case Update::Add: return &combine_items<T, Update::Add>;
+      case Update::Multiply: return &combine_items<T, Update::Multiply>;
+      case Update::Maximum: return &combine_items<T, Update::Maximum>;
+      case Update::Minimum: return &combine_items<T, Update::Minimum>;
+      case Update::Set: break;
+    }
+    return nullptr;
+  });
+}
+
+Tensor integer_index(const Tensor& index) { return index.to(DType::Int64).contiguous(); }
+
+Tensor offsets_along(const Tensor& index, int64_t dim, int64_t size, int64_t stride_bytes, bool allow_negative,
+                     ErrorKind kind, const char* prefix) {
+  const Tensor positions = integer_index(index);
+  Tensor offsets = Tensor::empty(index.sizes(), DType::Int64);
+  const int64_t* in = positions.as<int64_t>();
+  int64_t* out = offsets.as<int64_t>();
+  const int64_t lowest = allow_negative ? -size : 0;
+  for (int64_t i = 0; i < positions.count(); ++i) {
+    const int64_t at = in[i];
+    if (__builtin_expect(at < lowest || at >= size, 0))
+      fail(kind, prefix, "index ", at, " is out of bounds for dimension ", dim, " with size ", size);
+    out[i] = (at < 0 ? at + size : at) * stride_bytes;
+  }
+  return offsets;
+}
+
+Tensor fetch(const Tensor& source, const Tensor& offsets) {
+  Plan plan;
+  plan.add_new_output(source.dtype());
+  plan.add_input(source);
+  plan.add_input(offsets);
+  plan.build("index");
+  const DType dtypes[3] = {source.dtype(), source.dtype(), DType::Int64};
+  plan.run(fetch_loop(source.item_bytes()), dtypes, nullptr);
+  return plan.output();
+}
+
+void update(const Tensor& target, const Tensor& values, const Tensor& offsets, Update rule) {
+  // All are inputs to the plan: the target's stride 0 is meant, and positions may repeat.
+  Plan plan;
+  plan.add_input(target);
+  plan.add_input(values);
+  plan.add_input(offsets);
+  plan.build("index_put_");
+  const DType dtypes[3] = {target.dtype(), values.dtype(), DType::Int64};
+  plan.run_serial(update_loop(target.dtype(), rule), dtypes, nullptr);
+}
+
+Tensor take_rows(const Tensor& input, int dim, const Tensor& index) {
+  int64_t outer = 1, inner = 1;
+  Dims sizes;
+  for (int d = 0; d < dim; ++d) {
+    outer *= input.sizes()[d];
+    sizes.push_back(input.sizes()[d]);
+  }
+  for (int64_t size : index.sizes()) sizes.push_back(size);
+  for (int d = dim + 1; d < input.ndim(); ++d) {
+    inner *= input.sizes()[d];
+    sizes.push_back(input.sizes()[d]);
+  }
+  Tensor result = Tensor::empty(sizes, input.dtype());
+  const int64_t count = index.count(), size = input.sizes()[dim];
+  const auto bytes = inner * static_cast<int64_t>(input.item_bytes());
+  if (result.count() == 0) return result;
+  const int64_t* at = index.as<int64_t>();
+  const char* in = input.bytes();
+  char* out = result.bytes();
+  const auto copy = [=](int64_t begin, int64_t end) {
+    for (int64_t k = begin; k < end; ++k) {
+      const int64_t row = at[k % count];
+      const int64_t from = (k / count) * size + (row < 0 ? row + size : row);
+      std::memcpy(out + k * bytes, in + from * bytes, static_cast<size_t>(bytes));
+    }
+  };
+  const auto copy_items = [&]<class W>(W) {
+    const W* items = reinterpret_cast<const W*>(in);
+    W* taken = reinterpret_cast<W*>(out);
+    for (int64_t i = 0; i < count; ++i) taken[i] = items[at[i] < 0 ? at[i] + size : at[i]];
+  };
+  if (inner == 1 && outer == 1) visit_width(input.item_bytes(), copy_items);
+  else if (result.count() < kGrain) copy(0, outer * count);
+  else parallel_for(outer * count, std::max<int64_t>(1, kGrain / std::max<int64_t>(inner, 1)), copy);
+  return result;
+}
+
+Tensor index(const Tensor& input, const std::vector<Tensor>& given) {
+  LB_CHECK(any_defined(given), Value, "at least one index must be provided");
+  if (given.size() == 1 && is_mask(given[0]) && given[0].ndim() == input.ndim() && given[0].sizes() == input.sizes())
+    return masked_select(input, given[0].dtype() == DType::Bool ? given[0] : given[0].to(DType::Bool));
+  const std::vector<Tensor> indices = expand_masks(input, given);
+  const int dim = single_dim(indices);
+  if (dim >= 0 && input.is_contiguous()) {
+    const Tensor positions = integer_index(indices[static_cast<size_t>(dim)]);
+    const int64_t size = input.sizes()[dim];
+    LB_CHECK(size != 0 || positions.count() == 0, Index, "index is out of bounds for dimension with size 0");
+    const int64_t* at = positions.as<int64_t>();
+    for (int64_t i = 0; i < positions.count(); ++i)
+      LB_CHECK(at[i] >= -size && at[i] < size, Index, "index ", at[i], " is out of bounds for dimension ", dim,
+               " with size ", size);
+    return take_rows(input, dim, positions);
+  }
+  const Reach reach = reach_of(input, indices);
+  return fetch(reach.source, reach.offsets);
+}
+
+void index_put(const Tensor& target, const std::vector<Tensor>& given, const Tensor& values, bool accumulate) {
+  LB_CHECK(any_defined(given), Value, "at least one index must be provided");
+  LB_CHECK(target.dtype() == values.dtype(), Runtime, "Index put requires the source and destination dtypes match, got ",
+           dtype_title(target.dtype()), " for the destination and ", dtype_title(values.dtype()), " for the source.");
+  check_no_internal_overlap(target);
+  if (!accumulate && values.count() == 1 && values.ndim() == 0 && given.size() == 1 && is_mask(given[0]) &&
+      given[0].sizes() == target.sizes()) {
+    masked_fill(target, given[0].dtype() == DType::Bool ? given[0] : given[0].to(DType::Bool), values.item());
+    return;
+  }
+  const Reach reach = reach_of(target, expand_masks(target, given));
+  const Dims& sizes = reach.source.sizes();
+  bool fits = values.ndim() <= sizes.ndim();
+  for (int d = 1; fits && d <= values.ndim(); ++d) {
+    const int64_t size = values.sizes()[values.ndim() - d];
+    fits = size == 1 || size == sizes[sizes.ndim() - d];
+  }
+  LB_CHECK(fits, Runtime, "shape mismatch: value tensor of shape ", values.sizes(),
+           " cannot be broadcast to indexing result of shape ", sizes);
+  const Tensor source = values.shares_storage(target) ? values.clone() : values;
+  update(reach.source, source, reach.offsets, accumulate ? Update::Add : Update::Set);
+}
+
+namespace {
+
+// tensor[...] leaves an undefined entry for each further dimension of a mask; the public form has none.
+std::vector<Tensor> without_mask_fillers(const std::vector<Tensor>& indices) {
+  std::vector<Tensor> result;
+  for (size_t i = 0; i < indices.size(); ++i) {
+    result.push_back(indices[i]);
+    if (indices[i].defined() && is_mask(indices[i])) i += static_cast<size_t>(std::max(indices[i].ndim(), 1) - 1);
+  }
+  return result;
+}
+
+Tensor index_hidden(const Tensor& input, OptionalTensors indices) {
+  return index(input, without_mask_fillers(indices.list));
+}
+
+Tensor index_put_hidden(const Out& out, const Tensor& input, OptionalTensors indices, const Tensor& values,
+                        bool accumulate) {
+  const Tensor target = out.in_place() ? input : input.clone();
+  index_put(target, without_mask_fillers(indices.list), values, accumulate);
+  target.bump_version();
+  return target;
+}
+
+Tensor index_put_public(const Out& out, const Tensor& input, OptionalTensors indices, const Tensor& values,
+                        bool accumulate) {
+  const Tensor target = out.in_place() ? input : input.clone();
+  index_put(target, indices.list, values, accumulate);
+  target.bump_version();
+  return target;
+}
+
+LB_OPERATOR(.signature = "_index(input, indices)", .doc = R"(tensor[...] with index tensors: one entry per dimension, None where a dimension is whole.
+
+>>> torch.arange(3)[torch.tensor([2, 0])]
+tensor([2, 0]))",
+            .forward = forward_of<index_hidden>, .derivative = kDerivativePlanned, .forms = kHidden);
+LB_OPERATOR(.signature = "_index_put(input, indices, values, accumulate=False)", .doc = R"(tensor[...] = values with index tensors, as _index reads.
+
+>>> t = torch.zeros(3)
+>>> t[torch.tensor([2, 0])] = 1.0
+>>> t
+tensor([1., 0., 1.]))",
+            .forward = forward_of<index_put_hidden>, .derivative = kDerivativePlanned, .forms = kInPlace);
+LB_OPERATOR(.signature = "index_put(input, indices, values, accumulate=False)", .doc = R"(Writes values, broadcast, where a tuple of index tensors points; adds them when accumulate is true.
+
+>>> torch.zeros(3).index_put((torch.tensor([2, 2]),), torch.ones(2), accumulate=True)
+tensor([0., 0., 2.]))",
+            .forward = forward_of<index_put_public>, .derivative = kDerivativePlanned,
+            .forms = kEveryForm | kInPlaceFunction);
+
+}  // namespace
+}  // namespace lumbre::ops

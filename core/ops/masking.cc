@@ -1,0 +1,210 @@
+// Boolean masks: the positions they choose, and reading and writing through them.
+#include <cstring>
+
+#include "ops/indexing.h"
+#include "ops/views.h"
+
+namespace lumbre::ops {
+
+namespace {
+
+// One byte per element, 1 where it is not zero.
+Tensor truth(const Tensor& input) { return input.to(DType::Bool).contiguous(); }
+
+int64_t count_true(const Tensor& mask) {
+  const uint8_t* bytes = mask.as<uint8_t>();
+  int64_t count = 0;
+  for (int64_t i = 0; i < mask.count(); ++i) count += bytes[i];
+  return count;
+}
+
+// Calls f(flat position) for each true element in row-major order.
+template <class F>
+void each_true(const Tensor& mask, F f) {
+  const uint8_t* bytes = mask.as<uint8_t>();
+  const int64_t count = mask.count();
+  int64_t i = 0;
+  for (; i + 8 <= count; i += 8) {
+    uint64_t word;
+    std::memcpy(&word, bytes + i, 8);
+    if (word == 0) continue;
+    for (int64_t k = i; k < i + 8; ++k)
+      if (bytes[k]) f(k);
+  }
+  for (; i < count; ++i)
+    if (bytes[i]) f(i);
+}
+
+template <class W>
+void fill_masked(char* const* data, const int64_t* strides, int64_t count, const void*) {
+  const W value = *reinterpret_cast<const W*>(data[2]);
+  char* out = data[0];
+  const char* mask = data[1];
+  if (strides[0] == sizeof(W) && strides[1] == 1) {
+    W* items = reinterpret_cast<W*>(out);
+    for (int64_t i = 0; i < count; ++i) items[i] = mask[i] ? value : items[i];
+    return;
+  }
+  for (int64_t i = 0; i < count; ++i)
+    if (mask[i * strides[1]]) *reinterpret_cast<W*>(out + i * strides[0]) = value;
+}
+
+}  // namespace
+
+Tensor nonzero(const Tensor& input) {
+  const Tensor mask = truth(input);
+  const int64_t count = count_true(mask);
+  const int ndim = input.ndim();
+  Tensor result = Tensor::empty({count, ndim}, DType::Int64);
+  int64_t* out = result.as<int64_t>();
+  const Dims& sizes = input.sizes();
+  if (ndim == 1) {
+    each_true(mask, [&](int64_t at) { *out++ = at; });
+  } else if (ndim > 1) {
+    each_true(mask, [&](int64_t at) {
+      for (int d = ndim - 1; d >= 0; --d) {
+        out[d] = at % sizes[d];
+        at /= sizes[d];
+      }
+      out += ndim;
+    });
+  }
+  return result;
+}
+
+std::vector<Tensor> nonzero_columns(const Tensor& input) {
+  const Tensor positions = nonzero(input);
+  std::vector<Tensor> columns;
+  if (input.ndim() == 0) {
+    const Tensor flat = nonzero(reshape(input, {1}));
+    columns.push_back(select(flat, 1, 0));
+    return columns;
+  }
+  for (int d = 0; d < input.ndim(); ++d) columns.push_back(select(positions, 1, d));
+  return columns;
+}
+
+Tensor masked_select(const Tensor& input, const Tensor& mask) {
+  LB_CHECK(mask.dtype() == DType::Bool, Runtime, "masked_select: expected BoolTensor for mask");
+  const Dims sizes = input.sizes() == mask.sizes() ? input.sizes() : broadcast_sizes(input.sizes(), mask.sizes());
+  const Tensor chosen = expand(mask, sizes).contiguous(), source = expand(input, sizes).contiguous();
+  Tensor result = Tensor::empty({count_true(chosen)}, input.dtype());
+  visit_width(input.item_bytes(), [&]<class W>(W) {
+    const W* in = source.as<W>();
+    W* out = result.as<W>();
+    each_true(chosen, [&](int64_t at) { *out++ = in[at]; });
+  });
+  return result;
+}
+
+void masked_fill(const Tensor& target, const Tensor& mask, Scalar value) {
+  LB_CHECK(mask.dtype() == DType::Bool, Runtime, "masked_fill_ only supports boolean masks, but got mask with dtype ",
+           mask.dtype() == DType::UInt8 ? "unsigned char" : dtype_name(mask.dtype()));
+  const Tensor chosen = mask.shares_storage(target) ? mask.clone() : mask;
+  const Tensor filler = Tensor::scalar(value, target.dtype());
+  Plan plan;
+  plan.add_output(target);
+  plan.add_input(chosen);
+  plan.add_input(filler);
+  plan.build_fixed("masked_fill_");
+  const DType dtypes[3] = {target.dtype(), DType::Bool, target.dtype()};
+  plan.run(visit_width(target.item_bytes(), []<class W>(W) -> Loop { return &fill_masked<W>; }), dtypes, nullptr);
+}
+
+namespace {
+
+// The in-place target, or a copy of the input that has the broadcast sizes.
+Tensor target_of(const Out& out, const Tensor& input, const Tensor& mask) {
+  if (out.in_place()) return input;
+  const Dims sizes = broadcast_sizes(input.sizes(), mask.sizes());
+  return sizes == input.sizes() ? input.clone() : expand(input, sizes).clone(MemoryFormat::Contiguous);
+}
+
+Tensor masked_fill_scalar(const Out& out, const Tensor& input, const Tensor& mask, Scalar value) {
+  if (is_integral(input.dtype(), true) && value.is_float())
+    fail(ErrorKind::Runtime, "value cannot be converted to type ",
+         input.dtype() == DType::Bool ? "bool" : dtype_name(input.dtype()), " without overflow");
+  const Tensor target = target_of(out, input, mask);
+  masked_fill(target, mask, value);
+  target.bump_version();
+  return target;
+}
+Tensor masked_fill_tensor(const Out& out, const Tensor& input, const Tensor& mask, const Tensor& value) {
+  LB_CHECK(value.ndim() == 0, Runtime, "masked_fill_ only supports a 0-dimensional value tensor, but got tensor with ",
+           value.ndim(), " dimension(s).");
+  const Tensor target = target_of(out, input, mask);
+  masked_fill(target, mask, value.item());
+  target.bump_version();
+  return target;
+}
+
+Tensor masked_scatter(const Out& out, const Tensor& input, const Tensor& mask, const Tensor& source) {
+  LB_CHECK(input.dtype() == source.dtype(), Runtime, "masked_scatter: expected self and source to have same dtypes but got ",
+           dtype_title(input.dtype()), " and ", dtype_title(source.dtype()));
+  LB_CHECK(mask.dtype() == DType::Bool, Runtime, "masked_scatter_ only supports boolean masks, but got mask with dtype ",
+           dtype_title(mask.dtype()));
+  const Tensor target = target_of(out, input, mask);
+  const Tensor chosen = expand(mask, target.sizes()).contiguous();
+  LB_CHECK(count_true(chosen) <= source.count(), Runtime,
+           "Number of elements of source < number of ones in mask");
+  const Tensor values = source.contiguous();
+  const Tensor whole = target.is_contiguous() ? target : target.clone(MemoryFormat::Contiguous);
+  visit_width(target.item_bytes(), [&]<class W>(W) {
+    const W* in = values.as<W>();
+    W* items = whole.as<W>();
+    each_true(chosen, [&](int64_t at) { items[at] = *in++; });
+  });
+  if (!whole.same(target)) target.copy_from(whole);
+  target.bump_version();
+  return target;
+}
+
+Tensor argwhere(const Tensor& input) { return nonzero(input); }
+std::vector<Tensor> nonzero_tuple(const Tensor& input) { return nonzero_columns(input); }
+
+LB_OPERATOR(.signature = "masked_select(input, mask, *, out=None)", .doc = R"(The elements where a bool mask, broadcast with the input, is true; one dimension.
+
+>>> torch.arange(3).masked_select(torch.tensor([True, False, True]))
+tensor([0, 2]))",
+            .forward = forward_of<masked_select>, .derivative = kDerivativePlanned);
+LB_OPERATOR(.signature = "masked_fill(input, mask, value)", .doc = R"(The input with value where a bool mask is true.
+
+>>> torch.zeros(2).masked_fill(torch.tensor([True, False]), 7)
+tensor([7., 0.]))",
+            .forward = forward_of<masked_fill_scalar>, .derivative = kDerivativePlanned, .forms = kEveryForm);
+LB_OPERATOR(.signature = "masked_fill(input, mask, value)", .doc = R"(The input with the element of a 0-d tensor where a bool mask is true.
+
+>>> torch.zeros(2).masked_fill(torch.tensor([True, False]), torch.tensor(7))
+tensor([7., 0.]))",
+            .forward = forward_of<masked_fill_tensor>, .derivative = kDerivativePlanned, .forms = kEveryForm);
+LB_OPERATOR(.signature = "masked_scatter(input, mask, source)", .doc = R"(The input with the elements of source, in order, where a bool mask is true.
+
+>>> torch.zeros(3).masked_scatter(torch.tensor([True, False, True]), torch.tensor([1.0, 2.0]))
+tensor([1., 0., 2.]))",
+            .forward = forward_of<masked_scatter>, .derivative = kDerivativePlanned, .forms = kEveryForm);
+LB_OPERATOR(.signature = "argwhere(input)", .doc = R"(The positions of the elements that are not zero, one row each.
+
+>>> torch.tensor([0, 1, 1]).argwhere()
+tensor([[1],
+        [2]]))",
+            .forward = forward_of<argwhere>, .derivative = kNotDifferentiable);
+LB_OPERATOR(.signature = "nonzero_numpy(input)", .doc = R"(The positions of the elements that are not zero, one tensor per dimension.
+
+>>> torch.nonzero_numpy(torch.tensor([0, 1, 1]))
+(tensor([1, 2]),))",
+            .forward = forward_of<nonzero_tuple>, .derivative = kNotDifferentiable);
+
+// The result's kind depends on as_tuple, which is why this is not two overloads.
+Result nonzero_either(const Out& out, const Tensor& input, bool as_tuple) {
+  if (as_tuple) return Result(nonzero_columns(input));
+  return Result(out.give(nonzero(input)));
+}
+LB_OPERATOR(.signature = "nonzero(input, *, out=None, as_tuple=False)", .doc = R"(The positions of the elements that are not zero: (count, ndim), or a tensor per dimension with as_tuple.
+
+>>> torch.tensor([0, 1, 1]).nonzero()
+tensor([[1],
+        [2]]))",
+            .forward = forward_of<nonzero_either>, .derivative = kNotDifferentiable);
+
+}  // namespace
+}  // namespace lumbre::ops
