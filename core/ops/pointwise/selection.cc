@@ -1,0 +1,242 @@
+// Choosing between elements: extremes, bounds, where, interpolation, sums of products.
+#include "kernels/math.h"
+#include "ops/pointwise.h"
+
+namespace lumbre {
+namespace LB_LEVEL {
+
+// NaN wins in maximum and minimum, loses in fmax and fmin.
+struct Maximum : NumbersAndBool {
+  template <class T>
+  T operator()(T a, T b) const { return a != a ? a : b != b ? b : a > b ? a : b; }
+};
+LB_LOOPS(Maximum, .name = "maximum");
+struct Minimum : NumbersAndBool {
+  template <class T>
+  T operator()(T a, T b) const { return a != a ? a : b != b ? b : a < b ? a : b; }
+};
+LB_LOOPS(Minimum, .name = "minimum");
+struct Fmax : NumbersAndBool {
+  template <class T>
+  T operator()(T a, T b) const { return a != a ? b : b != b ? a : a > b ? a : b; }
+};
+LB_LOOPS(Fmax, .name = "fmax");
+struct Fmin : NumbersAndBool {
+  template <class T>
+  T operator()(T a, T b) const { return a != a ? b : b != b ? a : a < b ? a : b; }
+};
+LB_LOOPS(Fmin, .name = "fmin");
+
+#if LB_BASELINE
+template <const PointwiseSpec& spec>
+Tensor extreme(const Out& out, const Tensor& input, const Tensor& other) { return pointwise(spec, out, {input, other}); }
+#endif
+LB_RECORD(.signature = "maximum(input, other, *, out=None)", .doc = R"(The greater of each pair of elements; NaN if either is.
+
+>>> torch.maximum(torch.tensor([1, 5]), torch.tensor([3, 2]))
+tensor([3, 5]))", .forward = forward_of<extreme<Maximum_spec>>, .derivative = kDerivativePlanned);
+LB_RECORD(.signature = "minimum(input, other, *, out=None)", .doc = R"(The lesser of each pair of elements; NaN if either is.
+
+>>> torch.minimum(torch.tensor([1, 5]), torch.tensor([3, 2]))
+tensor([1, 2]))", .forward = forward_of<extreme<Minimum_spec>>, .derivative = kDerivativePlanned);
+LB_RECORD(.signature = "fmax(input, other, *, out=None)", .doc = R"(The greater of each pair of elements, NaN only if both are.
+
+>>> torch.fmax(torch.tensor([1., float("nan")]), torch.tensor([3., 2.]))
+tensor([3., 2.]))", .forward = forward_of<extreme<Fmax_spec>>, .derivative = kDerivativePlanned);
+LB_RECORD(.signature = "fmin(input, other, *, out=None)", .doc = R"(The lesser of each pair of elements, NaN only if both are.
+
+>>> torch.fmin(torch.tensor([1., float("nan")]), torch.tensor([3., 2.]))
+tensor([1., 2.]))", .forward = forward_of<extreme<Fmin_spec>>, .derivative = kDerivativePlanned);
+LB_RECORD(.signature = "max(input, other, *, out=None)", .doc = R"(The greater of each pair of elements: see maximum.
+
+>>> torch.max(torch.tensor([1, 5]), torch.tensor([3, 2]))
+tensor([3, 5]))", .forward = forward_of<extreme<Maximum_spec>>, .derivative = kDerivativePlanned);
+LB_RECORD(.signature = "min(input, other, *, out=None)", .doc = R"(The lesser of each pair of elements: see minimum.
+
+>>> torch.min(torch.tensor([1, 5]), torch.tensor([3, 2]))
+tensor([1, 2]))", .forward = forward_of<extreme<Minimum_spec>>, .derivative = kDerivativePlanned);
+
+// An element that is NaN stays; a bound that is NaN makes it NaN; the upper bound wins where they cross.
+struct ClampBoth : Numbers {
+  template <class T>
+  T operator()(T x, T low, T high) const { return Minimum{}(Maximum{}(x, low), high); }
+};
+LB_LOOPS(ClampBoth, .name = "clamp", .accepts = kNumberDTypes);
+struct ClampNumbers : Numbers {
+  double low_real, high_real;
+  int64_t low_int, high_int;
+  bool has_low, has_high;
+  template <class T>
+  T operator()(T x) const {
+    const T low = std::is_floating_point_v<T> ? static_cast<T>(low_real) : static_cast<T>(low_int);
+    const T high = std::is_floating_point_v<T> ? static_cast<T>(high_real) : static_cast<T>(high_int);
+    const T raised = has_low && (x < low || low != low) ? low : x;
+    return has_high && (raised > high || high != high) ? high : raised;
+  }
+};
+LB_LOOPS(ClampNumbers, .name = "clamp", .accepts = kNumberDTypes);
+
+#if LB_BASELINE
+Tensor clamp(const Out& out, const Tensor& input, std::optional<Operand> min, std::optional<Operand> max) {
+  LB_CHECK(min || max, Runtime, "torch.clamp: At least one of 'min' or 'max' must not be None");
+  PromotionState state;
+  state.add(input);
+  for (const auto& bound : {min, max}) {
+    if (!bound) continue;
+    if (bound->is_tensor()) state.add(bound->tensor());
+    else state.add(bound->scalar());
+  }
+  const bool numbers = !(min && min->is_tensor()) && !(max && max->is_tensor());
+  if (numbers && state.result() == input.dtype()) {
+    const ClampNumbers functor{{}, min ? min->scalar().as_double() : 0, max ? max->scalar().as_double() : 0,
+                               min ? min->scalar().as_int() : 0, max ? max->scalar().as_int() : 0, min.has_value(),
+                               max.has_value()};
+    return pointwise(ClampNumbers_spec, out, {input}, &functor);
+  }
+  if (min && max) return pointwise(ClampBoth_spec, out, {input, *min, *max});
+  return pointwise(min ? Maximum_spec : Minimum_spec, out, {input, min ? *min : *max});
+}
+Tensor clamp_min(const Out& out, const Tensor& input, Operand min) { return clamp(out, input, min, std::nullopt); }
+Tensor clamp_max(const Out& out, const Tensor& input, Operand max) { return clamp(out, input, std::nullopt, max); }
+#endif
+LB_RECORD(.signature = "clamp(input, min=None, max=None, *, out=None)", .doc = R"(Each element moved into [min, max]; bounds are numbers or tensors.
+
+Raises RuntimeError when neither bound is given. Where min > max the result is max.
+
+>>> torch.clamp(torch.tensor([-1., 0.5, 2.]), 0, 1)
+tensor([0.0000, 0.5000, 1.0000]))",
+          .forward = forward_of<clamp>, .derivative = kDerivativePlanned, .forms = kUnaryForms, .aliases = "clip");
+LB_RECORD(.signature = "clamp_min(input, min, *, out=None)", .doc = R"(Each element, or `min` where that is greater.
+
+>>> torch.clamp_min(torch.tensor([-1., 2.]), 0)
+tensor([0., 2.]))", .forward = forward_of<clamp_min>, .derivative = kDerivativePlanned, .forms = kUnaryForms);
+LB_RECORD(.signature = "clamp_max(input, max, *, out=None)", .doc = R"(Each element, or `max` where that is less.
+
+>>> torch.clamp_max(torch.tensor([-1., 2.]), 0)
+tensor([-1.,  0.]))", .forward = forward_of<clamp_max>, .derivative = kDerivativePlanned, .forms = kUnaryForms);
+
+struct Heaviside : NumbersAndBool {
+  template <class T>
+  T operator()(T x, T value) const { return x == T(0) ? value : static_cast<T>(x > T(0)); }
+};
+LB_LOOPS(Heaviside, .name = "heaviside");
+#if LB_BASELINE
+Tensor heaviside(const Out& out, const Tensor& input, const Tensor& values) {
+  LB_CHECK(input.dtype() == values.dtype(), Runtime, "heaviside is not yet implemented for tensors with different dtypes.");
+  return pointwise(Heaviside_spec, out, {input, values});
+}
+#endif
+LB_RECORD(.signature = "heaviside(input, values, *, out=None)", .doc = R"(The step function: 0 below 0, 1 above, `values` at 0.
+
+>>> torch.heaviside(torch.tensor([-1., 0., 1.]), torch.tensor([0.5]))
+tensor([0.0000, 0.5000, 1.0000]))", .forward = forward_of<heaviside>, .derivative = kNotDifferentiable, .forms = kEveryForm);
+
+struct Lerp : Floats {
+  template <class T>
+  T operator()(T start, T end, T weight) const {
+    return math::abs(weight) < T(0.5) ? start + weight * (end - start) : end - (end - start) * (T(1) - weight);
+  }
+};
+LB_LOOPS(Lerp, .name = "lerp", .accepts = kFloatingDTypes);
+#if LB_BASELINE
+Tensor lerp(const Out& out, const Tensor& input, const Tensor& end, Operand weight) {
+  LB_CHECK(input.dtype() == end.dtype(), Runtime, "expected dtype ", c_type_name(input.dtype()), " for `end`, but got dtype ", c_type_name(end.dtype()));
+  if (weight.is_tensor())
+    LB_CHECK(weight.dtype() == input.dtype(), Runtime, "expected dtype ", c_type_name(input.dtype()), " for `weight`, but got dtype ", c_type_name(weight.dtype()));
+  return pointwise(Lerp_spec, out, {input, end, weight});
+}
+#endif
+LB_RECORD(.signature = "lerp(input, end, weight, *, out=None)", .doc = R"(input + weight * (end - input). All of one floating-point dtype.
+
+>>> torch.lerp(torch.tensor([0.]), torch.tensor([10.]), 0.25)
+tensor([2.5000]))", .forward = forward_of<lerp>, .derivative = kDerivativePlanned, .forms = kEveryForm);
+
+struct AddCMul : Numbers {
+  double real;
+  int64_t integer;
+  template <class T>
+  T operator()(T x, T a, T b) const {
+    if constexpr (std::is_floating_point_v<T>) return x + static_cast<T>(real) * a * b;
+    else return static_cast<T>(static_cast<uint64_t>(x) + static_cast<uint64_t>(integer) * static_cast<uint64_t>(a) * static_cast<uint64_t>(b));
+  }
+};
+LB_LOOPS(AddCMul, .name = "addcmul_cpu_out", .accepts = kNumberDTypes);
+struct AddCDiv : Floats {
+  double real;
+  template <class T>
+  T operator()(T x, T a, T b) const { return x + static_cast<T>(real) * (a / b); }
+};
+LB_LOOPS(AddCDiv, .name = "addcdiv_cpu_out", .accepts = kFloatingDTypes);
+#if LB_BASELINE
+Tensor addcmul(const Out& out, const Tensor& input, const Tensor& tensor1, const Tensor& tensor2, Scalar value) {
+  PromotionState state;
+  for (const Tensor* t : {&input, &tensor1, &tensor2}) state.add(*t);
+  LB_CHECK(is_floating(state.result()) || !value.is_float(), Runtime,
+           "For integral input tensors, argument value must not be a floating point number.");
+  const AddCMul functor{{}, value.as_double(), value.as_int()};
+  return pointwise(AddCMul_spec, out, {input, tensor1, tensor2}, &functor);
+}
+Tensor addcdiv(const Out& out, const Tensor& input, const Tensor& tensor1, const Tensor& tensor2, Scalar value) {
+  LB_CHECK(!is_integral(tensor1.dtype(), true) || !is_integral(tensor2.dtype(), true), Runtime,
+           "Integer division with addcdiv is no longer supported, and in a future  release addcdiv will perform a true "
+           "division of tensor1 and tensor2. The historic addcdiv behavior can be implemented as (input + value * "
+           "torch.trunc(tensor1 / tensor2)).to(input.dtype) for integer inputs and as (input + value * tensor1 / "
+           "tensor2) for float inputs. The future addcdiv behavior is just the latter implementation: (input + value * "
+           "tensor1 / tensor2), for all dtypes.");
+  const AddCDiv functor{{}, value.as_double()};
+  return pointwise(AddCDiv_spec, out, {input, tensor1, tensor2}, &functor);
+}
+#endif
+LB_RECORD(.signature = "addcmul(input, tensor1, tensor2, *, value=1, out=None)", .doc = R"(input + value * tensor1 * tensor2.
+
+>>> torch.addcmul(torch.tensor([1.]), torch.tensor([2.]), torch.tensor([3.]), value=10)
+tensor([61.]))", .forward = forward_of<addcmul>, .derivative = kDerivativePlanned, .forms = kEveryForm);
+LB_RECORD(.signature = "addcdiv(input, tensor1, tensor2, *, value=1, out=None)", .doc = R"(input + value * tensor1 / tensor2. Floating-point only.
+
+>>> torch.addcdiv(torch.tensor([1.]), torch.tensor([6.]), torch.tensor([3.]), value=10)
+tensor([21.]))", .forward = forward_of<addcdiv>, .derivative = kDerivativePlanned, .forms = kEveryForm);
+
+struct Ldexp : Floats {
+  template <class T>
+  T operator()(T x, T exponent) const { return x * math::pow(T(2), exponent); }
+};
+LB_LOOPS(Ldexp, .name = "ldexp", .promotion = Promotion::Floating);
+LB_BINARY("ldexp", Ldexp, R"(input * 2 ** other.
+
+>>> torch.ldexp(torch.tensor([1.]), torch.tensor([3]))
+tensor([8.]))");
+
+// The condition arrives as 0 or 1 of the chosen dtype.
+struct Where : NumbersAndBool {
+  template <class T>
+  T operator()(T condition, T a, T b) const { return condition != T(0) ? a : b; }
+};
+LB_LOOPS(Where, .name = "where");
+#if LB_BASELINE
+Tensor where(const Out& out, const Tensor& condition, Operand input, Operand other) {
+  LB_CHECK(condition.dtype() == DType::Bool || condition.dtype() == DType::UInt8, Runtime,
+           "where expected condition to be a boolean tensor, but got a tensor with dtype ", dtype_title(condition.dtype()));
+  PromotionState state;
+  for (const Operand* operand : {&input, &other}) {
+    if (operand->is_tensor()) state.add(operand->tensor());
+    else state.add(operand->scalar());
+  }
+  const DType dtype = state.result();
+  const Tensor chosen = condition.dtype() == dtype ? condition : condition.to(DType::Bool).to(dtype);
+  const Tensor a = input.is_tensor() ? input.tensor().to(dtype) : Tensor::scalar(input.scalar(), dtype);
+  const Tensor b = other.is_tensor() ? other.tensor().to(dtype) : Tensor::scalar(other.scalar(), dtype);
+  return pointwise(Where_spec, out, {chosen, a, b});
+}
+Tensor where_method(const Out& out, const Tensor& input, const Tensor& condition, Operand other) {
+  return where(out, condition, input, other);
+}
+#endif
+LB_RECORD(.signature = "where(condition, input, other, *, out=None)", .doc = R"(Elements of `input` where `condition` holds, else of `other`; either may be a number.
+
+>>> torch.where(torch.tensor([True, False]), 1., torch.tensor([5., 6.]))
+tensor([1., 6.]))", .forward = forward_of<where>, .derivative = kDerivativePlanned, .forms = kFunction);
+LB_RECORD(.signature = "_where_method(input, condition, other)", .doc = "where with the condition second, as the method takes it.",
+          .forward = forward_of<where_method>, .derivative = kDerivativePlanned);
+
+}  // namespace LB_LEVEL
+}  // namespace lumbre
