@@ -122,8 +122,48 @@ def same(ours: Any, theirs: Any, where: str = "", tolerance: float = 1.0) -> str
     return None if ours == theirs else f"{where}: {ours!r} instead of {theirs!r}"
 
 
+# Where the database's sample is not the function's arguments in order.
+SPECIAL: dict[str, Callable[..., Any]] = {
+    "where": lambda value, condition, other, **k: lumbre.where(condition, value, other, **k),
+    "__getitem__": lambda value, index: value[index],
+    "cat": lambda tensors, *args, **k: lumbre.cat(tensors, *args, **k),
+    "polygamma": lambda value, n, **k: lumbre.polygamma(n, value, **k),
+    "special.polygamma": lambda value, n, **k: lumbre.special.polygamma(n, value, **k),
+    "T": lambda value: value.T,
+    "H": lambda value: value.H,
+    "mT": lambda value: value.mT,
+    "mH": lambda value: value.mH,
+    "__radd__": lambda value, other: other + value,
+    "__rsub__": lambda value, other: other - value,
+    "__rmul__": lambda value, other: other * value,
+    "__rdiv__": lambda value, other: other / value,
+    "__rmod__": lambda value, other: other % value,
+    "__rpow__": lambda value, other: other**value,
+    "__rand__": lambda value, other: other & value,
+    "__ror__": lambda value, other: other | value,
+    "__rxor__": lambda value, other: other ^ value,
+    "__rmatmul__": lambda value, other: other @ value,
+    "einsum": lambda tensors, equation: lumbre.einsum(equation, *tensors),
+    "meshgrid": lambda tensors, *args, **k: lumbre.meshgrid(tensors, *args, **k)
+    if isinstance(tensors, list | tuple)
+    else lumbre.meshgrid(tensors, *args, **k),
+    "bool": lambda value, **k: value.bool(**k),
+    "byte": lambda value, **k: value.byte(**k),
+    "char": lambda value, **k: value.char(**k),
+    "double": lambda value, **k: value.double(**k),
+    "float": lambda value, **k: value.float(**k),
+    "half": lambda value, **k: value.half(**k),
+    "int": lambda value, **k: value.int(**k),
+    "long": lambda value, **k: value.long(**k),
+    "short": lambda value, **k: value.short(**k),
+    "bfloat16": lambda value, **k: value.bfloat16(**k),
+}
+
+
 def find(opinfo: Any) -> Callable[..., Any] | None:
     """Lumbre's function of an OpInfo's name; None when it is missing."""
+    if opinfo.name in SPECIAL:
+        return SPECIAL[opinfo.name]
     target: Any = lumbre
     for part in opinfo.name.split("."):
         target = getattr(target, part, None)
