@@ -304,7 +304,7 @@ def numel(self: Tensor) -> int:
 def type(self: Tensor, dtype: Any = None, non_blocking: bool = False, **options: Any) -> Any:  # noqa: A001
     """The older tensor type's name, or with a dtype, tensor type or name the tensor converted to it.
 
-    >>> torch.tensor([1.])._class_of()
+    >>> torch.tensor([1.]).type()
     'torch.FloatTensor'
     """
     from lumbre import _legacy
