@@ -4,6 +4,7 @@
 #include <string>
 
 #include "random/distributions.h"
+#include "random/samplers.h"
 
 namespace {
 lumbre::Generator generator;
@@ -84,6 +85,29 @@ const char* draw_range(int dtype, void* data, int64_t step, int64_t count, int64
     const DType type = static_cast<DType>(dtype);
     const auto range = random::integer_range(type, from, has_to ? std::optional<int64_t>(to) : std::nullopt);
     random::random_range(generator, type, {data, step * static_cast<int64_t>(item_size(type)), count}, range);
+  });
+}
+
+const char* permutation(int dtype, void* data, int64_t count) {
+  return guarded([&] { random::permutation(generator, static_cast<DType>(dtype), data, count); });
+}
+
+const char* multinomial(int dtype, const void* weights, int64_t rows, int64_t categories, int64_t samples,
+                        int with_replacement, int64_t* out) {
+  return guarded([&] {
+    random::multinomial(generator, static_cast<DType>(dtype), weights, rows, categories, samples, with_replacement != 0,
+                        out);
+  });
+}
+
+const char* sample(const char* name, int dtype_number, void* out, int64_t count, const void* a, const void* b) {
+  return guarded([&] {
+    const DType dtype = static_cast<DType>(dtype_number);
+    const int64_t step = static_cast<int64_t>(item_size(dtype));
+    const std::string which = name;
+    if (which == "poisson") random::poisson(generator, dtype, {out, step, count}, a, step);
+    if (which == "binomial") random::binomial(generator, dtype, {out, step, count}, a, step, b, step);
+    if (which == "_standard_gamma") random::standard_gamma(generator, dtype, {out, step, count}, a, step);
   });
 }
 }

@@ -39,6 +39,9 @@ def lib(tmp_path_factory):
         "draw": (ctypes.c_char_p, [ctypes.c_char_p, ctypes.c_int, pointer, i64, i64, f64, f64]),
         "draw_bernoulli": (ctypes.c_char_p, [ctypes.c_int, pointer, i64, ctypes.c_int, pointer]),
         "draw_range": (ctypes.c_char_p, [ctypes.c_int, pointer, i64, i64, i64, i64, ctypes.c_int]),
+        "permutation": (ctypes.c_char_p, [ctypes.c_int, pointer, i64]),
+        "multinomial": (ctypes.c_char_p, [ctypes.c_int, pointer, i64, i64, i64, ctypes.c_int, pointer]),
+        "sample": (ctypes.c_char_p, [ctypes.c_char_p, ctypes.c_int, pointer, i64, pointer, pointer]),
     }
     for name, (result, arguments) in signatures.items():
         function = getattr(library, name)
@@ -213,3 +216,78 @@ def test_refused_states(lib):
     crafted[16:24] = (624).to_bytes(8, "little")
     assert lib.set_state(bytes(crafted), STATE_SIZE) == b"Invalid mt19937 state"
     assert state_of(lib) == before
+
+
+@pytest.mark.parametrize("dtype", DTYPES[1:])
+def test_permutations(lib, dtype):
+    for size in SIZES:
+        try:
+            torch.randperm(size, dtype=dtype)
+        except RuntimeError:
+            continue  # more elements than the dtype can count: refused before any word is drawn
+        compare(
+            lib,
+            lambda t: lib.permutation(DTYPES.index(dtype), t.data_ptr(), len(t)),
+            lambda t: t.copy_(torch.randperm(len(t), dtype=dtype)),
+            dtype,
+            size,
+        )
+
+
+@pytest.mark.parametrize("replacement", [False, True])
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("zeros", [False, True])
+def test_multinomial(lib, dtype, replacement, zeros):
+    for rows, categories in [(1, 1), (1, 7), (3, 10), (2, 1000)]:
+        weights = (torch.arange(rows * categories) % 13 + (0 if zeros and categories > 1 else 1)).to(dtype)
+        weights = weights.reshape(rows, categories)
+        for samples in {1, 2, 5, categories // 64, categories}:
+            if samples < 1 or samples > categories:
+                continue
+            compare(
+                lib,
+                lambda t, w=weights, n=samples: lib.multinomial(
+                    DTYPES.index(dtype), w.data_ptr(), *w.shape, n, replacement, t.data_ptr()
+                ),
+                lambda t, w=weights, n=samples: t.copy_(torch.multinomial(w, n, replacement).flatten()),
+                torch.int64,
+                rows * samples,
+            )
+
+
+@pytest.mark.parametrize("weights", [[1.0, -1.0], [0.0, 0.0], [1.0, float("inf")], [1.0, float("nan")]])
+@pytest.mark.parametrize(("samples", "replacement"), [(1, False), (1, True), (2, True), (3, False), (0, True)])
+def test_multinomial_errors(lib, weights, samples, replacement):
+    w = torch.tensor(weights)
+    with pytest.raises(RuntimeError) as error:
+        torch.multinomial(w, samples, replacement)
+    message = lib.multinomial(DTYPES.index(w.dtype), w.data_ptr(), 1, 2, samples, replacement, None)
+    assert message.decode() == str(error.value).split("\n")[0]
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("name", ["poisson", "binomial", "_standard_gamma"])
+def test_samplers(lib, name, dtype):
+    if name != "poisson" and dtype in (torch.float16, torch.bfloat16):
+        x = torch.ones(2, dtype=dtype)
+        with pytest.raises(NotImplementedError) as error:
+            getattr(torch, name)(x, *([x] if name == "binomial" else []))
+        message = lib.sample(name.encode(), DTYPES.index(dtype), x.data_ptr(), 2, x.data_ptr(), x.data_ptr())
+        assert message.decode() == str(error.value)
+        return
+    for size in SIZES:
+        a = torch.linspace(0, 60, size).round(decimals=1).to(dtype)
+        b = (torch.linspace(0, 7, size) % 1.0).to(dtype)
+        if name == "binomial":
+            a = a.floor()
+        if name == "_standard_gamma":
+            a = a / 10
+        compare(
+            lib,
+            lambda t, a=a, b=b: lib.sample(
+                name.encode(), DTYPES.index(dtype), t.data_ptr(), len(t), a.data_ptr(), b.data_ptr()
+            ),
+            lambda t, a=a, b=b: t.copy_(getattr(torch, name)(a, *([b] if name == "binomial" else []))),
+            dtype,
+            size,
+        )
