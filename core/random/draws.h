@@ -6,12 +6,14 @@
 // the C library's, as they are in PyTorch.
 #pragma once
 
+#include <array>
 #include <cmath>
 #include <cstdint>
 #include <limits>
 #include <numbers>
 #include <type_traits>
 
+#include "base/dtype.h"
 #include "base/error.h"
 #include "base/half.h"
 #include "random/generator.h"
@@ -32,6 +34,13 @@ using Compute = std::conditional_t<is_half_type<T>, float, T>;
 
 template <class T>
 inline constexpr bool is_float_type = std::is_floating_point_v<T> || is_half_type<T>;
+
+// A dtype as the messages of PyTorch's range checks name it.
+constexpr const char* cpp_name(DType dtype) {
+  constexpr std::array<const char*, kDTypeCount> names{"bool",     "unsigned char", "signed char",   "short int", "int",
+                                                       "long int", "c10::Half",     "c10::BFloat16", "float",     "double"};
+  return names[static_cast<size_t>(dtype)];
+}
 
 // double or int64 to an element. What does not fit an integer becomes what x86 instructions make of it: the lowest
 // int32 or int64, cut to the width of the element.
