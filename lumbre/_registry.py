@@ -24,6 +24,7 @@ Tensor = _C.Tensor
 FUNCTION, METHOD, IN_PLACE, IN_PLACE_FUNCTION = 1, 2, 4, 8
 _DERIVATIVES = ("unstated", "none", "planned")
 
+_disabled = _C._disabled_torch_function_impl
 functions: dict[str, Callable] = {}
 _records: list[Record] = []
 # Classes of arguments that never override an operator.
@@ -33,11 +34,9 @@ _plain = {Tensor, int, float, bool, str, type(None), _C.dtype, _C.Size, dict}
 class Record:
     """One operator: what the engine's records and the decorated functions have in common."""
 
-    __slots__ = ("name", "signature", "doc", "forms", "aliases", "derivative", "origin")
+    __slots__ = ("aliases", "derivative", "doc", "forms", "name", "origin", "signature")
 
-    def __init__(
-        self, signature: str, doc: str, forms: int, aliases: str, derivative: str, origin: str
-    ) -> None:
+    def __init__(self, signature: str, doc: str, forms: int, aliases: str, derivative: str, origin: str) -> None:
         self.name = signature.partition("(")[0]
         self.signature = signature
         self.doc = doc
@@ -84,9 +83,8 @@ def has_override(arguments: Any) -> bool:
         if kind is tuple or kind is list:
             if has_override(value):
                 return True
-        elif hasattr(kind, "__torch_function__"):
-            if kind.__torch_function__ is not _C._disabled_torch_function_impl:
-                return _C._torch_function_disable(0) == 0
+        elif getattr(kind, "__torch_function__", _disabled) is not _disabled:
+            return _C._torch_function_disable(0) == 0
     return False
 
 

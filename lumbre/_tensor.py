@@ -52,9 +52,7 @@ def __reversed__(self: Tensor) -> Tensor:
 def __contains__(self: Tensor, element: Any) -> bool:
     if isinstance(element, (Tensor, int, float, bool)):
         return bool((self == element).any().item())
-    raise RuntimeError(
-        f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {_class_of(element)}."
-    )
+    raise RuntimeError(f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {type(element)}.")
 
 
 # --- pickling and copying ---------------------------------------------------------------------------------------------
@@ -125,9 +123,7 @@ def _as_class(result: Any, cls: type) -> Any:
     return result
 
 
-def __torch_function__(
-    cls: type, func: Callable, types: tuple, args: tuple = (), kwargs: dict | None = None
-) -> Any:
+def __torch_function__(cls: type, func: Callable, types: tuple, args: tuple = (), kwargs: dict | None = None) -> Any:
     """Runs an operator on a subclass: its results are of that subclass too."""
     if not all(issubclass(cls, kind) for kind in types):
         return NotImplemented
@@ -301,7 +297,7 @@ def numel(self: Tensor) -> int:
 # --- conversions ------------------------------------------------------------------------------------------------------
 
 
-def type(self: Tensor, dtype: Any = None, non_blocking: bool = False, **options: Any) -> Any:  # noqa: A001
+def type(self: Tensor, dtype: Any = None, non_blocking: bool = False, **options: Any) -> Any:
     """The older tensor type's name, or with a dtype, tensor type or name the tensor converted to it.
 
     >>> torch.tensor([1.])._class_of()
@@ -348,7 +344,7 @@ def __array_wrap__(self: Tensor, array: Any, context: Any = None, return_scalar:
     return _C.from_numpy(array)
 
 
-def apply_(self: Tensor, callable: Callable) -> Tensor:  # noqa: A002 - PyTorch's name
+def apply_(self: Tensor, callable: Callable) -> Tensor:
     """Replaces each element by the function's value of it. Slow: the function is Python's.
 
     >>> torch.tensor([1., 2.]).apply_(lambda v: v * v)
@@ -360,14 +356,12 @@ def apply_(self: Tensor, callable: Callable) -> Tensor:  # noqa: A002 - PyTorch'
     return _refill(self, values)
 
 
-def map_(self: Tensor, tensor: Tensor, callable: Callable) -> Tensor:  # noqa: A002 - PyTorch's name
+def map_(self: Tensor, tensor: Tensor, callable: Callable) -> Tensor:
     """Replaces each element by the function's value of it and the other tensor's element there."""
     if self.requires_grad or tensor.requires_grad:
         raise RuntimeError("Can't call map_() on Variable that requires grad. Use var.detach().map_() instead.")
     if self.dtype is not tensor.dtype:
-        raise TypeError(
-            f"map_: expected {_legacy_name(self)} for argument 'tensor' (got {_legacy_name(tensor)})"
-        )
+        raise TypeError(f"map_: expected {_legacy_name(self)} for argument 'tensor' (got {_legacy_name(tensor)})")
     other = tensor if tensor.shape == self.shape else tensor.expand(self.shape)
     values = [callable(a, b) for a, b in zip(_flat(self), _flat(other), strict=True)]
     return _refill(self, values)
