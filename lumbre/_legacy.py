@@ -182,7 +182,8 @@ def _combination(args: tuple, kwargs: dict) -> str:
     ]
     tail = ", " if kwargs and not args else ""
     return (
-        f"new() received an invalid combination of arguments - got ({', '.join(given)}{tail}), but expected one of:\n"
-        " * (*, torch.device device = None)\n * (Tensor other)\n * (tuple of ints size, *, torch.device device = None)\n"
+        f"new() received an invalid combination of arguments - got ({', '.join(given)}{tail}), but expected one of:"
+        "\n * (*, torch.device device = None)\n * (Tensor other)\n"
+        " * (tuple of ints size, *, torch.device device = None)\n"
         " * (object data, *, torch.device device = None)\n"
     )

@@ -13,8 +13,6 @@ __all__: list[str] = []
 
 Tensor = _C.Tensor
 _NO_AUTOGRAD = "Lumbre has no autograd yet: gradients cannot be computed"
-_plain_repr = object.__repr__
-_class_of = type  # `type` is a method below
 
 
 # --- text -------------------------------------------------------------------------------------------------------------
@@ -133,6 +131,16 @@ def __torch_function__(cls: type, func: Callable, types: tuple, args: tuple = ()
     finally:
         _C._torch_function_disable(-1)
     return result if cls is Tensor else _as_class(result, cls)
+
+
+class DisableTorchFunctionSubclass:
+    """A block in which subclasses are computed with as plain tensors, and results are plain."""
+
+    def __enter__(self) -> None:
+        _C._torch_function_disable(1)
+
+    def __exit__(self, *exception: object) -> None:
+        _C._torch_function_disable(-1)
 
 
 def as_subclass(self: Tensor, cls: type) -> Tensor:
@@ -436,9 +444,9 @@ def set_(self: Tensor, source: Any = None, storage_offset: int = 0, size: Any = 
 # Where Python's own `object` has a method too, the engine's type has none of its own.
 _METHODS = (
     __repr__, __format__, __dir__, __iter__, __reversed__, __contains__, __reduce_ex__, __copy__, __deepcopy__,
-    as_subclass, backward, retain_grad, register_hook, detach, detach_, requires_grad_, cpu, cuda, get_device, is_pinned,
-    pin_memory, is_shared, share_memory_, is_inference, is_complex, is_signed, is_floating_point, numel, type, new,
-    new_tensor, __array_wrap__, apply_, map_, untyped_storage, storage, set_,
+    as_subclass, backward, retain_grad, register_hook, detach, detach_, requires_grad_, cpu, cuda, get_device,
+    is_pinned, pin_memory, is_shared, share_memory_, is_inference, is_complex, is_signed, is_floating_point, numel,
+    type, new, new_tensor, __array_wrap__, apply_, map_, untyped_storage, storage, set_,
 )  # fmt: skip
 _CONVERSIONS = (
     "bool", "byte:uint8", "char:int8", "short:int16", "int:int32", "long:int64", "half:float16", "bfloat16",
@@ -481,6 +489,7 @@ def _complete() -> None:
     }.items():
         if name not in own or name == "__module__":
             setattr(Tensor, name, value)
+    _C.DisableTorchFunctionSubclass = DisableTorchFunctionSubclass
 
 
 _complete()
