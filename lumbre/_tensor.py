@@ -305,7 +305,7 @@ def numel(self: Tensor) -> int:
 # --- conversions ------------------------------------------------------------------------------------------------------
 
 
-def type(self: Tensor, dtype: Any = None, non_blocking: bool = False, **options: Any) -> Any:
+def _type(self: Tensor, dtype: Any = None, non_blocking: bool = False, **options: Any) -> Any:
     """The older tensor type's name, or with a dtype, tensor type or name the tensor converted to it.
 
     >>> torch.tensor([1.])._class_of()
@@ -446,7 +446,7 @@ _METHODS = (
     __repr__, __format__, __dir__, __iter__, __reversed__, __contains__, __reduce_ex__, __copy__, __deepcopy__,
     as_subclass, backward, retain_grad, register_hook, detach, detach_, requires_grad_, cpu, cuda, get_device,
     is_pinned, pin_memory, is_shared, share_memory_, is_inference, is_complex, is_signed, is_floating_point, numel,
-    type, new, new_tensor, __array_wrap__, apply_, map_, untyped_storage, storage, set_,
+    _type, new, new_tensor, __array_wrap__, apply_, map_, untyped_storage, storage, set_,
 )  # fmt: skip
 _CONVERSIONS = (
     "bool", "byte:uint8", "char:int8", "short:int16", "int:int32", "long:int64", "half:float16", "bfloat16",
@@ -470,6 +470,8 @@ def dtype_name(dtype: Any) -> str:
 
 def _complete() -> None:
     own = Tensor.__dict__
+    _type.__name__ = "type"  # under its own name it would hide Python's in this file
+    Tensor.__name__ = Tensor.__qualname__ = "Tensor"  # without the module, as messages say it
     for function in _METHODS:
         name = function.__name__
         function.__qualname__ = f"Tensor.{name}"
