@@ -150,7 +150,10 @@ def as_subclass(self: Tensor, cls: type) -> Tensor:
             "Creating a Tensor subclass from a class that does not inherit from Tensor is not possible. Make sure your "
             "class inherits from Tensor."
         )
-    return self._as_type(cls)
+    made = self._as_type(cls)
+    if self.requires_grad:
+        made.requires_grad = True
+    return made
 
 
 def _make_subclass(cls: type, data: Tensor, require_grad: bool = False, **options: Any) -> Tensor:

@@ -7,6 +7,7 @@
 namespace lumbre::python {
 
 int& torch_function_disable_depth();
+void set_disabled_override(PyObject* function);
 
 namespace {
 
@@ -301,6 +302,7 @@ void add_buffers(PyObject* module) {
   storage_type = reinterpret_cast<PyTypeObject*>(Object::steal(PyType_FromSpec(&spec)).release());
   if (PyModule_AddObjectRef(module, "UntypedStorage", reinterpret_cast<PyObject*>(storage_type)) < 0) throw PythonError{};
   if (PyModule_AddFunctions(module, functions) < 0) throw PythonError{};
+  set_disabled_override(Object::steal(PyObject_GetAttrString(module, "_disabled_torch_function_impl")).get());
   // Not by setting an attribute: `__dict__` of a type is the type's own.
   Object property = Object::steal(PyDescr_NewGetSet(tensor_type, &attributes_property));
   if (PyDict_SetItemString(tensor_type->tp_dict, "__dict__", property.get()) < 0) throw PythonError{};
