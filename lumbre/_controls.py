@@ -78,7 +78,7 @@ class _Mode:
         from inspect import isclass, isgeneratorfunction
 
         if isclass(function):
-            function.__init__ = self(function.__init__)
+            setattr(function, "__init__", self(function.__init__))  # noqa: B010
             return function
         if isgeneratorfunction(function):
             return _wrap_generator(self, function)
@@ -242,7 +242,13 @@ def get_default_device() -> _device.device:
 
 # --- determinism and precision ----------------------------------------------------------------------------------------
 
-_settings = {"deterministic": False, "warn_only": False, "precision": "highest", "warn_always": False, "interop": 1}
+_settings: dict[str, Any] = {
+    "deterministic": False,
+    "warn_only": False,
+    "precision": "highest",
+    "warn_always": False,
+    "interop": 1,
+}
 
 
 def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None:

@@ -26,6 +26,9 @@ class device:
 
     __slots__ = ("_outer", "index", "type")
 
+    type: str
+    index: int | None
+
     def __init__(self, type: Any = None, index: int | None = None) -> None:
         if isinstance(type, device):
             self.type, self.index = type.type, type.index if index is None else index

@@ -118,7 +118,7 @@ def give(target: Any, result: Any, in_place: bool) -> Any:
     return target
 
 
-def _make_function(compute: Callable, name: str, has_out: bool) -> Callable:
+def _make_function(compute: Callable, name: str, text: str, has_out: bool) -> Callable:
     if has_out:
 
         def function(*args: Any, out: Any = None, **kwargs: Any) -> Any:
@@ -136,22 +136,22 @@ def _make_function(compute: Callable, name: str, has_out: bool) -> Callable:
                 return call_override(function, args, kwargs)
             return compute(*args, **kwargs)
 
-    return _dressed(function, compute, name)
+    return _dressed(function, compute, name, text)
 
 
-def _make_in_place(compute: Callable, name: str) -> Callable:
+def _make_in_place(compute: Callable, name: str, text: str) -> Callable:
     def function(self: Any, *args: Any, **kwargs: Any) -> Any:
         if has_override((self, *args)):
             return call_override(function, (self, *args), kwargs)
         return give(self, compute(self, *args, **kwargs), True)
 
-    return _dressed(function, compute, name)
+    return _dressed(function, compute, name, text)
 
 
-def _dressed(function: Callable, compute: Callable, name: str) -> Callable:
+def _dressed(function: Any, compute: Callable, name: str, text: str) -> Callable:
     function.__name__ = function.__qualname__ = name.rpartition(".")[2]
     function.__module__ = compute.__module__
-    function.__doc__ = f"{compute.__signature_text__}\n\n{compute.__doc__}"
+    function.__doc__ = f"{text}\n\n{compute.__doc__}"
     function.__wrapped__ = compute
     return function
 
@@ -180,9 +180,9 @@ def operator(
         forms = FUNCTION * function | METHOD * (method and "." not in name) | IN_PLACE * inplace
         record = Record(signature, compute.__doc__ or "", forms, aliases, derivative, "composed")
         _records.append(record)
-        compute.__signature_text__ = name.rpartition(".")[2] + signature[len(name) :]
-        made = _make_function(compute, name, has_out)
-        written = _make_in_place(compute, name + "_") if inplace else None
+        text = name.rpartition(".")[2] + signature[len(name) :]
+        made = _make_function(compute, name, text, has_out)
+        written = _make_in_place(compute, name + "_", text) if inplace else None
         for each in (name, *record.aliases):
             if function:
                 functions[each] = made

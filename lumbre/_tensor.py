@@ -67,7 +67,7 @@ def __reduce_ex__(self: Tensor, protocol: int) -> tuple:
     typed = storage.TypedStorage(wrap_storage=self.untyped_storage(), dtype=self.dtype, _internal=True)
     from collections import OrderedDict
 
-    parts = (
+    parts: Any = (
         typed, self.storage_offset(), tuple(self.shape), self.stride(), self.requires_grad, OrderedDict(),
     )  # fmt: skip
     state = _state(self)
@@ -230,7 +230,7 @@ def _set_grad(self: Tensor, value: Tensor | None) -> None:
             f"attempting to assign a gradient of size '{list(value.shape)}' to a tensor of size "
             f"'{list(self.shape)}'. Please ensure that the gradient and the tensor are the same size"
         )
-    self._grad = value
+    self.__dict__["_grad"] = value
 
 
 def _del_grad(self: Tensor) -> None:
@@ -484,14 +484,15 @@ def _complete() -> None:
         name, _, dtype = item.partition(":")
         if name not in own:
             setattr(Tensor, name, _conversion(name, getattr(_C, dtype or name)))
-    for name, value in {
+    extra: dict[str, Any] = {
         "__torch_function__": classmethod(__torch_function__),
         "_make_subclass": staticmethod(_make_subclass),
         "grad": property(_get_grad, _set_grad, _del_grad, "The gradient: a tensor, or None."),
         "__array_priority__": 1000,
         "nelement": own.get("numel"),
         "__module__": _identity.printed_name,
-    }.items():
+    }
+    for name, value in extra.items():
         if name not in own or name == "__module__":
             setattr(Tensor, name, value)
     _C.DisableTorchFunctionSubclass = DisableTorchFunctionSubclass

@@ -119,13 +119,13 @@ def test_all_names_exist():
         except AttributeError:
             missing.append(name)
     # Modules that other parts of the package bring.
-    assert set(missing) <= {"finfo", "iinfo", "set_printoptions", "get_printoptions", "save", "load"}
+    assert set(missing) <= {"save", "load"}
 
 
 def test_public_functions_are_documented():
     for name in torch.__all__:
         value = getattr(torch, name, None)
-        if inspect.isfunction(value) or inspect.isclass(value):
+        if inspect.isfunction(value) or (inspect.isclass(value) and not hasattr(torch._C, name)):
             assert (value.__doc__ or "").strip(), name
 
 

@@ -24,14 +24,14 @@ KINDS = {
     "Tensor": "Tensor",
     "Tensor | Number": "Tensor | Number",
     "Number": "Number",
-    "int": "int",
-    "float": "float",
+    "int": "builtins.int",
+    "float": "builtins.float",
     "bool": "builtins.bool",
-    "tuple of ints": "int | Sequence[int]",
-    "torch.dtype": "dtype",
+    "tuple of ints": "builtins.int | Sequence[builtins.int]",
+    "torch.dtype": "_dtype",
     "tuple of Tensors": "Sequence[Tensor]",
     "str": "str",
-    "torch.memory_format": "memory_format",
+    "torch.memory_format": "_memory_format",
     "torch.Generator": "Generator",
 }
 SIDES = {
@@ -45,8 +45,7 @@ SIDES = {
 
 def parameter_text(name: str, kind: str, optional: bool, has_default: bool, variadic: bool) -> str:
     """One parameter as a stub writes it."""
-    annotation = SIDES[name] if kind == "side" else KINDS[kind].replace("int |", "builtins.int |")
-    annotation = {"int": "builtins.int", "float": "builtins.float"}.get(annotation, annotation)
+    annotation = SIDES[name] if kind == "side" else KINDS[kind]
     if variadic:
         return f"*{name}: builtins.int | Sequence[builtins.int]"
     if optional and "None" not in annotation:
@@ -132,7 +131,7 @@ def tensor_class() -> list[str]:
         elif inspect.isfunction(value):
             lines += definitions(name, [composed_parameters(value, True)], "Any", "    ")
         elif isinstance(value, property) or inspect.isgetsetdescriptor(value):
-            kind = {"shape": "Size", "dtype": "dtype", "ndim": "builtins.int"}.get(name, "Any")
+            kind = {"shape": "Size", "dtype": "_dtype", "ndim": "builtins.int"}.get(name, "Any")
             lines += [f"    @property\n    def {name}(self) -> {kind}: ..."]
             if name in ("grad", "data", "requires_grad"):
                 lines += [f"    @{name}.setter\n    def {name}(self, value: Any) -> None: ..."]
@@ -148,6 +147,7 @@ def tensor_class() -> list[str]:
             elif name not in ("__getattribute__", "__setattr__", "__delattr__"):
                 lines.append(f"    def {name}(self, *args: Any, **kwargs: Any) -> Any: ...")
     lines.append("    def __init__(self, *args: Any, **kwargs: Any) -> None: ...")
+    lines.append("    def __getattr__(self, name: str) -> Any: ...")
     return lines
 
 
@@ -155,12 +155,16 @@ def plain_class(name: str, cls: type) -> list[str]:
     """The stub of another class of the engine."""
     lines = [f"class {name}({'tuple[builtins.int, ...]' if issubclass(cls, tuple) else ''}):".replace("()", "")]
     for member, value in sorted(vars(cls).items()):
-        if member.startswith("__") and member not in ("__len__", "__getitem__", "__setitem__"):
+        if member.startswith("__") and not inspect.isfunction(value) and member != "__len__":
+            continue
+        if member in ("__init__", "__dict__") or (member == "is_cuda" and isinstance(value, bool)):
             continue
         if inspect.isgetsetdescriptor(value) or isinstance(value, property):
             lines += [f"    @property\n    def {member}(self) -> Any: ..."]
         elif callable(value):
             lines.append(f"    def {member}(self, *args: Any, **kwargs: Any) -> Any: ...")
+    if not issubclass(cls, tuple):
+        lines.append("    def __init__(self, *args: Any, **kwargs: Any) -> None: ...")
     return lines if len(lines) > 1 else [f"{lines[0]} ..."]
 
 
@@ -181,12 +185,14 @@ def engine_stub() -> str:
     """The text of ``lumbre/_C.pyi``."""
     import lumbre.storage  # noqa: F401 - completes UntypedStorage
 
-    lines = imports()
+    lines = [*imports(), "_dtype = dtype", "_memory_format = memory_format", ""]
     constants = []
     for name, value in sorted(vars(_C).items()):
         if name.startswith("__") or name == "Tensor":
             continue
-        if isinstance(value, type):
+        if value is _C.DisableTorchFunctionSubclass:
+            constants.append(f"{name}: Any")
+        elif isinstance(value, type):
             lines += ["", *plain_class(name, value)]
         elif callable(value):
             constants.append(f"def {name}(*args: Any, **kwargs: Any) -> Any: ...")
@@ -202,6 +208,7 @@ def package_stub() -> str:
     lines = imports()
     classes = sorted(name for name in lumbre.__all__ if isinstance(getattr(_C, name, None), type))
     lines += [f"from lumbre._C import {name} as {name}" for name in classes]
+    lines += ["from lumbre._C import dtype as _dtype", "from lumbre._C import memory_format as _memory_format"]
     lines += ["from lumbre._device import device as device", "", "__version__: str"]
     signatures = defaultdict(list)
     for record in _registry.records():
