@@ -31,7 +31,7 @@ def __format__(self: Tensor, specification: str) -> str:
 
 
 def __dir__(self: Tensor) -> list[str]:
-    return sorted({*dir(_class_of(self)), *getattr(self, "__dict__", ())})
+    return sorted({*dir(type(self)), *getattr(self, "__dict__", ())})
 
 
 # --- iteration and membership -----------------------------------------------------------------------------------------
@@ -71,13 +71,13 @@ def __reduce_ex__(self: Tensor, protocol: int) -> tuple:
         typed, self.storage_offset(), tuple(self.shape), self.stride(), self.requires_grad, OrderedDict(),
     )  # fmt: skip
     state = _state(self)
-    if _class_of(self) is Tensor and not state:
+    if type(self) is Tensor and not state:
         return (_utils._rebuild_tensor_v2, parts)
-    return (_utils._rebuild_from_type_v2, (_utils._rebuild_tensor_v2, _class_of(self), parts, state))
+    return (_utils._rebuild_from_type_v2, (_utils._rebuild_tensor_v2, type(self), parts, state))
 
 
 def __copy__(self: Tensor) -> Tensor:
-    made = self.data if _class_of(self) is Tensor else self.data.as_subclass(_class_of(self))
+    made = self.data if type(self) is Tensor else self.data.as_subclass(type(self))
     made.requires_grad = self.requires_grad
     made.__dict__.update(_state(self))
     return made
@@ -97,8 +97,8 @@ def __deepcopy__(self: Tensor, memo: dict) -> Tensor:
     # Through the storage, so that tensors that share memory share it in the copy too.
     memory = deepcopy(self.untyped_storage(), memo)
     made = _C._tensor_over(memory, self.dtype, self.storage_offset(), tuple(self.shape), self.stride())
-    if _class_of(self) is not Tensor:
-        made = made._as_type(_class_of(self))
+    if type(self) is not Tensor:
+        made = made._as_type(type(self))
     made.requires_grad = self.requires_grad
     memo[id(self)] = made
     if self.grad is not None:
@@ -115,9 +115,9 @@ def __deepcopy__(self: Tensor, memo: dict) -> Tensor:
 def _as_class(result: Any, cls: type) -> Any:
     if isinstance(result, Tensor):
         return result if isinstance(result, cls) else result._as_type(cls)
-    if isinstance(result, (tuple, list)) and _class_of(result) is not _C.Size:
+    if isinstance(result, (tuple, list)) and type(result) is not _C.Size:
         members = [_as_class(member, cls) for member in result]
-        return _class_of(result)(members)
+        return type(result)(members)
     return result
 
 
@@ -190,7 +190,7 @@ def register_hook(self: Tensor, hook: Callable) -> None:
 
 def detach(self: Tensor) -> Tensor:
     """The same memory without history."""
-    return self.data if _class_of(self) is Tensor else self.data._as_type(_class_of(self))
+    return self.data if type(self) is Tensor else self.data._as_type(type(self))
 
 
 def detach_(self: Tensor) -> Tensor:
@@ -217,7 +217,7 @@ def _set_grad(self: Tensor, value: Tensor | None) -> None:
         self.__dict__.pop("_grad", None)
         return
     if not isinstance(value, Tensor):
-        raise TypeError(f"assigned grad expected to be a Tensor or None but got grad of type {_class_of(value).__name__}")
+        raise TypeError(f"assigned grad expected to be a Tensor or None but got grad of type {type(value).__name__}")
     if value is self:
         raise RuntimeError("can't assign Variable as its own grad")
     if value.dtype is not self.dtype:
@@ -311,7 +311,7 @@ def numel(self: Tensor) -> int:
 def _type(self: Tensor, dtype: Any = None, non_blocking: bool = False, **options: Any) -> Any:
     """The older tensor type's name, or with a dtype, tensor type or name the tensor converted to it.
 
-    >>> torch.tensor([1.])._class_of()
+    >>> torch.tensor([1.]).type()
     'torch.FloatTensor'
     """
     from lumbre import _legacy
