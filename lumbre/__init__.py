@@ -38,9 +38,9 @@ __version__ = "2.13.0+lumbre0.1.0"
 newaxis = None
 
 _DTYPES = (
-    "bool uint8 int8 int16 int32 int64 float16 bfloat16 float32 float64 "
-    "strided sparse_coo contiguous_format preserve_format channels_last channels_last_3d"
-).split()
+    "bool", "uint8", "int8", "int16", "int32", "int64", "float16", "bfloat16", "float32", "float64", "strided",
+    "sparse_coo", "contiguous_format", "preserve_format", "channels_last", "channels_last_3d",
+)  # fmt: skip
 _DTYPE_ALIASES = {
     "half": "float16", "float": "float32", "double": "float64", "short": "int16", "int": "int32", "long": "int64",
 }  # fmt: skip
@@ -79,7 +79,7 @@ _LAZY_NAMES = {
     "to_dlpack": "utils.dlpack",
     **{
         kind + suffix: where
-        for kind in "Bool Byte Char Short Int Long Half BFloat16 Float Double".split()
+        for kind in ("Bool", "Byte", "Char", "Short", "Int", "Long", "Half", "BFloat16", "Float", "Double")
         for suffix, where in (("Tensor", "_legacy"), ("Storage", "storage"))
     },
 }

@@ -78,7 +78,7 @@ class _Mode:
         from inspect import isclass, isgeneratorfunction
 
         if isclass(function):
-            function.__init__ = self(function.__init__)
+            setattr(function, "__init__", self(function.__init__))  # noqa: B010
             return function
         if isgeneratorfunction(function):
             return _wrap_generator(self, function)
@@ -132,7 +132,7 @@ class _GradMode(_Mode):
         _modes.grad = self._before
 
 
-class no_grad(_GradMode):  # noqa: N801 - PyTorch's name
+class no_grad(_GradMode):
     """Operations inside are not recorded. Nothing records yet: only ``is_grad_enabled()`` tells the difference.
 
     >>> with torch.no_grad():
@@ -143,13 +143,13 @@ class no_grad(_GradMode):  # noqa: N801 - PyTorch's name
     _grad = False
 
 
-class enable_grad(_GradMode):  # noqa: N801 - PyTorch's name
+class enable_grad(_GradMode):
     """Operations inside are recorded, also within ``no_grad``. Nothing records yet: the switch is kept."""
 
     _grad = True
 
 
-class set_grad_enabled(_Mode):  # noqa: N801 - PyTorch's name
+class set_grad_enabled(_Mode):
     """Switches recording on or off, at once; as a context manager it puts the old setting back."""
 
     def __init__(self, mode: bool) -> None:
@@ -179,7 +179,7 @@ class set_grad_enabled(_Mode):  # noqa: N801 - PyTorch's name
         return f"{_identity.prefix()}autograd.grad_mode.set_grad_enabled(mode={self.mode})"
 
 
-class inference_mode(_Mode):  # noqa: N801 - PyTorch's name
+class inference_mode(_Mode):
     """``no_grad`` for code whose results never meet autograd. Nothing records yet: the switch is kept."""
 
     def __new__(cls, mode: Any = True) -> Any:
@@ -242,7 +242,13 @@ def get_default_device() -> _device.device:
 
 # --- determinism and precision ----------------------------------------------------------------------------------------
 
-_settings = {"deterministic": False, "warn_only": False, "precision": "highest", "warn_always": False, "interop": 1}
+_settings: dict[str, Any] = {
+    "deterministic": False,
+    "warn_only": False,
+    "precision": "highest",
+    "warn_always": False,
+    "interop": 1,
+}
 
 
 def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None:
@@ -288,7 +294,7 @@ def get_deterministic_debug_mode() -> int:
 
 
 def set_float32_matmul_precision(precision: str) -> None:
-    """"highest", "high" or "medium". Products of float32 are always computed in float32 here; the word is kept."""
+    """ "highest", "high" or "medium". Products of float32 are always computed in float32 here; the word is kept."""
     if precision in ("highest", "high", "medium"):
         _settings["precision"] = precision
         return

@@ -15,7 +15,7 @@ _KINDS = (
 _KNOWN = frozenset(_KINDS.split(", "))
 
 
-class device:  # noqa: N801 - PyTorch's name
+class device:
     """A device by name and index: ``device("cpu")``, ``device("cuda", 0)``, ``device("cuda:1")``.
 
     Naming a device that this machine does not have is allowed; making a tensor there raises an error.
@@ -24,7 +24,10 @@ class device:  # noqa: N801 - PyTorch's name
     1
     """
 
-    __slots__ = ("type", "index", "_outer")
+    __slots__ = ("_outer", "index", "type")
+
+    type: str
+    index: int | None
 
     def __init__(self, type: Any = None, index: int | None = None) -> None:
         if isinstance(type, device):
@@ -37,7 +40,9 @@ class device:  # noqa: N801 - PyTorch's name
         name, separator, number = type.partition(":")
         if separator:
             if index is not None:
-                raise RuntimeError(f"type (string) must not include an index because index was passed explicitly: {type}")
+                raise RuntimeError(
+                    f"type (string) must not include an index because index was passed explicitly: {type}"
+                )
             if not number.isdigit() or (len(number) > 1 and number[0] == "0"):
                 raise RuntimeError(f"Invalid device string: '{type}'")
             index = int(number)
@@ -84,4 +89,6 @@ def check(wanted: Any) -> None:
         return
     if wanted.type == "cuda":
         raise AssertionError("Torch not compiled with CUDA enabled: Lumbre computes on the CPU; use device='cpu'")
-    raise RuntimeError(f"{_identity.printed_name} has no device '{wanted}': Lumbre computes on the CPU; use device='cpu'")
+    raise RuntimeError(
+        f"{_identity.printed_name} has no device '{wanted}': Lumbre computes on the CPU; use device='cpu'"
+    )

@@ -37,14 +37,14 @@ def type_name(dtype: _C.dtype) -> str:
     return f"{_identity.prefix()}{_kind_of[dtype]}Tensor"
 
 
-class tensortype:  # noqa: N801 - PyTorch's name
+class tensortype:
     """An older tensor type: called, it makes tensors of its dtype; ``isinstance`` asks for the dtype.
 
     >>> isinstance(torch.tensor([1.]), torch.FloatTensor)
     True
     """
 
-    __slots__ = ("dtype", "__name__")
+    __slots__ = ("__name__", "dtype")
     is_cuda = False
     is_sparse = False
 
@@ -140,9 +140,7 @@ def _alias(source: Tensor, dtype: _C.dtype | None) -> Tensor:
             "TensorOptions(dtype={}, device=cpu, layout=Strided, requires_grad=false (default), "
             "pinned_memory=false (default), memory_format=(nullopt))"
         )
-        raise TypeError(
-            f"expected {options.format(c_name(dtype))} (got {options.format(c_name(source.dtype))})"
-        )
+        raise TypeError(f"expected {options.format(c_name(dtype))} (got {options.format(c_name(source.dtype))})")
     return source.data
 
 
@@ -184,7 +182,8 @@ def _combination(args: tuple, kwargs: dict) -> str:
     ]
     tail = ", " if kwargs and not args else ""
     return (
-        f"new() received an invalid combination of arguments - got ({', '.join(given)}{tail}), but expected one of:\n"
-        " * (*, torch.device device = None)\n * (Tensor other)\n * (tuple of ints size, *, torch.device device = None)\n"
+        f"new() received an invalid combination of arguments - got ({', '.join(given)}{tail}), but expected one of:"
+        "\n * (*, torch.device device = None)\n * (Tensor other)\n"
+        " * (tuple of ints size, *, torch.device device = None)\n"
         " * (object data, *, torch.device device = None)\n"
     )

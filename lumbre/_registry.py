@@ -24,6 +24,7 @@ Tensor = _C.Tensor
 FUNCTION, METHOD, IN_PLACE, IN_PLACE_FUNCTION = 1, 2, 4, 8
 _DERIVATIVES = ("unstated", "none", "planned")
 
+_disabled = _C._disabled_torch_function_impl
 functions: dict[str, Callable] = {}
 _records: list[Record] = []
 # Classes of arguments that never override an operator.
@@ -33,11 +34,9 @@ _plain = {Tensor, int, float, bool, str, type(None), _C.dtype, _C.Size, dict}
 class Record:
     """One operator: what the engine's records and the decorated functions have in common."""
 
-    __slots__ = ("name", "signature", "doc", "forms", "aliases", "derivative", "origin")
+    __slots__ = ("aliases", "derivative", "doc", "forms", "name", "origin", "signature")
 
-    def __init__(
-        self, signature: str, doc: str, forms: int, aliases: str, derivative: str, origin: str
-    ) -> None:
+    def __init__(self, signature: str, doc: str, forms: int, aliases: str, derivative: str, origin: str) -> None:
         self.name = signature.partition("(")[0]
         self.signature = signature
         self.doc = doc
@@ -84,9 +83,8 @@ def has_override(arguments: Any) -> bool:
         if kind is tuple or kind is list:
             if has_override(value):
                 return True
-        elif hasattr(kind, "__torch_function__"):
-            if kind.__torch_function__ is not _C._disabled_torch_function_impl:
-                return _C._torch_function_disable(0) == 0
+        elif getattr(kind, "__torch_function__", _disabled) is not _disabled:
+            return _C._torch_function_disable(0) == 0
     return False
 
 
@@ -120,7 +118,7 @@ def give(target: Any, result: Any, in_place: bool) -> Any:
     return target
 
 
-def _make_function(compute: Callable, name: str, has_out: bool) -> Callable:
+def _make_function(compute: Callable, name: str, text: str, has_out: bool) -> Callable:
     if has_out:
 
         def function(*args: Any, out: Any = None, **kwargs: Any) -> Any:
@@ -138,22 +136,22 @@ def _make_function(compute: Callable, name: str, has_out: bool) -> Callable:
                 return call_override(function, args, kwargs)
             return compute(*args, **kwargs)
 
-    return _dressed(function, compute, name)
+    return _dressed(function, compute, name, text)
 
 
-def _make_in_place(compute: Callable, name: str) -> Callable:
+def _make_in_place(compute: Callable, name: str, text: str) -> Callable:
     def function(self: Any, *args: Any, **kwargs: Any) -> Any:
         if has_override((self, *args)):
             return call_override(function, (self, *args), kwargs)
         return give(self, compute(self, *args, **kwargs), True)
 
-    return _dressed(function, compute, name)
+    return _dressed(function, compute, name, text)
 
 
-def _dressed(function: Callable, compute: Callable, name: str) -> Callable:
+def _dressed(function: Any, compute: Callable, name: str, text: str) -> Callable:
     function.__name__ = function.__qualname__ = name.rpartition(".")[2]
     function.__module__ = compute.__module__
-    function.__doc__ = f"{compute.__signature_text__}\n\n{compute.__doc__}"
+    function.__doc__ = f"{text}\n\n{compute.__doc__}"
     function.__wrapped__ = compute
     return function
 
@@ -182,9 +180,9 @@ def operator(
         forms = FUNCTION * function | METHOD * (method and "." not in name) | IN_PLACE * inplace
         record = Record(signature, compute.__doc__ or "", forms, aliases, derivative, "composed")
         _records.append(record)
-        compute.__signature_text__ = name.rpartition(".")[2] + signature[len(name) :]
-        made = _make_function(compute, name, has_out)
-        written = _make_in_place(compute, name + "_") if inplace else None
+        text = name.rpartition(".")[2] + signature[len(name) :]
+        made = _make_function(compute, name, text, has_out)
+        written = _make_in_place(compute, name + "_", text) if inplace else None
         for each in (name, *record.aliases):
             if function:
                 functions[each] = made

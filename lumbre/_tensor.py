@@ -13,8 +13,6 @@ __all__: list[str] = []
 
 Tensor = _C.Tensor
 _NO_AUTOGRAD = "Lumbre has no autograd yet: gradients cannot be computed"
-_plain_repr = object.__repr__
-_class_of = type  # `type` is a method below
 
 
 # --- text -------------------------------------------------------------------------------------------------------------
@@ -33,7 +31,7 @@ def __format__(self: Tensor, specification: str) -> str:
 
 
 def __dir__(self: Tensor) -> list[str]:
-    return sorted({*dir(_class_of(self)), *getattr(self, "__dict__", ())})
+    return sorted({*dir(type(self)), *getattr(self, "__dict__", ())})
 
 
 # --- iteration and membership -----------------------------------------------------------------------------------------
@@ -52,9 +50,7 @@ def __reversed__(self: Tensor) -> Tensor:
 def __contains__(self: Tensor, element: Any) -> bool:
     if isinstance(element, (Tensor, int, float, bool)):
         return bool((self == element).any().item())
-    raise RuntimeError(
-        f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {_class_of(element)}."
-    )
+    raise RuntimeError(f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {type(element)}.")
 
 
 # --- pickling and copying ---------------------------------------------------------------------------------------------
@@ -71,17 +67,17 @@ def __reduce_ex__(self: Tensor, protocol: int) -> tuple:
     typed = storage.TypedStorage(wrap_storage=self.untyped_storage(), dtype=self.dtype, _internal=True)
     from collections import OrderedDict
 
-    parts = (
+    parts: Any = (
         typed, self.storage_offset(), tuple(self.shape), self.stride(), self.requires_grad, OrderedDict(),
     )  # fmt: skip
     state = _state(self)
-    if _class_of(self) is Tensor and not state:
+    if type(self) is Tensor and not state:
         return (_utils._rebuild_tensor_v2, parts)
-    return (_utils._rebuild_from_type_v2, (_utils._rebuild_tensor_v2, _class_of(self), parts, state))
+    return (_utils._rebuild_from_type_v2, (_utils._rebuild_tensor_v2, type(self), parts, state))
 
 
 def __copy__(self: Tensor) -> Tensor:
-    made = self.data if _class_of(self) is Tensor else self.data.as_subclass(_class_of(self))
+    made = self.data if type(self) is Tensor else self.data.as_subclass(type(self))
     made.requires_grad = self.requires_grad
     made.__dict__.update(_state(self))
     return made
@@ -101,8 +97,8 @@ def __deepcopy__(self: Tensor, memo: dict) -> Tensor:
     # Through the storage, so that tensors that share memory share it in the copy too.
     memory = deepcopy(self.untyped_storage(), memo)
     made = _C._tensor_over(memory, self.dtype, self.storage_offset(), tuple(self.shape), self.stride())
-    if _class_of(self) is not Tensor:
-        made = made._as_type(_class_of(self))
+    if type(self) is not Tensor:
+        made = made._as_type(type(self))
     made.requires_grad = self.requires_grad
     memo[id(self)] = made
     if self.grad is not None:
@@ -119,15 +115,13 @@ def __deepcopy__(self: Tensor, memo: dict) -> Tensor:
 def _as_class(result: Any, cls: type) -> Any:
     if isinstance(result, Tensor):
         return result if isinstance(result, cls) else result._as_type(cls)
-    if isinstance(result, (tuple, list)) and _class_of(result) is not _C.Size:
+    if isinstance(result, (tuple, list)) and type(result) is not _C.Size:
         members = [_as_class(member, cls) for member in result]
-        return _class_of(result)(members)
+        return type(result)(members)
     return result
 
 
-def __torch_function__(
-    cls: type, func: Callable, types: tuple, args: tuple = (), kwargs: dict | None = None
-) -> Any:
+def __torch_function__(cls: type, func: Callable, types: tuple, args: tuple = (), kwargs: dict | None = None) -> Any:
     """Runs an operator on a subclass: its results are of that subclass too."""
     if not all(issubclass(cls, kind) for kind in types):
         return NotImplemented
@@ -139,6 +133,16 @@ def __torch_function__(
     return result if cls is Tensor else _as_class(result, cls)
 
 
+class DisableTorchFunctionSubclass:
+    """A block in which subclasses are computed with as plain tensors, and results are plain."""
+
+    def __enter__(self) -> None:
+        _C._torch_function_disable(1)
+
+    def __exit__(self, *exception: object) -> None:
+        _C._torch_function_disable(-1)
+
+
 def as_subclass(self: Tensor, cls: type) -> Tensor:
     """The same memory as an object of a subclass of Tensor."""
     if not (isinstance(cls, type) and issubclass(cls, Tensor)):
@@ -146,7 +150,10 @@ def as_subclass(self: Tensor, cls: type) -> Tensor:
             "Creating a Tensor subclass from a class that does not inherit from Tensor is not possible. Make sure your "
             "class inherits from Tensor."
         )
-    return self._as_type(cls)
+    made = self._as_type(cls)
+    if self.requires_grad:
+        made.requires_grad = True
+    return made
 
 
 def _make_subclass(cls: type, data: Tensor, require_grad: bool = False, **options: Any) -> Tensor:
@@ -183,7 +190,7 @@ def register_hook(self: Tensor, hook: Callable) -> None:
 
 def detach(self: Tensor) -> Tensor:
     """The same memory without history."""
-    return self.data if _class_of(self) is Tensor else self.data._as_type(_class_of(self))
+    return self.data if type(self) is Tensor else self.data._as_type(type(self))
 
 
 def detach_(self: Tensor) -> Tensor:
@@ -210,7 +217,7 @@ def _set_grad(self: Tensor, value: Tensor | None) -> None:
         self.__dict__.pop("_grad", None)
         return
     if not isinstance(value, Tensor):
-        raise TypeError(f"assigned grad expected to be a Tensor or None but got grad of type {_class_of(value).__name__}")
+        raise TypeError(f"assigned grad expected to be a Tensor or None but got grad of type {type(value).__name__}")
     if value is self:
         raise RuntimeError("can't assign Variable as its own grad")
     if value.dtype is not self.dtype:
@@ -223,7 +230,7 @@ def _set_grad(self: Tensor, value: Tensor | None) -> None:
             f"attempting to assign a gradient of size '{list(value.shape)}' to a tensor of size "
             f"'{list(self.shape)}'. Please ensure that the gradient and the tensor are the same size"
         )
-    self._grad = value
+    self.__dict__["_grad"] = value
 
 
 def _del_grad(self: Tensor) -> None:
@@ -301,7 +308,7 @@ def numel(self: Tensor) -> int:
 # --- conversions ------------------------------------------------------------------------------------------------------
 
 
-def type(self: Tensor, dtype: Any = None, non_blocking: bool = False, **options: Any) -> Any:  # noqa: A001
+def _type(self: Tensor, dtype: Any = None, non_blocking: bool = False, **options: Any) -> Any:
     """The older tensor type's name, or with a dtype, tensor type or name the tensor converted to it.
 
     >>> torch.tensor([1.]).type()
@@ -348,7 +355,7 @@ def __array_wrap__(self: Tensor, array: Any, context: Any = None, return_scalar:
     return _C.from_numpy(array)
 
 
-def apply_(self: Tensor, callable: Callable) -> Tensor:  # noqa: A002 - PyTorch's name
+def apply_(self: Tensor, callable: Callable) -> Tensor:
     """Replaces each element by the function's value of it. Slow: the function is Python's.
 
     >>> torch.tensor([1., 2.]).apply_(lambda v: v * v)
@@ -360,14 +367,12 @@ def apply_(self: Tensor, callable: Callable) -> Tensor:  # noqa: A002 - PyTorch'
     return _refill(self, values)
 
 
-def map_(self: Tensor, tensor: Tensor, callable: Callable) -> Tensor:  # noqa: A002 - PyTorch's name
+def map_(self: Tensor, tensor: Tensor, callable: Callable) -> Tensor:
     """Replaces each element by the function's value of it and the other tensor's element there."""
     if self.requires_grad or tensor.requires_grad:
         raise RuntimeError("Can't call map_() on Variable that requires grad. Use var.detach().map_() instead.")
     if self.dtype is not tensor.dtype:
-        raise TypeError(
-            f"map_: expected {_legacy_name(self)} for argument 'tensor' (got {_legacy_name(tensor)})"
-        )
+        raise TypeError(f"map_: expected {_legacy_name(self)} for argument 'tensor' (got {_legacy_name(tensor)})")
     other = tensor if tensor.shape == self.shape else tensor.expand(self.shape)
     values = [callable(a, b) for a, b in zip(_flat(self), _flat(other), strict=True)]
     return _refill(self, values)
@@ -442,9 +447,9 @@ def set_(self: Tensor, source: Any = None, storage_offset: int = 0, size: Any = 
 # Where Python's own `object` has a method too, the engine's type has none of its own.
 _METHODS = (
     __repr__, __format__, __dir__, __iter__, __reversed__, __contains__, __reduce_ex__, __copy__, __deepcopy__,
-    as_subclass, backward, retain_grad, register_hook, detach, detach_, requires_grad_, cpu, cuda, get_device, is_pinned,
-    pin_memory, is_shared, share_memory_, is_inference, is_complex, is_signed, is_floating_point, numel, type, new,
-    new_tensor, __array_wrap__, apply_, map_, untyped_storage, storage, set_,
+    as_subclass, backward, retain_grad, register_hook, detach, detach_, requires_grad_, cpu, cuda, get_device,
+    is_pinned, pin_memory, is_shared, share_memory_, is_inference, is_complex, is_signed, is_floating_point, numel,
+    _type, new, new_tensor, __array_wrap__, apply_, map_, untyped_storage, storage, set_,
 )  # fmt: skip
 _CONVERSIONS = (
     "bool", "byte:uint8", "char:int8", "short:int16", "int:int32", "long:int64", "half:float16", "bfloat16",
@@ -468,6 +473,8 @@ def dtype_name(dtype: Any) -> str:
 
 def _complete() -> None:
     own = Tensor.__dict__
+    _type.__name__ = "type"  # under its own name it would hide Python's in this file
+    Tensor.__name__ = Tensor.__qualname__ = "Tensor"  # without the module, as messages say it
     for function in _METHODS:
         name = function.__name__
         function.__qualname__ = f"Tensor.{name}"
@@ -477,16 +484,18 @@ def _complete() -> None:
         name, _, dtype = item.partition(":")
         if name not in own:
             setattr(Tensor, name, _conversion(name, getattr(_C, dtype or name)))
-    for name, value in {
+    extra: dict[str, Any] = {
         "__torch_function__": classmethod(__torch_function__),
         "_make_subclass": staticmethod(_make_subclass),
         "grad": property(_get_grad, _set_grad, _del_grad, "The gradient: a tensor, or None."),
         "__array_priority__": 1000,
         "nelement": own.get("numel"),
         "__module__": _identity.printed_name,
-    }.items():
+    }
+    for name, value in extra.items():
         if name not in own or name == "__module__":
             setattr(Tensor, name, value)
+    _C.DisableTorchFunctionSubclass = DisableTorchFunctionSubclass
 
 
 _complete()

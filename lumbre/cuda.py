@@ -73,7 +73,7 @@ class Event:
         raise RuntimeError("Tried to instantiate dummy base class Event")
 
 
-class device:  # noqa: N801 - PyTorch's name
+class device:
     """The device of a block: None and negative numbers leave things as they are, any other is an error."""
 
     def __init__(self, device: Any) -> None:
@@ -87,7 +87,7 @@ class device:  # noqa: N801 - PyTorch's name
         return None
 
 
-class stream:  # noqa: N801 - PyTorch's name
+class stream:
     """The stream of a block: None leaves things as they are, and there is no other."""
 
     def __init__(self, stream: Any) -> None:

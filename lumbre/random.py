@@ -12,9 +12,7 @@ __all__ = ["default_generator", "fork_rng", "get_rng_state", "initial_seed", "ma
 
 
 @contextmanager
-def fork_rng(
-    devices: Iterable | None = None, enabled: bool = True, device_type: str = "cuda"
-) -> Iterator[None]:
+def fork_rng(devices: Iterable | None = None, enabled: bool = True, device_type: str = "cuda") -> Iterator[None]:
     """What is drawn inside leaves no trace: the default generator's state is put back at the end.
 
     ``devices`` of other kinds than the CPU have no state here and are not looked at.

@@ -106,8 +106,8 @@ for _function in (
 ):  # fmt: skip
     _function.__qualname__ = f"UntypedStorage.{_function.__name__}"
     setattr(UntypedStorage, _function.__name__, _function)
-UntypedStorage.device = property(lambda self: _device_cpu())
-UntypedStorage.is_cuda = False
+for _name, _value in {"device": property(lambda self: _device_cpu()), "is_cuda": False}.items():
+    setattr(UntypedStorage, _name, _value)
 
 
 def _device_cpu() -> Any:
@@ -284,6 +284,8 @@ def _typed_from(memory: UntypedStorage, dtype: _C.dtype) -> TypedStorage:
 
 
 class _LegacyType(type):
+    dtype: _C.dtype
+
     def __instancecheck__(cls, instance: object) -> bool:
         if cls.__dict__.get("dtype") is None:
             return type.__instancecheck__(cls, instance)

@@ -341,6 +341,14 @@ PyObject* torch_function_name() {
   return name;
 }
 
+// What a subclass names as its `__torch_function__` to be computed with as a plain tensor.
+PyObject* disabled_override = nullptr;
+
+bool has_override(PyObject* object) {
+  PyObject* found = _PyType_Lookup(Py_TYPE(object), torch_function_name());
+  return found && found != disabled_override;
+}
+
 bool is_plain(PyObject* object) {
   return is_exact_tensor(object) || object == Py_None || PyLong_CheckExact(object) || PyFloat_CheckExact(object) ||
          PyBool_Check(object) || PyUnicode_CheckExact(object) || is_dtype(object);
@@ -357,11 +365,11 @@ PyObject* find_override(PyObject* const* arguments, size_t total) {
         if (PyObject* found = find_override(PySequence_Fast_ITEMS(object), count)) return found;
       for (size_t k = 1; k < count; ++k) {
         PyObject* item = PySequence_Fast_GET_ITEM(object, static_cast<Py_ssize_t>(k));
-        if (is_tensor(item) && !is_exact_tensor(item)) return item;
+        if (is_tensor(item) && !is_exact_tensor(item) && has_override(item)) return item;
       }
       continue;
     }
-    if (_PyType_Lookup(Py_TYPE(object), torch_function_name())) return object;
+    if (has_override(object)) return object;
   }
   return nullptr;
 }
@@ -374,7 +382,7 @@ void collect_overrides(PyObject* const* arguments, size_t total, std::vector<PyO
       collect_overrides(PySequence_Fast_ITEMS(object), static_cast<size_t>(PySequence_Fast_GET_SIZE(object)), found);
       continue;
     }
-    if (!_PyType_Lookup(Py_TYPE(object), torch_function_name())) continue;
+    if (!has_override(object)) continue;
     bool known = false;
     for (PyObject* other : found) known |= Py_TYPE(other) == Py_TYPE(object);
     if (known) continue;
@@ -442,6 +450,12 @@ PyObject* run(const Overload& overload, Out::Form form, Value* values, const Sid
 
 // Guards the default __torch_function__ against calling itself.
 int& torch_function_disable_depth() { return disable_depth; }
+void set_disabled_override(PyObject* function) { disabled_override = Py_NewRef(function); }
+
+PyObject* wrap_like(PyObject* self, const Tensor& tensor) {
+  if (is_exact_tensor(self) || disable_depth > 0 || !has_override(self)) return wrap(tensor);
+  return wrap_as(Py_TYPE(self), tensor);
+}
 
 PyObject* call(OverloadSet& set, Out::Form form, PyObject* const* arguments, size_t count, PyObject* keywords,
                PyObject* callable) {

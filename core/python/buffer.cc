@@ -7,6 +7,7 @@
 namespace lumbre::python {
 
 int& torch_function_disable_depth();
+void set_disabled_override(PyObject* function);
 
 namespace {
 
@@ -268,6 +269,14 @@ PyObject* run_disabled(PyObject*, PyObject* all) {
   });
 }
 
+// `tensor.__dict__`: made at the first look. From then on the cycle collector has to know the tensor.
+PyObject* attributes_of(PyObject* self, void* context) {
+  PyObject* attributes = PyObject_GenericGetDict(self, context);
+  if (attributes && !PyObject_GC_IsTracked(self)) PyObject_GC_Track(self);
+  return attributes;
+}
+PyGetSetDef attributes_property{"__dict__", attributes_of, PyObject_GenericSetDict, nullptr, nullptr};
+
 PyMethodDef functions[] = {{"_storage_of", storage_of_tensor, METH_O, nullptr},
                            {"_tensor_over", tensor_over, METH_VARARGS, nullptr},
                            {"_set_storage", set_storage, METH_VARARGS, nullptr},
@@ -293,6 +302,11 @@ void add_buffers(PyObject* module) {
   storage_type = reinterpret_cast<PyTypeObject*>(Object::steal(PyType_FromSpec(&spec)).release());
   if (PyModule_AddObjectRef(module, "UntypedStorage", reinterpret_cast<PyObject*>(storage_type)) < 0) throw PythonError{};
   if (PyModule_AddFunctions(module, functions) < 0) throw PythonError{};
+  set_disabled_override(Object::steal(PyObject_GetAttrString(module, "_disabled_torch_function_impl")).get());
+  // Not by setting an attribute: `__dict__` of a type is the type's own.
+  Object property = Object::steal(PyDescr_NewGetSet(tensor_type, &attributes_property));
+  if (PyDict_SetItemString(tensor_type->tp_dict, "__dict__", property.get()) < 0) throw PythonError{};
+  PyType_Modified(tensor_type);
 }
 
 }  // namespace lumbre::python

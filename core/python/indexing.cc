@@ -148,18 +148,6 @@ Object index_list(const Indexed& indexed) {
 
 bool overridden(PyObject* self) { return !is_exact_tensor(self); }
 
-PyObject* torch_function_result(PyObject* self, const Tensor& tensor) {
-  // A subclass keeps its class, as its default __torch_function__ would give.
-  PyTypeObject* type = Py_TYPE(self);
-  static PyObject* keeps = PyUnicode_InternFromString("_keeps_type");
-  PyObject* flag = _PyType_Lookup(type, keeps);
-  return flag == Py_False ? wrap(tensor) : wrap_as(type, tensor);
-}
-
-PyObject* finish(PyObject* self, const Tensor& tensor) {
-  return overridden(self) ? torch_function_result(self, tensor) : wrap(tensor);
-}
-
 Tensor value_tensor(PyObject* value, DType dtype) {
   if (is_tensor(value)) return tensor_of(value);
   Scalar number;
@@ -193,12 +181,12 @@ PyObject* get_item(PyObject* self, PyObject* index) {
     Indexed indexed = apply(t, index);
     if (!indexed.advanced) {
       if (indexed.view.same(t)) indexed.view = Tensor::over(t->storage, t.dtype(), t.sizes(), t.strides(), t->offset);
-      return finish(self, indexed.view);
+      return wrap_like(self, indexed.view);
     }
     Object view = Object::steal(wrap(indexed.view));
     Object indices = index_list(indexed);
     Object result = Object::steal(call_operator("_index", {view.get(), indices.get()}));
-    return overridden(self) ? finish(self, tensor_of(result.get())) : result.release();
+    return overridden(self) ? wrap_like(self, tensor_of(result.get())) : result.release();
   });
 }
 

@@ -76,6 +76,9 @@ inline const Tensor& tensor_of(PyObject* object) { return reinterpret_cast<Tenso
 PyObject* wrap(const Tensor& tensor);
 // A new object of a subclass for a tensor that has no object yet, or a view-alias of it when it has. New reference.
 PyObject* wrap_as(PyTypeObject* type, const Tensor& tensor);
+// A result of an access to `self` that no operator makes (an index, `.T`): subclasses keep their class, unless they
+// say that they compute as plain tensors. New reference.
+PyObject* wrap_like(PyObject* self, const Tensor& tensor);
 
 // dtypes, layouts, memory formats: one immortal object each.
 PyObject* dtype_object(DType dtype);                      // borrowed

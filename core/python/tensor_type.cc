@@ -111,7 +111,7 @@ PyObject* get_none(PyObject*, void*) { Py_RETURN_NONE; }
 PyObject* get_data(PyObject* self, void*) {
   return guarded([&] {
     const Tensor& t = tensor_of(self);
-    return wrap(Tensor::over(t->storage, t.dtype(), t.sizes(), t.strides(), t->offset));
+    return wrap_like(self, Tensor::over(t->storage, t.dtype(), t.sizes(), t.strides(), t->offset));
   });
 }
 int set_data(PyObject* self, PyObject* value, void*) {
@@ -141,7 +141,7 @@ PyObject* reversed_dims(PyObject* self, void* last_two_only) {
       std::reverse(sizes.begin(), sizes.end());
       std::reverse(strides.begin(), strides.end());
     }
-    return wrap(Tensor::over(t->storage, t.dtype(), std::move(sizes), std::move(strides), t->offset));
+    return wrap_like(self, Tensor::over(t->storage, t.dtype(), std::move(sizes), std::move(strides), t->offset));
   });
 }
 PyObject* conjugate_transpose(PyObject* self, void*) {

@@ -8,6 +8,7 @@ def load() -> None:
     from importlib import import_module
     from os import listdir
 
-    names = {name.partition(".")[0] for folder in __path__ for name in listdir(folder) if name.endswith((".py", ".pyc"))}
+    files = [name for folder in __path__ for name in listdir(folder)]
+    names = {name.partition(".")[0] for name in files if name.endswith((".py", ".pyc"))}
     for name in sorted(names - {"__init__"}):
         import_module(f"{__name__}.{name}")
