@@ -122,4 +122,4 @@ class iinfo(_Info):
 
 
 for _class in (finfo, iinfo):
-    _class.__module__ = "lumbre"
+    _class.__module__ = __name__.rpartition(".")[0]
