@@ -8,18 +8,17 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-import importlib.abc
 import importlib.machinery
-import importlib.metadata
 import os
-import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 from lumbre import _C, _identity
+
+TYPE_CHECKING = False  # typing itself takes longer to import than this module
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from typing import Any
 
 OWN = "lumbre"
 ALIAS = "torch"
@@ -29,7 +28,7 @@ def _as(root: str, name: str) -> str:
     return root + name[len(name.partition(".")[0]) :]
 
 
-class _SameModule(importlib.abc.Loader):
+class _SameModule:
     """Loads a module that is already there under its other name."""
 
     def __init__(self, module: ModuleType) -> None:
@@ -65,7 +64,7 @@ def _execute_under_both_names(execute: Callable[[ModuleType], None], module: Mod
         raise
 
 
-class _Finder(importlib.abc.MetaPathFinder):
+class _Finder:
     """Stands first in ``sys.meta_path``."""
 
     def find_spec(
@@ -77,7 +76,7 @@ class _Finder(importlib.abc.MetaPathFinder):
         if root not in (OWN, ALIAS):
             return None
         if not rest:
-            return importlib.machinery.ModuleSpec(name, _SameModule(_package), is_package=True)
+            return importlib.machinery.ModuleSpec(name, _SameModule(_package), is_package=True)  # type: ignore[arg-type]
         twin = sys.modules.get(_as(OWN if root == ALIAS else ALIAS, name))
         if twin is None and root == OWN:
             if importlib.machinery.PathFinder.find_spec(_as(ALIAS, name), path) is None:
@@ -86,7 +85,8 @@ class _Finder(importlib.abc.MetaPathFinder):
             # Found there, it would be taken for a module that its parent imported, and loaded again from its own spec.
             sys.modules.pop(name, None)
         if twin is not None:
-            return importlib.machinery.ModuleSpec(name, _SameModule(twin), origin=getattr(twin, "__file__", None))
+            loader: Any = _SameModule(twin)
+            return importlib.machinery.ModuleSpec(name, loader, origin=getattr(twin, "__file__", None))
         spec = importlib.machinery.PathFinder.find_spec(name, path)
         if spec is not None and spec.loader is not None:
             _wrap_execution(spec, _execute_under_both_names)
@@ -104,25 +104,28 @@ class _Finder(importlib.abc.MetaPathFinder):
             _wrap_execution(spec, execute_and_patch)
         return spec
 
-    def find_distributions(
-        self, context: importlib.metadata.DistributionFinder.Context | None = None
-    ) -> Iterator[importlib.metadata.Distribution]:
+    def find_distributions(self, context: Any = None) -> Iterator[Any]:
         """``importlib.metadata.version("torch")`` answers as ``torch.__version__`` does."""
         wanted = getattr(context, "name", None)
         if wanted is None or wanted.lower() == ALIAS:
-            yield _TorchDistribution()
+            yield _distribution()
 
 
-class _TorchDistribution(importlib.metadata.Distribution):
-    def read_text(self, filename: str) -> str | None:
-        if filename == "METADATA":
-            return f"Metadata-Version: 2.1\nName: {ALIAS}\nVersion: {_identity.torch_version}\n"
-        if filename == "top_level.txt":
-            return ALIAS + "\n"
-        return None
+def _distribution() -> Any:
+    # Whoever asks has imported importlib.metadata; others need not wait for it.
+    import importlib.metadata
+    from pathlib import Path
 
-    def locate_file(self, path: Any) -> Any:
-        return Path(_package_folder).parent / path
+    class TorchDistribution(importlib.metadata.Distribution):
+        def read_text(self, filename: str) -> str | None:
+            if filename == "METADATA":
+                return f"Metadata-Version: 2.1\nName: {ALIAS}\nVersion: {_identity.torch_version}\n"
+            return ALIAS + "\n" if filename == "top_level.txt" else None
+
+        def locate_file(self, path: Any) -> Path:
+            return Path(_package_folder).parent / path
+
+    return TorchDistribution()
 
 
 # --- the modules that were loaded before ------------------------------------------------------------------------------
@@ -154,7 +157,7 @@ def _rename(module: ModuleType) -> None:
 
 # --- extensions built for PyTorch -------------------------------------------------------------------------------------
 
-_LIBTORCH = re.compile(r"\blib(?:torch\w*|c10\w*|shm)\.(?:so|dylib)|\b_ZNK?\d*(?:2at|3c10|5torch)|c10::|at::|torch::")
+_LIBTORCH = r"\blib(?:torch\w*|c10\w*|shm)\.(?:so|dylib)|\b_ZNK?\d*(?:2at|3c10|5torch)|c10::|at::|torch::"
 
 
 def _explain_extension_failures() -> None:
@@ -167,8 +170,9 @@ def _explain_extension_failures() -> None:
         try:
             return create(self, spec)
         except ImportError as error:
-            found = _LIBTORCH.search(str(error))
-            if found:
+            import re
+
+            if re.search(_LIBTORCH, str(error)):
                 error.add_note(
                     f"{spec.name} is compiled against PyTorch's own C++ library, which Lumbre stands in for and does "
                     "not contain. Run this program with PyTorch, or use a build of that package without its extension."

@@ -8,7 +8,10 @@ import linecache
 import os
 import re
 import sys
-from typing import Any
+
+TYPE_CHECKING = False  # typing itself takes longer to import than this module
+if TYPE_CHECKING:
+    from typing import Any
 
 
 class NotebookError(Exception):

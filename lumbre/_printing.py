@@ -7,12 +7,15 @@ are laid out in rows.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
 from itertools import chain
 from math import prod
-from typing import Any
 
 from lumbre import _C, _identity
+
+TYPE_CHECKING = False  # typing itself takes longer to import than this module
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
 
 _PROFILES: dict[str, dict[str, Any]] = {
     "default": {"precision": 4, "threshold": 1000, "edgeitems": 3, "linewidth": 80},

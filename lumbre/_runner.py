@@ -7,11 +7,14 @@ import importlib.util
 import io
 import os
 import sys
-from collections.abc import Callable
 from types import CodeType, ModuleType, TracebackType
-from typing import Any, NoReturn
 
 from lumbre import _alias, _identity
+
+TYPE_CHECKING = False  # typing itself takes longer to import than this module
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, NoReturn
 
 USAGE = """\
 usage: lumbre program.py [argument ...]
