@@ -43,10 +43,10 @@ demo: build $(VENV)/.demo
 	$(BIN)/python -m lumbre examples/introduccion.ipynb
 	$(BIN)/python -m lumbre examples/perceptron_digits.py
 
-test: build $(VENV)/.test
+test: build $(VENV)/.test $(VENV)/.demo
 	$(BIN)/python -m pytest -n $(JOBS) -m "not sweep" tests
 
-test-all: build $(VENV)/.test
+test-all: build $(VENV)/.test $(VENV)/.demo
 	$(BIN)/python -m pytest -n $(JOBS) tests
 
 bench: build $(VENV)/.demo $(VENV)/.test

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
-
 from lumbre import _C, _identity
+
+TYPE_CHECKING = False  # typing itself takes longer to import than this module
+if TYPE_CHECKING:
+    from typing import Any, NoReturn
 
 _DType = type(_C.get_default_dtype())
 _PYTHON_TYPES = {float: "float64", int: "int64", bool: "bool", complex: "complex128"}
@@ -122,4 +124,4 @@ class iinfo(_Info):
 
 
 for _class in (finfo, iinfo):
-    _class.__module__ = "lumbre"
+    _class.__module__ = __name__.rpartition(".")[0]

@@ -7,12 +7,15 @@ are laid out in rows.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
 from itertools import chain
 from math import prod
-from typing import Any
 
 from lumbre import _C, _identity
+
+TYPE_CHECKING = False  # typing itself takes longer to import than this module
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
 
 _PROFILES: dict[str, dict[str, Any]] = {
     "default": {"precision": 4, "threshold": 1000, "edgeitems": 3, "linewidth": 80},
@@ -24,9 +27,15 @@ _PROFILES: dict[str, dict[str, Any]] = {
 class _Options:
     __slots__ = ("edgeitems", "linewidth", "precision", "sci_mode", "threshold")
 
+    edgeitems: int
+    linewidth: int
+    precision: int
+    sci_mode: bool | None
+    threshold: float
+
     def __init__(self) -> None:
         self.update(_PROFILES["default"])
-        self.sci_mode: bool | None = None
+        self.sci_mode = None
 
     def update(self, values: dict[str, Any]) -> None:
         for name, value in values.items():
@@ -152,8 +161,8 @@ def _edge_values(tensor: Any, dim: int, edge: int) -> Any:
     if tensor.shape[dim] <= 2 * edge:
         return _edge_values(tensor, dim + 1, edge)
     before = (slice(None),) * dim
-    head = _edge_values(tensor[before + (slice(None, edge),)], dim + 1, edge)
-    tail = _edge_values(tensor[before + (slice(-edge, None),)], dim + 1, edge)
+    head = _edge_values(tensor[(*before, slice(None, edge))], dim + 1, edge)
+    tail = _edge_values(tensor[(*before, slice(-edge, None))], dim + 1, edge)
     return _join_edges(head, tail, dim)
 
 

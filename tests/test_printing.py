@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 torch = pytest.importorskip("torch")
 
-from lumbre import _C, _identity, _printing
+from lumbre import _C, _identity, _printing  # noqa: E402
 
 _printing.register_plain_type(torch.Tensor)
 DEFAULT = _C.get_default_dtype()
@@ -190,7 +190,7 @@ def test_format(tensor, specification) -> None:
     def outcome(function, *arguments):
         try:
             return function(*arguments)
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:
             return type(error), str(error)
 
     if specification == "" and tensor.dim():
