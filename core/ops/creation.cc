@@ -135,8 +135,16 @@ Tensor fill_arange(Scalar start, Scalar step, int64_t length, DType dtype) {
       const auto first = static_cast<uint64_t>(start.as_int()), stride = static_cast<uint64_t>(step.as_int());
       write_sequence<T>(result, [=](int64_t i) { return static_cast<int64_t>(first + static_cast<uint64_t>(i) * stride); });
     } else {
+      using Item = std::conditional_t<is_half_type<T>, float, T>;
       const double first = start.as_double(), stride = step.as_double();
-      write_sequence<T>(result, [=](int64_t i) { return static_cast<std::conditional_t<is_half_type<T>, float, T>>(first + static_cast<double>(i) * stride); });
+      // PyTorch rounds the first element of each full vector of 32 bytes, and counts on from there.
+      constexpr int64_t kVector = sizeof(T) == 8 ? 4 : sizeof(T) == 4 ? 8 : 1;
+      const int64_t full = length - length % kVector;
+      write_sequence<T>(result, [=](int64_t i) {
+        const int64_t lane = i < full ? i % kVector : 0;
+        const auto base = static_cast<Item>(first + static_cast<double>(i - lane) * stride);
+        return lane ? static_cast<Item>(base + static_cast<double>(lane) * stride) : base;
+      });
     }
   });
   return result;
@@ -166,7 +174,8 @@ void write_spaced(const Tensor& result, Scalar start, Scalar end, F map) {
   const Step first = static_cast<Step>(start.to<T>()), last = static_cast<Step>(end.to<T>());
   const Step step = (last - first) / static_cast<Step>(steps - 1);
   write_sequence<T>(result, [=](int64_t i) {
-    return map(i < steps / 2 ? first + step * static_cast<Step>(i) : last - step * static_cast<Step>(steps - i - 1));
+    return map(i < steps / 2 ? std::fma(step, static_cast<Step>(i), first)
+                             : std::fma(-step, static_cast<Step>(steps - i - 1), last));
   });
 }
 

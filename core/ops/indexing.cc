@@ -140,7 +140,7 @@ Reach reach_of(const Tensor& input, const std::vector<Tensor>& indices) {
     ++used;
     const Tensor one = index.sizes() == common ? index : expand(index, common);
     LB_CHECK(input.sizes()[d] != 0 || one.count() == 0, Index, "index is out of bounds for dimension with size 0");
-    const Tensor along = offsets_along(one, d, input.sizes()[d],
+    const Tensor along = offsets_along(one, used - 1, input.sizes()[d],
                                        input.strides()[d] * static_cast<int64_t>(input.item_bytes()), true, ErrorKind::Index);
     if (!offsets.defined()) offsets = along;
     else
@@ -294,15 +294,17 @@ Tensor index(const Tensor& input, const std::vector<Tensor>& given) {
     LB_CHECK(size != 0 || positions.count() == 0, Index, "index is out of bounds for dimension with size 0");
     const int64_t* at = positions.as<int64_t>();
     for (int64_t i = 0; i < positions.count(); ++i)
-      LB_CHECK(at[i] >= -size && at[i] < size, Index, "index ", at[i], " is out of bounds for dimension ", dim,
-               " with size ", size);
+      LB_CHECK(at[i] >= -size && at[i] < size, Index, "index ", at[i], " is out of bounds for dimension 0 with size ",
+               size);
     return take_rows(input, dim, positions);
   }
   const Reach reach = reach_of(input, indices);
   return fetch(reach.source, reach.offsets);
 }
 
-void index_put(const Tensor& target, const std::vector<Tensor>& given, const Tensor& values, bool accumulate) {
+void index_put(const Tensor& target, const std::vector<Tensor>& given, const Tensor& given_values, bool accumulate,
+               bool trim) {
+  Tensor values = given_values;
   LB_CHECK(any_defined(given), Value, "at least one index must be provided");
   LB_CHECK(target.dtype() == values.dtype(), Runtime, "Index put requires the source and destination dtypes match, got ",
            dtype_title(target.dtype()), " for the destination and ", dtype_title(values.dtype()), " for the source.");
@@ -314,6 +316,7 @@ void index_put(const Tensor& target, const std::vector<Tensor>& given, const Ten
   }
   const Reach reach = reach_of(target, expand_masks(target, given));
   const Dims& sizes = reach.source.sizes();
+  while (trim && values.ndim() > sizes.ndim() && values.sizes()[0] == 1) values = select(values, 0, 0);
   bool fits = values.ndim() <= sizes.ndim();
   for (int d = 1; fits && d <= values.ndim(); ++d) {
     const int64_t size = values.sizes()[values.ndim() - d];
@@ -344,7 +347,7 @@ Tensor index_hidden(const Tensor& input, OptionalTensors indices) {
 Tensor index_put_hidden(const Out& out, const Tensor& input, OptionalTensors indices, const Tensor& values,
                         bool accumulate) {
   const Tensor target = out.in_place() ? input : input.clone();
-  index_put(target, without_mask_fillers(indices.list), values, accumulate);
+  index_put(target, without_mask_fillers(indices.list), values, accumulate, true);
   target.bump_version();
   return target;
 }
@@ -352,7 +355,7 @@ Tensor index_put_hidden(const Out& out, const Tensor& input, OptionalTensors ind
 Tensor index_put_public(const Out& out, const Tensor& input, OptionalTensors indices, const Tensor& values,
                         bool accumulate) {
   const Tensor target = out.in_place() ? input : input.clone();
-  index_put(target, indices.list, values, accumulate);
+  index_put(target, indices.list, values, accumulate, false);
   target.bump_version();
   return target;
 }

@@ -27,7 +27,9 @@ Tensor fetch(const Tensor& source, const Tensor& offsets);
 void update(const Tensor& target, const Tensor& values, const Tensor& offsets, Update rule);
 
 Tensor index(const Tensor& input, const std::vector<Tensor>& indices);
-void index_put(const Tensor& target, const std::vector<Tensor>& indices, const Tensor& values, bool accumulate);
+// `trim` drops leading dimensions of size 1 that the result lacks from the values, as assignment does.
+void index_put(const Tensor& target, const std::vector<Tensor>& indices, const Tensor& values, bool accumulate,
+               bool trim);
 // Rows (the elements of one position of `dim`) copied in the order of `index`, which holds checked positions.
 Tensor take_rows(const Tensor& input, int dim, const Tensor& index);
 

@@ -101,6 +101,8 @@ void join_runs(const Tensors& tensors, char* out, int64_t outer, int64_t row_byt
   }
 }
 
+}  // namespace
+
 Tensor cat(const Tensors& tensors, int64_t dim) {
   LB_CHECK(!tensors.empty(), Value, "torch.cat(): expected a non-empty list of Tensors");
   const DType dtype = common_dtype(tensors);
@@ -123,6 +125,8 @@ Tensor cat(const Tensors& tensors, int64_t dim) {
   }
   return result;
 }
+
+namespace {
 
 Tensor cat_record(const Out& out, const Tensors& tensors, int64_t dim) {
   if (out.target())

@@ -55,7 +55,8 @@ Tensor nonzero(const Tensor& input) {
   const Tensor mask = truth(input);
   const int64_t count = count_true(mask);
   const int ndim = input.ndim();
-  Tensor result = Tensor::empty({count, ndim}, DType::Int64);
+  // A row of positions per dimension, seen transposed: as PyTorch lays it out, and as indexing reads it.
+  Tensor result = transpose(Tensor::empty({ndim, count}, DType::Int64), 0, 1);
   int64_t* out = result.as<int64_t>();
   const Dims& sizes = input.sizes();
   if (ndim == 1) {
@@ -63,10 +64,10 @@ Tensor nonzero(const Tensor& input) {
   } else if (ndim > 1) {
     each_true(mask, [&](int64_t at) {
       for (int d = ndim - 1; d >= 0; --d) {
-        out[d] = at % sizes[d];
+        out[d * count] = at % sizes[d];
         at /= sizes[d];
       }
-      out += ndim;
+      ++out;
     });
   }
   return result;

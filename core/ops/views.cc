@@ -4,9 +4,10 @@
 namespace lumbre::ops {
 
 Tensor with_geometry(const Tensor& input, Dims sizes, Dims strides) {
-  return Tensor::over(input->storage, input.dtype(), std::move(sizes), std::move(strides), input->offset);
+  return with_geometry(input, std::move(sizes), std::move(strides), input->offset);
 }
 Tensor with_geometry(const Tensor& input, Dims sizes, Dims strides, int64_t offset) {
+  LB_CHECK(sizes.ndim() <= kMaxDims, Runtime, "tensor has too many (>", kMaxDims, ") dims");
   return Tensor::over(input->storage, input.dtype(), std::move(sizes), std::move(strides), offset);
 }
 
@@ -77,14 +78,14 @@ Tensor squeeze_dim(const Tensor& input, int64_t dim) {
   return without_dims(input, [&](int d) { return d == wrapped; });
 }
 
-// In-place forms of views change the tensor's own geometry.
+}  // namespace
+
 Tensor give_view(const Out& out, Tensor view) {
   if (!out.in_place()) return view;
   TensorData* target = out.target()->get();
   target->set_geometry(view->sizes, view->strides, view->offset);
   return *out.target();
 }
-}  // namespace
 
 Tensor squeeze_all(const Tensor& input) {
   return without_dims(input, [](int) { return true; });

@@ -22,7 +22,21 @@ Tensor select(const Tensor& input, int64_t dim, int64_t index);
 Tensor narrow(const Tensor& input, int64_t dim, int64_t start, int64_t length);
 Tensor slice(const Tensor& input, int64_t dim, std::optional<int64_t> start, std::optional<int64_t> end, int64_t step);
 Tensor diagonal(const Tensor& input, int64_t offset, int64_t dim1, int64_t dim2);
+std::vector<Tensor> unbind(const Tensor& input, int64_t dim);
+Tensor flip(const Tensor& input, const Dims& dims);
+Tensor cat(const std::vector<Tensor>& tensors, int64_t dim);
 Tensor movedim(const Tensor& input, const Dims& source, const Dims& destination);
+
+// In-place forms of views change the tensor's own geometry.
+Tensor give_view(const Out& out, Tensor view);
+
+// The same view, copied row-major: forwards of the `_copy` operators.
+template <auto function>
+struct Copied;
+template <class... Args, Tensor (*function)(Args...)>
+struct Copied<function> {
+  static Tensor call(Args... args) { return function(args...).clone(MemoryFormat::Contiguous); }
+};
 
 // Dimensions wrapped; PyTorch's error when one appears twice.
 Dims wrap_unique(const Dims& dims, int64_t ndim);
