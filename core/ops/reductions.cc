@@ -318,17 +318,17 @@ std::tuple<Tensor, Tensor> min_dim(const Tensor& input, int64_t dim, bool keepdi
 
 // --- truth ----------------------------------------------------------------------------------------------------------
 
-Tensor truth(const ReduceLoop (&loops)[kDTypeCount], const Tensor& input, const std::optional<Dims>& dims, bool keepdim) {
+Tensor truth(const ReduceLoop (&loops)[kDTypeCount], const Tensor& input, const std::optional<Dims>& dims, bool keepdim, bool of_none) {
   const Reduction r = prepare_reduction(input.to(DType::Bool), dims);
   Tensor out = Tensor::empty(r.sizes(keepdim), DType::Bool);
   const auto loop = loops[static_cast<int>(DType::Bool)];
-  if (r.n == 0) out.fill(Scalar(loops == reduce_table().min));
+  if (r.n == 0) out.fill(Scalar(of_none));
   else if (out.count() > 0) run(loop, r, out, loop);
   // PyTorch keeps uint8 for uint8.
   return input.dtype() == DType::UInt8 ? out.to(DType::UInt8) : out;
 }
-Tensor all(const Tensor& input, const std::optional<Dims>& dim, bool keepdim) { return truth(reduce_table().min, input, dim, keepdim); }
-Tensor any(const Tensor& input, const std::optional<Dims>& dim, bool keepdim) { return truth(reduce_table().max, input, dim, keepdim); }
+Tensor all(const Tensor& input, const std::optional<Dims>& dim, bool keepdim) { return truth(reduce_table().min, input, dim, keepdim, true); }
+Tensor any(const Tensor& input, const std::optional<Dims>& dim, bool keepdim) { return truth(reduce_table().max, input, dim, keepdim, false); }
 
 Tensor count_nonzero(const Tensor& input, const std::optional<Dims>& dim) {
   return sum(input.to(DType::Bool), dim, false, DType::Int64);

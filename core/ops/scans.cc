@@ -1,0 +1,178 @@
+// Along one dimension, as long as the input: cumulative results and softmax.
+#include <cmath>
+
+#include "base/threads.h"
+#include "kernels/reduce.h"
+#include "ops/reductions.h"
+#include "ops/registry.h"
+
+namespace lumbre::ops {
+
+namespace {
+
+// Runs a loop over the (a, n, b) block around `dim`.
+Tensor along(const SoftmaxLoop (&loops)[kDTypeCount], const Tensor& input, int dim) {
+  const Reduction r = prepare_reduction(input, input.ndim() ? std::optional<Dims>(Dims{dim}) : std::nullopt);
+  Tensor out = Tensor::empty(input.sizes(), input.dtype());
+  const auto loop = loops[static_cast<int>(input.dtype())];
+  const auto step = static_cast<int64_t>(input.item_bytes()) * r.n * r.b;
+  if (out.count() == 0) return out;
+  const LongWork released(out.count() >= 1 << 20);
+  parallel_for(r.a, std::max<int64_t>(1, 16384 / std::max<int64_t>(1, r.n * r.b)), [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) loop(r.input.bytes() + i * step, r.n, r.b, out.bytes() + i * step);
+  });
+  return out;
+}
+
+DType compute_dtype(DType dtype) {
+  return is_half(dtype) ? DType::Float32 : is_integral(dtype, true) ? DType::Int64 : dtype;
+}
+
+Tensor scan(const SoftmaxLoop (&loops)[kDTypeCount], const Tensor& input, int64_t dim, std::optional<DType> dtype) {
+  const int d = wrap_dim(dim, input.ndim());
+  const DType result = dtype.value_or(is_integral(input.dtype(), true) ? DType::Int64 : input.dtype());
+  return along(loops, input.to(result).to(compute_dtype(result)), d).to(result);
+}
+// In place the result keeps the tensor's dtype, which the copy would refuse for integers that became int64.
+Tensor scan_out(const SoftmaxLoop (&loops)[kDTypeCount], const Out& out, const Tensor& input, int64_t dim, std::optional<DType> dtype) {
+  if (out.in_place()) return out.give(scan(loops, input, dim, input.dtype()));
+  return out.give(scan(loops, input, dim, dtype));
+}
+Tensor cumsum(const Out& out, const Tensor& input, int64_t dim, std::optional<DType> dtype) {
+  return scan_out(reduce_table().cumsum, out, input, dim, dtype);
+}
+Tensor cumprod(const Out& out, const Tensor& input, int64_t dim, std::optional<DType> dtype) {
+  return scan_out(reduce_table().cumprod, out, input, dim, dtype);
+}
+
+// Running extremes and where they are: the last of equals, NaN from the first NaN on.
+template <bool kMax>
+std::tuple<Tensor, Tensor> cumulative_extreme(const Tensor& input, int64_t dim) {
+  const int d = wrap_dim(dim, input.ndim());
+  const Tensor wide = is_half(input.dtype()) ? input.to(DType::Float32) : input;
+  const Tensor rows = dim_to_last(wide, d).contiguous();
+  const int64_t n = input.ndim() ? input.sizes()[d] : 1;
+  Tensor values = Tensor::empty(rows.sizes(), rows.dtype()), positions = Tensor::empty(rows.sizes(), DType::Int64);
+  visit_dtype(rows.dtype(), [&]<class T>(T) {
+    if constexpr (!is_half_type<T>)
+      for (int64_t row = 0; n > 0 && row < rows.count() / n; ++row) {
+        T best{};
+        int64_t at = 0;
+        for (int64_t i = row * n; i < (row + 1) * n; ++i) {
+          const T x = rows.as<T>()[i];
+          const bool better = i == row * n || x != x || (best == best && (kMax ? x >= best : x <= best));
+          if (better) best = x, at = i - row * n;
+          values.as<T>()[i] = best;
+          positions.as<int64_t>()[i] = at;
+        }
+      }
+  });
+  return {dim_from_last(values, d).contiguous().to(input.dtype()), dim_from_last(positions, d).contiguous()};
+}
+std::tuple<Tensor, Tensor> cummax(const Tensor& input, int64_t dim) { return cumulative_extreme<true>(input, dim); }
+std::tuple<Tensor, Tensor> cummin(const Tensor& input, int64_t dim) { return cumulative_extreme<false>(input, dim); }
+
+Tensor logcumsumexp(const Tensor& input, int64_t dim) {
+  const int d = wrap_dim(dim, input.ndim());
+  LB_CHECK(is_floating(input.dtype()), NotImplemented, "\"logcumsumexp_out_cpu\" not implemented for '", dtype_title(input.dtype()), "'");
+  const Tensor rows = dim_to_last(input, d).to(DType::Float64).contiguous();
+  const int64_t n = input.ndim() ? input.sizes()[d] : 1;
+  Tensor out = Tensor::empty(rows.sizes(), DType::Float64);
+  for (int64_t row = 0; n > 0 && row < rows.count() / n; ++row) {
+    double running = -INFINITY;
+    for (int64_t i = row * n; i < (row + 1) * n; ++i) {
+      const double x = rows.as<double>()[i], low = std::min(x, running), high = std::max(x, running);
+      if (x != x || running != running) running = NAN;
+      else running = low == high && std::isinf(low) ? low : high + std::log1p(std::exp(low - high));
+      out.as<double>()[i] = running;
+    }
+  }
+  return dim_from_last(out, d).contiguous().to(input.dtype());
+}
+
+Tensor softmax_of(const SoftmaxLoop (&loops)[kDTypeCount], const Tensor& input, int64_t dim, std::optional<DType> dtype, const char* name) {
+  const int d = wrap_dim(dim, input.ndim());
+  const DType result = dtype.value_or(input.dtype());
+  LB_CHECK(is_floating(result), NotImplemented, "\"", name, "\" not implemented for '", dtype_title(result), "'");
+  // A small contiguous row at the end needs no preparation.
+  if (input.dtype() == result && !is_half(result) && input.is_contiguous() && input.ndim() > 0 && d == input.ndim() - 1 &&
+      input.count() <= 4096) {
+    Tensor out = Tensor::empty(input.sizes(), result);
+    const int64_t n = input.sizes()[d];
+    const auto step = static_cast<int64_t>(input.item_bytes()) * n;
+    for (int64_t i = 0; n > 0 && i < input.count() / n; ++i)
+      loops[static_cast<int>(result)](input.bytes() + i * step, n, 1, out.bytes() + i * step);
+    return out;
+  }
+  return along(loops, input.to(result).to(compute_dtype(result)), d).to(result);
+}
+Tensor softmax(const Tensor& input, int64_t dim, std::optional<DType> dtype) {
+  return softmax_of(reduce_table().softmax, input, dim, dtype, "softmax_lastdim_kernel_impl");
+}
+Tensor log_softmax(const Tensor& input, int64_t dim, std::optional<DType> dtype) {
+  return softmax_of(reduce_table().log_softmax, input, dim, dtype, "log_softmax_lastdim_kernel_impl");
+}
+// The dimension that is taken where none is named, as PyTorch's functional forms (deprecated) take it.
+int64_t implicit_dim(const Tensor& input) { return input.ndim() == 0 || input.ndim() == 1 || input.ndim() == 3 ? 0 : 1; }
+Tensor functional_softmax(const Tensor& input, std::optional<int64_t> dim, int64_t, std::optional<DType> dtype) {
+  return softmax(input, dim.value_or(implicit_dim(input)), dtype);
+}
+Tensor functional_log_softmax(const Tensor& input, std::optional<int64_t> dim, int64_t, std::optional<DType> dtype) {
+  return log_softmax(input, dim.value_or(implicit_dim(input)), dtype);
+}
+Tensor softmin(const Tensor& input, std::optional<int64_t> dim, int64_t, std::optional<DType> dtype) {
+  const Tensor negative = input.to(dtype.value_or(input.dtype())).clone(MemoryFormat::Contiguous);
+  LB_CHECK(is_floating(negative.dtype()), NotImplemented, "\"softmax_lastdim_kernel_impl\" not implemented for '", dtype_title(negative.dtype()), "'");
+  visit_dtype(negative.dtype(), [&]<class T>(T) {
+    if constexpr (std::is_floating_point_v<T>)
+      for (int64_t i = 0; i < negative.count(); ++i) negative.as<T>()[i] = -negative.as<T>()[i];
+    else if constexpr (is_half_type<T>)
+      for (int64_t i = 0; i < negative.count(); ++i) negative.as<T>()[i].bits ^= 0x8000u;
+  });
+  return softmax(negative, dim.value_or(implicit_dim(input)), std::nullopt);
+}
+
+}  // namespace
+
+LB_OPERATOR(.signature = "cumsum(input, dim, *, dtype=None, out=None)", .doc = R"(Running sums along `dim`; integers as int64.
+
+>>> torch.cumsum(torch.tensor([1, 2, 3]), 0)
+tensor([1, 3, 6]))", .forward = forward_of<cumsum>, .derivative = kDerivativePlanned, .forms = kEveryForm);
+LB_OPERATOR(.signature = "cumprod(input, dim, *, dtype=None, out=None)", .doc = R"(Running products along `dim`; integers as int64.
+
+>>> torch.cumprod(torch.tensor([1, 2, 3]), 0)
+tensor([1, 2, 6]))", .forward = forward_of<cumprod>, .derivative = kDerivativePlanned, .forms = kEveryForm);
+LB_OPERATOR(.signature = "cummax(input, dim, *, out=None) -> (values, indices)", .doc = R"(Running maxima along `dim` and where they are.
+
+>>> torch.cummax(torch.tensor([1, 3, 2]), 0).values
+tensor([1, 3, 3]))", .forward = forward_of<cummax>, .derivative = kDerivativePlanned);
+LB_OPERATOR(.signature = "cummin(input, dim, *, out=None) -> (values, indices)", .doc = R"(Running minima along `dim` and where they are.
+
+>>> torch.cummin(torch.tensor([3, 1, 2]), 0).values
+tensor([3, 1, 1]))", .forward = forward_of<cummin>, .derivative = kDerivativePlanned);
+LB_OPERATOR(.signature = "logcumsumexp(input, dim, *, out=None)", .doc = R"(Running log(sum(exp(x))) along `dim`.
+
+>>> torch.logcumsumexp(torch.tensor([0., 0.]), 0)
+tensor([0.0000, 0.6931]))", .forward = forward_of<logcumsumexp>, .derivative = kDerivativePlanned);
+LB_OPERATOR(.signature = "softmax(input, dim, dtype=None, *, out=None)", .doc = R"(exp(x) over its sum along `dim`.
+
+>>> torch.softmax(torch.tensor([0., 0.]), 0)
+tensor([0.5000, 0.5000]))", .forward = forward_of<softmax>, .derivative = kDerivativePlanned, .aliases = "special.softmax");
+LB_OPERATOR(.signature = "log_softmax(input, dim, dtype=None, *, out=None)", .doc = R"(The logarithm of softmax, without overflow.
+
+>>> torch.log_softmax(torch.tensor([0., 0.]), 0)
+tensor([-0.6931, -0.6931]))", .forward = forward_of<log_softmax>, .derivative = kDerivativePlanned, .aliases = "special.log_softmax");
+LB_OPERATOR(.signature = "nn.functional.softmax(input, dim=None, _stacklevel=3, dtype=None)", .doc = R"(exp(x) over its sum along `dim`.
+
+>>> torch.nn.functional.softmax(torch.tensor([0., 0.]), dim=0)
+tensor([0.5000, 0.5000]))", .forward = forward_of<functional_softmax>, .derivative = kDerivativePlanned, .forms = kFunction);
+LB_OPERATOR(.signature = "nn.functional.log_softmax(input, dim=None, _stacklevel=3, dtype=None)", .doc = R"(The logarithm of softmax, without overflow.
+
+>>> torch.nn.functional.log_softmax(torch.tensor([0., 0.]), dim=0)
+tensor([-0.6931, -0.6931]))", .forward = forward_of<functional_log_softmax>, .derivative = kDerivativePlanned, .forms = kFunction);
+LB_OPERATOR(.signature = "nn.functional.softmin(input, dim=None, _stacklevel=3, dtype=None)", .doc = R"(softmax of the negated input.
+
+>>> torch.nn.functional.softmin(torch.tensor([0., 0.]), dim=0)
+tensor([0.5000, 0.5000]))", .forward = forward_of<softmin>, .derivative = kDerivativePlanned, .forms = kFunction);
+
+}  // namespace lumbre::ops
