@@ -212,7 +212,7 @@ std::tuple<Tensor, Tensor> mode(const Tensor& input, int64_t dim, bool keepdim) 
 
 // --- places in sorted sequences -------------------------------------------------------------------------------------
 
-Tensor search(const Tensor& sequence, const Tensor& values, bool out_int32, bool right, const std::optional<Tensor>& sorter) {
+Tensor find_places(const Tensor& sequence, const Tensor& values, bool out_int32, bool right, const std::optional<Tensor>& sorter) {
   const bool shared = sequence.ndim() == 1;
   PromotionState state;
   state.add(sequence);
@@ -272,13 +272,13 @@ Tensor searchsorted(const Tensor& sequence, Operand input, bool out_int32, bool 
     for (int64_t i = 0; i < order.count(); ++i)
       LB_CHECK(order.as<int64_t>()[i] >= 0 && order.as<int64_t>()[i] < sequence.sizes().back(), Runtime, "torch.searchsorted(): sorter index out of range");
   }
-  return search(sequence, values, out_int32, from_right(right, side), sorter);
+  return find_places(sequence, values, out_int32, from_right(right, side), sorter);
 }
 
 Tensor bucketize(Operand input, const Tensor& boundaries, bool out_int32, bool right) {
   LB_CHECK(boundaries.ndim() == 1, Runtime, "bucketize(): boundaries tensor must be 1 dimension, but got dim(", boundaries.ndim(), ")");
   const Tensor values = input.is_tensor() ? input.tensor() : Tensor::scalar(input.scalar(), boundaries.dtype());
-  return search(boundaries, values, out_int32, right, std::nullopt);
+  return find_places(boundaries, values, out_int32, right, std::nullopt);
 }
 
 // --- unique ---------------------------------------------------------------------------------------------------------
