@@ -34,6 +34,7 @@ inline constexpr DTypeSet kBoolDType = 1;
 inline constexpr DTypeSet kIntegralDTypes = 0b111111;  // with bool
 inline constexpr DTypeSet kFloatingDTypes = kAnyDType & ~kIntegralDTypes;
 inline constexpr DTypeSet kNumberDTypes = kAnyDType & ~kBoolDType;
+inline constexpr DTypeSet kSingleAndDouble = 0b11 << 8;
 
 }  // namespace lumbre
 
@@ -87,6 +88,15 @@ template <const PointwiseSpec& spec>
 Tensor binary_forward(const Out& out, const Tensor& input, Operand other) {
   return pointwise(spec, out, {input, other});
 }
+template <const PointwiseSpec& spec>
+Tensor tensors_forward(const Out& out, const Tensor& input, const Tensor& other) {
+  return pointwise(spec, out, {input, other});
+}
+// Overloads whose first operand is a number.
+template <const PointwiseSpec& spec>
+Tensor number_forward(const Out& out, Scalar input, const Tensor& other) {
+  return pointwise(spec, out, {input, other});
+}
 
 }  // namespace lumbre
 #endif
@@ -123,3 +133,8 @@ Tensor binary_forward(const Out& out, const Tensor& input, Operand other) {
 #define LB_BINARY(name, F, text, ...)                                                                              \
   LB_RECORD(.signature = name "(input, other, *, out=None)", .doc = text, .forward = forward_of<binary_forward<F##_spec>>, \
             .derivative = kDerivativePlanned, .forms = kEveryForm __VA_OPT__(, ) __VA_ARGS__)
+// Two operands, neither of which may be a number.
+#define LB_TENSORS(name, F, text, ...)                                                            \
+  LB_RECORD(.signature = name "(input, other, *, out=None)", .doc = text,                         \
+            .forward = forward_of<tensors_forward<F##_spec>>, .derivative = kDerivativePlanned    \
+            __VA_OPT__(, ) __VA_ARGS__)

@@ -53,6 +53,20 @@ fit or `alpha` is of a higher category than the result.
 tensor([31., 42.]))",
           .forward = forward_of<add>, .derivative = kDerivativePlanned, .forms = kEveryForm);
 
+#if LB_BASELINE
+Tensor add_to_number(const Out& out, Scalar input, const Tensor& other, Scalar alpha) {
+  if (alpha.kind() == Scalar::Kind::Int && alpha.as_int() == 1) return pointwise(Add_spec, out, {input, other});
+  check_alpha(alpha, other, input);
+  const AddScaled scaled{{}, alpha.as_double(), alpha.as_int()};
+  return pointwise(AddScaled_spec, out, {input, other}, &scaled);
+}
+#endif
+LB_RECORD(.signature = "add(input, other, *, alpha=1, out=None)", .doc = R"(The same with a number first.
+
+>>> torch.add(1, torch.tensor([3., 5.]))
+tensor([4., 6.]))",
+          .forward = forward_of<add_to_number>, .derivative = kDerivativePlanned, .forms = kFunction);
+
 struct Sub : Numbers {
   template <class T>
   T operator()(T a, T b) const { return static_cast<T>(a - b); }
@@ -77,6 +91,10 @@ Tensor sub(const Out& out, const Tensor& input, Operand other, Scalar alpha) {
   AddScaled scaled{{}, -alpha.as_double(), static_cast<int64_t>(-static_cast<uint64_t>(alpha.as_int()))};
   return pointwise(AddScaled_spec, out, {input, other}, &scaled);
 }
+Tensor rsub(const Out& out, const Tensor& input, Operand other, Scalar alpha);
+Tensor sub_from_number(const Out& out, Scalar input, const Tensor& other, Scalar alpha) {
+  return rsub(out, other, input, alpha);
+}
 Tensor rsub(const Out& out, const Tensor& input, Operand other, Scalar alpha) {
   check_no_bool(input, other);
   if (alpha.kind() == Scalar::Kind::Int && alpha.as_int() == 1) return pointwise(Sub_spec, out, {other, input});
@@ -92,6 +110,12 @@ Raises RuntimeError for bool tensors.
 >>> torch.sub(torch.tensor([3., 5.]), 1)
 tensor([2., 4.]))",
           .forward = forward_of<sub>, .derivative = kDerivativePlanned, .forms = kEveryForm, .aliases = "subtract");
+LB_RECORD(.signature = "sub(input, other, *, alpha=1, out=None)", .doc = R"(The same with a number first.
+
+>>> torch.sub(1, torch.tensor([3., 5.]))
+tensor([-2., -4.]))",
+          .forward = forward_of<sub_from_number>, .derivative = kDerivativePlanned, .forms = kFunction,
+          .aliases = "subtract");
 LB_RECORD(.signature = "rsub(input, other, *, alpha=1)", .doc = R"(The reversed difference other - alpha * input.
 
 >>> torch.rsub(torch.tensor([3., 5.]), 1)
@@ -112,6 +136,11 @@ LB_BINARY("mul", Mul, R"(The product of each pair of elements.
 
 >>> torch.mul(torch.tensor([1., 2.]), 10)
 tensor([10., 20.]))", .aliases = "multiply");
+LB_RECORD(.signature = "mul(input, other, *, out=None)", .doc = R"(The same with a number first.
+
+>>> torch.mul(10, torch.tensor([1., 2.]))
+tensor([10., 20.]))",
+          .forward = forward_of<number_forward<Mul_spec>>, .derivative = kDerivativePlanned, .forms = kFunction, .aliases = "multiply");
 
 struct Neg : Numbers {
   template <class T>
@@ -144,7 +173,7 @@ LB_RECORD(.signature = "positive(input)", .doc = R"(The tensor itself. Raises Ru
 tensor([ 1., -2.]))",
           .forward = forward_of<positive>, .derivative = kDerivativePlanned);
 
-struct Abs : NumbersAndBool {
+struct Abs : Numbers {
   template <class T>
   T operator()(T x) const {
     if constexpr (std::is_floating_point_v<T>) return math::abs(x);
@@ -152,7 +181,7 @@ struct Abs : NumbersAndBool {
     else return static_cast<T>(x < 0 ? -static_cast<std::make_unsigned_t<T>>(x) : static_cast<std::make_unsigned_t<T>>(x));
   }
 };
-LB_LOOPS(Abs, .name = "abs");
+LB_LOOPS(Abs, .name = "abs_cpu", .accepts = kNumberDTypes);
 LB_UNARY("abs", Abs, R"(The absolute value of each element.
 
 >>> torch.abs(torch.tensor([-1, 2]))
@@ -166,20 +195,28 @@ struct Sign : NumbersAndBool {
   }
 };
 LB_LOOPS(Sign, .name = "sign");
-LB_UNARY("sign", Sign, R"(-1, 0 or 1, by the sign of each element; 0 for NaN.
+LB_RECORD(.signature = "sign(input, *, out=None)", .doc = R"(-1, 0 or 1, by the sign of each element; 0 for NaN.
 
 >>> torch.sign(torch.tensor([-3., 0., 2.]))
-tensor([-1.,  0.,  1.]))", .aliases = "sgn");
+tensor([-1.,  0.,  1.]))",
+          .forward = forward_of<unary_forward<Sign_spec>>, .derivative = kDerivativePlanned, .forms = kEveryForm, .aliases = "sgn");
 
 struct Square : Numbers {
   template <class T>
   T operator()(T x) const { return Mul{}(x, x); }
 };
 LB_LOOPS(Square, .name = "square");
-LB_UNARY("square", Square, R"(The square of each element.
+#if LB_BASELINE
+// A power with the number 2: bool becomes int64.
+Tensor square(const Out& out, const Tensor& input) {
+  return pointwise(Square_spec, out, {input.dtype() == DType::Bool ? input.to(DType::Int64) : input});
+}
+#endif
+LB_RECORD(.signature = "square(input, *, out=None)", .doc = R"(The square of each element.
 
 >>> torch.square(torch.tensor([2., -3.]))
-tensor([4., 9.]))");
+tensor([4., 9.]))",
+          .forward = forward_of<square>, .derivative = kDerivativePlanned, .forms = kUnaryForms);
 
 struct Copysign : Floats {
   template <class T>
@@ -191,7 +228,20 @@ LB_BINARY("copysign", Copysign, R"(The magnitude of `input` with the sign of `ot
 >>> torch.copysign(torch.tensor([1., 2.]), torch.tensor([-1., 1.]))
 tensor([-1.,  2.]))");
 
-struct NextAfter : Floats {
+struct NextAfter {
+  using Types = TypeList<Half, BFloat16, float, double>;
+  // The neighbours of a 16-bit number differ by one in their bits, as those of the wide types do.
+  template <class T>
+    requires is_half_type<T>
+  T operator()(T x, T y) const {
+    const float a = static_cast<float>(x), b = static_cast<float>(y);
+    if (a != a || b != b) return T(a + b);
+    if (a == b) return y;
+    T next;
+    if (a == 0) next.bits = static_cast<uint16_t>((y.bits & 0x8000u) | 1u);
+    else next.bits = static_cast<uint16_t>((a < b) == (a > 0) ? x.bits + 1 : x.bits - 1);
+    return next;
+  }
   template <class T>
   T operator()(T x, T y) const {
     if (x != x || y != y) return x + y;
@@ -201,11 +251,11 @@ struct NextAfter : Floats {
     return std::bit_cast<T>((x < y) == (x > T(0)) ? bits + 1 : bits - 1);
   }
 };
-LB_LOOPS(NextAfter, .name = "nextafter", .accepts = 1 << static_cast<int>(DType::Float32) | 1 << static_cast<int>(DType::Float64));
-LB_BINARY("nextafter", NextAfter, R"(The next representable number after `input` towards `other`. float32 and float64.
+LB_LOOPS(NextAfter, .name = "nextafter_cpu", .accepts = kFloatingDTypes);
+LB_TENSORS("nextafter", NextAfter, R"(The next representable number after `input` towards `other`. Floating-point dtypes only.
 
 >>> torch.nextafter(torch.tensor([1.], dtype=torch.float64), torch.tensor([2.], dtype=torch.float64)) > 1
-tensor([True]))");
+tensor([True]))", .forms = kEveryForm);
 
 }  // namespace LB_LEVEL
 }  // namespace lumbre

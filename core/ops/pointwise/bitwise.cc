@@ -79,33 +79,53 @@ LB_LOOPS(Lcm, .name = "lcm_cpu", .accepts = kIntegralDTypes & kNumberDTypes);
 
 #if LB_BASELINE
 template <const PointwiseSpec& spec>
-Tensor bitwise(const Out& out, Operand input, Operand other) {
-  LB_CHECK(input.is_tensor() || other.is_tensor(), Type, spec.name, "(): one of the arguments must be Tensor");
-  return pointwise(spec, out, {input, other});
-}
-template <const PointwiseSpec& spec>
 Tensor reversed_bitwise(const Out& out, const Tensor& input, Operand other) { return pointwise(spec, out, {other, input}); }
 #endif
 LB_RECORD(.signature = "bitwise_and(input, other, *, out=None)", .doc = R"(The bits that both elements have. Integers and bool.
 
 >>> torch.bitwise_and(torch.tensor([6]), 3)
-tensor([2]))", .forward = forward_of<bitwise<BitAnd_spec>>, .derivative = kNotDifferentiable, .forms = kEveryForm, .aliases = "__and__ __rand__");
+tensor([2]))", .forward = forward_of<binary_forward<BitAnd_spec>>, .derivative = kNotDifferentiable, .forms = kEveryForm, .aliases = "__and__ __rand__");
 LB_RECORD(.signature = "bitwise_or(input, other, *, out=None)", .doc = R"(The bits that at least one element has. Integers and bool.
 
 >>> torch.bitwise_or(torch.tensor([6]), 3)
-tensor([7]))", .forward = forward_of<bitwise<BitOr_spec>>, .derivative = kNotDifferentiable, .forms = kEveryForm, .aliases = "__or__ __ror__");
+tensor([7]))", .forward = forward_of<binary_forward<BitOr_spec>>, .derivative = kNotDifferentiable, .forms = kEveryForm, .aliases = "__or__ __ror__");
 LB_RECORD(.signature = "bitwise_xor(input, other, *, out=None)", .doc = R"(The bits that exactly one element has. Integers and bool.
 
 >>> torch.bitwise_xor(torch.tensor([6]), 3)
-tensor([5]))", .forward = forward_of<bitwise<BitXor_spec>>, .derivative = kNotDifferentiable, .forms = kEveryForm, .aliases = "__xor__ __rxor__");
+tensor([5]))", .forward = forward_of<binary_forward<BitXor_spec>>, .derivative = kNotDifferentiable, .forms = kEveryForm, .aliases = "__xor__ __rxor__");
 LB_RECORD(.signature = "bitwise_left_shift(input, other, *, out=None)", .doc = R"(Bits moved to the left by `other` places.
 
 >>> torch.bitwise_left_shift(torch.tensor([1, 2]), 3)
-tensor([ 8, 16]))", .forward = forward_of<bitwise<LeftShift_spec>>, .derivative = kNotDifferentiable, .forms = kEveryForm, .aliases = "__lshift__");
+tensor([ 8, 16]))", .forward = forward_of<binary_forward<LeftShift_spec>>, .derivative = kNotDifferentiable, .forms = kEveryForm, .aliases = "__lshift__");
 LB_RECORD(.signature = "bitwise_right_shift(input, other, *, out=None)", .doc = R"(Bits moved to the right by `other` places; the sign stays.
 
 >>> torch.bitwise_right_shift(torch.tensor([8, -16]), 3)
-tensor([ 1, -2]))", .forward = forward_of<bitwise<RightShift_spec>>, .derivative = kNotDifferentiable, .forms = kEveryForm, .aliases = "__rshift__");
+tensor([ 1, -2]))", .forward = forward_of<binary_forward<RightShift_spec>>, .derivative = kNotDifferentiable, .forms = kEveryForm, .aliases = "__rshift__");
+LB_RECORD(.signature = "bitwise_and(input, other, *, out=None)", .doc = R"(The same with a number first.
+
+>>> torch.bitwise_and(6, torch.tensor([3]))
+tensor([2]))",
+          .forward = forward_of<number_forward<BitAnd_spec>>, .derivative = kNotDifferentiable, .forms = kFunction);
+LB_RECORD(.signature = "bitwise_or(input, other, *, out=None)", .doc = R"(The same with a number first.
+
+>>> torch.bitwise_or(6, torch.tensor([3]))
+tensor([7]))",
+          .forward = forward_of<number_forward<BitOr_spec>>, .derivative = kNotDifferentiable, .forms = kFunction);
+LB_RECORD(.signature = "bitwise_xor(input, other, *, out=None)", .doc = R"(The same with a number first.
+
+>>> torch.bitwise_xor(6, torch.tensor([3]))
+tensor([5]))",
+          .forward = forward_of<number_forward<BitXor_spec>>, .derivative = kNotDifferentiable, .forms = kFunction);
+LB_RECORD(.signature = "bitwise_left_shift(input, other, *, out=None)", .doc = R"(The same with a number first.
+
+>>> torch.bitwise_left_shift(1, torch.tensor([3]))
+tensor([8]))",
+          .forward = forward_of<number_forward<LeftShift_spec>>, .derivative = kNotDifferentiable, .forms = kFunction);
+LB_RECORD(.signature = "bitwise_right_shift(input, other, *, out=None)", .doc = R"(The same with a number first.
+
+>>> torch.bitwise_right_shift(8, torch.tensor([3]))
+tensor([1]))",
+          .forward = forward_of<number_forward<RightShift_spec>>, .derivative = kNotDifferentiable, .forms = kFunction);
 LB_RECORD(.signature = "_reversed_left_shift(input, other)", .doc = "other << input.", .forward = forward_of<reversed_bitwise<LeftShift_spec>>,
           .derivative = kNotDifferentiable, .forms = kHidden);
 LB_RECORD(.signature = "_reversed_right_shift(input, other)", .doc = "other >> input.", .forward = forward_of<reversed_bitwise<RightShift_spec>>,
@@ -113,11 +133,11 @@ LB_RECORD(.signature = "_reversed_right_shift(input, other)", .doc = "other >> i
 LB_RECORD(.signature = "gcd(input, other, *, out=None)", .doc = R"(The greatest common divisor, pair by pair; gcd(0, 0) is 0.
 
 >>> torch.gcd(torch.tensor([12]), torch.tensor([18]))
-tensor([6]))", .forward = forward_of<binary_forward<Gcd_spec>>, .derivative = kNotDifferentiable, .forms = kUnaryForms);
+tensor([6]))", .forward = forward_of<tensors_forward<Gcd_spec>>, .derivative = kNotDifferentiable, .forms = kUnaryForms);
 LB_RECORD(.signature = "lcm(input, other, *, out=None)", .doc = R"(The least common multiple, pair by pair.
 
 >>> torch.lcm(torch.tensor([4]), torch.tensor([6]))
-tensor([12]))", .forward = forward_of<binary_forward<Lcm_spec>>, .derivative = kNotDifferentiable, .forms = kUnaryForms);
+tensor([12]))", .forward = forward_of<tensors_forward<Lcm_spec>>, .derivative = kNotDifferentiable, .forms = kUnaryForms);
 
 }  // namespace LB_LEVEL
 }  // namespace lumbre

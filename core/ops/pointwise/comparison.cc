@@ -102,6 +102,13 @@ LB_LOOPS(LogicalNot, .name = "logical_not");
 #if LB_BASELINE
 template <const PointwiseSpec& spec>
 Tensor test(const Tensor& input) { return pointwise(spec, Out(), {input}); }
+// Of these an out= tensor must be bool.
+template <const PointwiseSpec& spec>
+Tensor test_into_bool(const Out& out, const Tensor& input) {
+  LB_CHECK(!out.target() || out.target()->dtype() == DType::Bool, Runtime, spec.name,
+           " does not support non-boolean outputs.");
+  return pointwise(spec, out, {input});
+}
 #endif
 LB_RECORD(.signature = "isnan(input)", .doc = R"(Whether each element is NaN.
 
@@ -118,11 +125,11 @@ tensor([ True, False]))", .forward = forward_of<test<IsFinite_spec>>, .derivativ
 LB_RECORD(.signature = "isposinf(input, *, out=None)", .doc = R"(Whether each element is positive infinity.
 
 >>> torch.isposinf(torch.tensor([1., float("inf")]))
-tensor([False,  True]))", .forward = forward_of<unary_forward<IsPosInf_spec>>, .derivative = kNotDifferentiable);
+tensor([False,  True]))", .forward = forward_of<test_into_bool<IsPosInf_spec>>, .derivative = kNotDifferentiable);
 LB_RECORD(.signature = "isneginf(input, *, out=None)", .doc = R"(Whether each element is negative infinity.
 
 >>> torch.isneginf(torch.tensor([1., -float("inf")]))
-tensor([False,  True]))", .forward = forward_of<unary_forward<IsNegInf_spec>>, .derivative = kNotDifferentiable);
+tensor([False,  True]))", .forward = forward_of<test_into_bool<IsNegInf_spec>>, .derivative = kNotDifferentiable);
 LB_RECORD(.signature = "isreal(input)", .doc = R"(Whether each element is real: always, without complex dtypes.
 
 >>> torch.isreal(torch.tensor([1.]))
@@ -130,7 +137,7 @@ tensor([True]))", .forward = forward_of<test<IsReal_spec>>, .derivative = kNotDi
 LB_RECORD(.signature = "signbit(input, *, out=None)", .doc = R"(Whether the sign bit of each element is set: also for -0.0.
 
 >>> torch.signbit(torch.tensor([1., -0.]))
-tensor([False,  True]))", .forward = forward_of<unary_forward<SignBit_spec>>, .derivative = kNotDifferentiable);
+tensor([False,  True]))", .forward = forward_of<test_into_bool<SignBit_spec>>, .derivative = kNotDifferentiable);
 LB_RECORD(.signature = "logical_not(input, *, out=None)", .doc = R"(Whether each element is zero.
 
 >>> torch.logical_not(torch.tensor([0, 2]))
@@ -148,18 +155,18 @@ LB_LOGICAL(LogicalOr, (a != T(0)) | (b != T(0)));
 LB_LOOPS(LogicalOr, .name = "logical_or");
 LB_LOGICAL(LogicalXor, (a != T(0)) != (b != T(0)));
 LB_LOOPS(LogicalXor, .name = "logical_xor");
-LB_BINARY("logical_and", LogicalAnd, R"(Whether both elements are nonzero, pair by pair.
+LB_TENSORS("logical_and", LogicalAnd, R"(Whether both elements are nonzero, pair by pair.
 
 >>> torch.logical_and(torch.tensor([0, 1]), torch.tensor([1, 1]))
-tensor([False,  True]))");
-LB_BINARY("logical_or", LogicalOr, R"(Whether at least one element is nonzero, pair by pair.
+tensor([False,  True]))", .forms = kEveryForm);
+LB_TENSORS("logical_or", LogicalOr, R"(Whether at least one element is nonzero, pair by pair.
 
 >>> torch.logical_or(torch.tensor([0, 0]), torch.tensor([0, 1]))
-tensor([False,  True]))");
-LB_BINARY("logical_xor", LogicalXor, R"(Whether exactly one element is nonzero, pair by pair.
+tensor([False,  True]))", .forms = kEveryForm);
+LB_TENSORS("logical_xor", LogicalXor, R"(Whether exactly one element is nonzero, pair by pair.
 
 >>> torch.logical_xor(torch.tensor([0, 1]), torch.tensor([1, 1]))
-tensor([ True, False]))");
+tensor([ True, False]))", .forms = kEveryForm);
 
 // |a - b| <= atol + rtol |b|, in double; equal infinities are close.
 struct IsClose : NumbersAndBool {

@@ -32,7 +32,7 @@ struct DivTrunc : Numbers {
     }
   }
 };
-LB_LOOPS(DivTrunc, .name = "div_trunc", .accepts = kNumberDTypes);
+LB_LOOPS(DivTrunc, .name = "div_trunc_cpu", .accepts = kNumberDTypes);
 
 // Floor division as Python defines it: the quotient of a minus its remainder, corrected to the nearest whole number.
 struct DivFloor : Numbers {
@@ -58,7 +58,7 @@ struct DivFloor : Numbers {
     }
   }
 };
-LB_LOOPS(DivFloor, .name = "div_floor", .accepts = kNumberDTypes);
+LB_LOOPS(DivFloor, .name = "div_floor_cpu", .accepts = kNumberDTypes);
 
 // The remainder with the divisor's sign.
 struct Remainder : Numbers {
@@ -79,7 +79,7 @@ struct Remainder : Numbers {
     }
   }
 };
-LB_LOOPS(Remainder, .name = "remainder", .accepts = kNumberDTypes);
+LB_LOOPS(Remainder, .name = "remainder_cpu", .accepts = kNumberDTypes);
 
 // The remainder with the dividend's sign.
 struct Fmod : Numbers {
@@ -94,7 +94,7 @@ struct Fmod : Numbers {
     }
   }
 };
-LB_LOOPS(Fmod, .name = "fmod", .accepts = kNumberDTypes);
+LB_LOOPS(Fmod, .name = "fmod_cpu", .accepts = kNumberDTypes);
 
 struct Reciprocal : Floats {
   template <class T>
@@ -123,10 +123,8 @@ template <const PointwiseSpec& spec>
 Tensor reversed(const Out& out, const Tensor& input, Operand other) {
   return pointwise(spec, out, {other, input});
 }
-template <const PointwiseSpec& spec>
-Tensor either_first(const Out& out, Operand input, Operand other) {
-  LB_CHECK(input.is_tensor() || other.is_tensor(), Type, spec.name, "(): one of the arguments must be Tensor");
-  return pointwise(spec, out, {input, other});
+Tensor div_of_number(const Out& out, Scalar input, const Tensor& other, std::optional<std::string> rounding_mode) {
+  return pointwise(rounded_spec(rounding_mode), out, {input, other});
 }
 #endif
 
@@ -137,21 +135,41 @@ Integers give floating-point quotients unless `rounding_mode` is "trunc" (toward
 >>> torch.div(torch.tensor([7, -7]), 2, rounding_mode="floor")
 tensor([ 3, -4]))",
           .forward = forward_of<div>, .derivative = kDerivativePlanned, .forms = kEveryForm, .aliases = "divide");
+LB_RECORD(.signature = "div(input, other, *, rounding_mode=None, out=None)", .doc = R"(The same with a number first.
+
+>>> torch.div(1, torch.tensor([2., 4.]))
+tensor([0.5000, 0.2500]))",
+          .forward = forward_of<div_of_number>, .derivative = kDerivativePlanned, .forms = kFunction, .aliases = "divide");
 LB_BINARY("true_divide", Div, R"(The floating-point quotient of each pair of elements.
 
 >>> torch.true_divide(torch.tensor([1, 3]), 2)
 tensor([0.5000, 1.5000]))");
+LB_RECORD(.signature = "true_divide(input, other, *, out=None)", .doc = R"(The same with a number first.
+
+>>> torch.true_divide(1, torch.tensor([2, 4]))
+tensor([0.5000, 0.2500]))",
+          .forward = forward_of<number_forward<Div_spec>>, .derivative = kDerivativePlanned, .forms = kFunction);
 LB_BINARY("floor_divide", DivFloor, R"(The quotient of each pair of elements, rounded down.
 
 Raises ZeroDivisionError (a RuntimeError) where integers are divided by 0.
 
 >>> torch.floor_divide(torch.tensor([7, -7]), 2)
 tensor([ 3, -4]))");
+LB_RECORD(.signature = "floor_divide(input, other, *, out=None)", .doc = R"(The same with a number first.
+
+>>> torch.floor_divide(7, torch.tensor([2, 4]))
+tensor([3, 1]))",
+          .forward = forward_of<number_forward<DivFloor_spec>>, .derivative = kDerivativePlanned, .forms = kFunction);
 LB_RECORD(.signature = "remainder(input, other, *, out=None)", .doc = R"(The remainder of the division, with the sign of `other`.
 
 >>> torch.remainder(torch.tensor([-3., 3.]), 2)
 tensor([1., 1.]))",
-          .forward = forward_of<either_first<Remainder_spec>>, .derivative = kDerivativePlanned, .forms = kEveryForm);
+          .forward = forward_of<binary_forward<Remainder_spec>>, .derivative = kDerivativePlanned, .forms = kEveryForm);
+LB_RECORD(.signature = "remainder(input, other, *, out=None)", .doc = R"(The same with a number first.
+
+>>> torch.remainder(7, torch.tensor([2, 4]))
+tensor([1, 3]))",
+          .forward = forward_of<number_forward<Remainder_spec>>, .derivative = kDerivativePlanned, .forms = kFunction);
 LB_BINARY("fmod", Fmod, R"(The remainder of the division, with the sign of `input`.
 
 >>> torch.fmod(torch.tensor([-3., 3.]), 2)

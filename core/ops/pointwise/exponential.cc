@@ -100,43 +100,46 @@ tensor([0.0000, 1.0986]))",
   }
 
 LB_FLOATING_PAIR(LogAddExp, math::logaddexp(x, y));
-LB_LOOPS(LogAddExp, .name = "logaddexp", .accepts = kFloatingDTypes);
+LB_LOOPS(LogAddExp, .name = "logaddexp_cpu", .accepts = kFloatingDTypes);
 LB_RECORD(.signature = "logaddexp(input, other, *, out=None)", .doc = R"(log(exp(input) + exp(other)) without overflow.
 
 >>> torch.logaddexp(torch.tensor([0.]), torch.tensor([0.]))
 tensor([0.6931]))",
-          .forward = forward_of<binary_forward<LogAddExp_spec>>, .derivative = kDerivativePlanned);
+          .forward = forward_of<tensors_forward<LogAddExp_spec>>, .derivative = kDerivativePlanned);
 
 LB_FLOATING_PAIR(LogAddExp2, math::logaddexp2(x, y));
-LB_LOOPS(LogAddExp2, .name = "logaddexp2", .accepts = kFloatingDTypes);
+LB_LOOPS(LogAddExp2, .name = "logaddexp2_cpu", .accepts = kFloatingDTypes);
 LB_RECORD(.signature = "logaddexp2(input, other, *, out=None)", .doc = R"(log2(2 ** input + 2 ** other) without overflow.
 
 >>> torch.logaddexp2(torch.tensor([1.]), torch.tensor([1.]))
 tensor([2.]))",
-          .forward = forward_of<binary_forward<LogAddExp2_spec>>, .derivative = kDerivativePlanned);
+          .forward = forward_of<tensors_forward<LogAddExp2_spec>>, .derivative = kDerivativePlanned);
 
 LB_FLOATING_PAIR(XLogY, math::xlogy(x, y));
 LB_LOOPS(XLogY, .name = "xlogy", .promotion = Promotion::Floating);
 LB_FLOATING_PAIR(XLog1py, math::xlog1py(x, y));
 LB_LOOPS(XLog1py, .name = "xlog1py", .promotion = Promotion::Floating);
-#if LB_BASELINE
-template <const PointwiseSpec& spec>
-Tensor number_first(const Out& out, Operand input, Operand other) {
-  LB_CHECK(input.is_tensor() || other.is_tensor(), Type, spec.name, "(): one of the arguments must be Tensor");
-  return pointwise(spec, out, {input, other});
-}
-#endif
 LB_RECORD(.signature = "xlogy(input, other, *, out=None)", .doc = R"(input * log(other), and 0 where input is 0.
 
 >>> torch.xlogy(torch.tensor([0., 2.]), torch.tensor([0., 1.]))
 tensor([0., 0.]))",
-          .forward = forward_of<number_first<XLogY_spec>>, .derivative = kDerivativePlanned, .forms = kEveryForm,
+          .forward = forward_of<binary_forward<XLogY_spec>>, .derivative = kDerivativePlanned, .forms = kUnaryForms,
           .aliases = "special.xlogy");
+LB_RECORD(.signature = "xlogy(input, other, *, out=None)", .doc = R"(The same with a number first.
+
+>>> torch.xlogy(2, torch.tensor([1.]))
+tensor([0.]))",
+          .forward = forward_of<number_forward<XLogY_spec>>, .derivative = kDerivativePlanned, .forms = kFunction, .aliases = "special.xlogy");
 LB_RECORD(.signature = "special.xlog1py(input, other, *, out=None)", .doc = R"(input * log1p(other), and 0 where input is 0.
 
 >>> torch.special.xlog1py(torch.tensor([0., 2.]), torch.tensor([-1., 0.]))
 tensor([0., 0.]))",
-          .forward = forward_of<number_first<XLog1py_spec>>, .derivative = kDerivativePlanned, .forms = kFunction);
+          .forward = forward_of<binary_forward<XLog1py_spec>>, .derivative = kDerivativePlanned, .forms = kFunction);
+LB_RECORD(.signature = "special.xlog1py(input, other, *, out=None)", .doc = R"(The same with a number first.
+
+>>> torch.special.xlog1py(2, torch.tensor([0.]))
+tensor([0.]))",
+          .forward = forward_of<number_forward<XLog1py_spec>>, .derivative = kDerivativePlanned, .forms = kFunction);
 
 }  // namespace LB_LEVEL
 }  // namespace lumbre

@@ -16,13 +16,13 @@ namespace LB_LEVEL {
 #if LB_BASELINE
 template <const PointwiseSpec& spec>
 Tensor polynomial(const Out& out, Operand input, Operand n) {
-  LB_CHECK(input.is_tensor() || n.is_tensor(), Type, spec.name, "(): one of the arguments must be Tensor");
+  LB_CHECK(input.is_tensor() || n.is_tensor(), Type, "special_polynomial(): one of the arguments must be Tensor");
   return pointwise(spec, out, {input, n});
 }
 #endif
 
 LB_POLYNOMIAL(ChebyshevT, chebyshev_polynomial_t);
-LB_LOOPS(ChebyshevT, .name = "chebyshev_polynomial_t", .promotion = Promotion::Floating);
+LB_LOOPS(ChebyshevT, .name = "chebyshev_polynomial_t_cpu", .promotion = Promotion::Floating, .accepts = kSingleAndDouble);
 LB_RECORD(.signature = "special.chebyshev_polynomial_t(input, n, *, out=None)",
           .doc = R"(The polynomial of degree n of its family at each element; 0 for negative degrees.
 
@@ -31,7 +31,7 @@ tensor([7.]))",
           .forward = forward_of<polynomial<ChebyshevT_spec>>, .derivative = kDerivativePlanned, .forms = kFunction);
 
 LB_POLYNOMIAL(ChebyshevU, chebyshev_polynomial_u);
-LB_LOOPS(ChebyshevU, .name = "chebyshev_polynomial_u", .promotion = Promotion::Floating);
+LB_LOOPS(ChebyshevU, .name = "chebyshev_polynomial_u_cpu", .promotion = Promotion::Floating, .accepts = kSingleAndDouble);
 LB_RECORD(.signature = "special.chebyshev_polynomial_u(input, n, *, out=None)",
           .doc = R"(The polynomial of degree n of its family at each element; 0 for negative degrees.
 
@@ -40,7 +40,7 @@ tensor([15.]))",
           .forward = forward_of<polynomial<ChebyshevU_spec>>, .derivative = kDerivativePlanned, .forms = kFunction);
 
 LB_POLYNOMIAL(ChebyshevV, chebyshev_polynomial_v);
-LB_LOOPS(ChebyshevV, .name = "chebyshev_polynomial_v", .promotion = Promotion::Floating);
+LB_LOOPS(ChebyshevV, .name = "chebyshev_polynomial_v_cpu", .promotion = Promotion::Floating, .accepts = kSingleAndDouble);
 LB_RECORD(.signature = "special.chebyshev_polynomial_v(input, n, *, out=None)",
           .doc = R"(The polynomial of degree n of its family at each element; 0 for negative degrees.
 
@@ -49,7 +49,7 @@ tensor([11.]))",
           .forward = forward_of<polynomial<ChebyshevV_spec>>, .derivative = kDerivativePlanned, .forms = kFunction);
 
 LB_POLYNOMIAL(ChebyshevW, chebyshev_polynomial_w);
-LB_LOOPS(ChebyshevW, .name = "chebyshev_polynomial_w", .promotion = Promotion::Floating);
+LB_LOOPS(ChebyshevW, .name = "chebyshev_polynomial_w_cpu", .promotion = Promotion::Floating, .accepts = kSingleAndDouble);
 LB_RECORD(.signature = "special.chebyshev_polynomial_w(input, n, *, out=None)",
           .doc = R"(The polynomial of degree n of its family at each element; 0 for negative degrees.
 
@@ -58,7 +58,7 @@ tensor([19.]))",
           .forward = forward_of<polynomial<ChebyshevW_spec>>, .derivative = kDerivativePlanned, .forms = kFunction);
 
 LB_POLYNOMIAL(ShiftedT, shifted_chebyshev_polynomial_t);
-LB_LOOPS(ShiftedT, .name = "shifted_chebyshev_polynomial_t", .promotion = Promotion::Floating);
+LB_LOOPS(ShiftedT, .name = "shifted_chebyshev_polynomial_t_cpu", .promotion = Promotion::Floating, .accepts = kSingleAndDouble);
 LB_RECORD(.signature = "special.shifted_chebyshev_polynomial_t(input, n, *, out=None)",
           .doc = R"(The polynomial of degree n of its family at each element; 0 for negative degrees.
 
@@ -67,7 +67,7 @@ tensor([17.]))",
           .forward = forward_of<polynomial<ShiftedT_spec>>, .derivative = kDerivativePlanned, .forms = kFunction);
 
 LB_POLYNOMIAL(ShiftedU, shifted_chebyshev_polynomial_u);
-LB_LOOPS(ShiftedU, .name = "shifted_chebyshev_polynomial_u", .promotion = Promotion::Floating);
+LB_LOOPS(ShiftedU, .name = "shifted_chebyshev_polynomial_u_cpu", .promotion = Promotion::Floating, .accepts = kSingleAndDouble);
 LB_RECORD(.signature = "special.shifted_chebyshev_polynomial_u(input, n, *, out=None)",
           .doc = R"(The polynomial of degree n of its family at each element; 0 for negative degrees.
 
@@ -76,7 +76,7 @@ tensor([35.]))",
           .forward = forward_of<polynomial<ShiftedU_spec>>, .derivative = kDerivativePlanned, .forms = kFunction);
 
 LB_POLYNOMIAL(ShiftedV, shifted_chebyshev_polynomial_v);
-LB_LOOPS(ShiftedV, .name = "shifted_chebyshev_polynomial_v", .promotion = Promotion::Floating);
+LB_LOOPS(ShiftedV, .name = "shifted_chebyshev_polynomial_v_cpu", .promotion = Promotion::Floating, .accepts = kSingleAndDouble);
 LB_RECORD(.signature = "special.shifted_chebyshev_polynomial_v(input, n, *, out=None)",
           .doc = R"(The polynomial of degree n of its family at each element; 0 for negative degrees.
 
@@ -85,7 +85,7 @@ tensor([29.]))",
           .forward = forward_of<polynomial<ShiftedV_spec>>, .derivative = kDerivativePlanned, .forms = kFunction);
 
 LB_POLYNOMIAL(ShiftedW, shifted_chebyshev_polynomial_w);
-LB_LOOPS(ShiftedW, .name = "shifted_chebyshev_polynomial_w", .promotion = Promotion::Floating);
+LB_LOOPS(ShiftedW, .name = "shifted_chebyshev_polynomial_w_cpu", .promotion = Promotion::Floating, .accepts = kSingleAndDouble);
 LB_RECORD(.signature = "special.shifted_chebyshev_polynomial_w(input, n, *, out=None)",
           .doc = R"(The polynomial of degree n of its family at each element; 0 for negative degrees.
 
@@ -94,7 +94,7 @@ tensor([41.]))",
           .forward = forward_of<polynomial<ShiftedW_spec>>, .derivative = kDerivativePlanned, .forms = kFunction);
 
 LB_POLYNOMIAL(HermiteH, hermite_polynomial_h);
-LB_LOOPS(HermiteH, .name = "hermite_polynomial_h", .promotion = Promotion::Floating);
+LB_LOOPS(HermiteH, .name = "hermite_polynomial_h_cpu", .promotion = Promotion::Floating, .accepts = kSingleAndDouble);
 LB_RECORD(.signature = "special.hermite_polynomial_h(input, n, *, out=None)",
           .doc = R"(The polynomial of degree n of its family at each element; 0 for negative degrees.
 
@@ -103,7 +103,7 @@ tensor([14.]))",
           .forward = forward_of<polynomial<HermiteH_spec>>, .derivative = kDerivativePlanned, .forms = kFunction);
 
 LB_POLYNOMIAL(HermiteHe, hermite_polynomial_he);
-LB_LOOPS(HermiteHe, .name = "hermite_polynomial_he", .promotion = Promotion::Floating);
+LB_LOOPS(HermiteHe, .name = "hermite_polynomial_he_cpu", .promotion = Promotion::Floating, .accepts = kSingleAndDouble);
 LB_RECORD(.signature = "special.hermite_polynomial_he(input, n, *, out=None)",
           .doc = R"(The polynomial of degree n of its family at each element; 0 for negative degrees.
 
@@ -112,7 +112,7 @@ tensor([3.]))",
           .forward = forward_of<polynomial<HermiteHe_spec>>, .derivative = kDerivativePlanned, .forms = kFunction);
 
 LB_POLYNOMIAL(LaguerreL, laguerre_polynomial_l);
-LB_LOOPS(LaguerreL, .name = "laguerre_polynomial_l", .promotion = Promotion::Floating);
+LB_LOOPS(LaguerreL, .name = "laguerre_polynomial_l_cpu", .promotion = Promotion::Floating, .accepts = kSingleAndDouble);
 LB_RECORD(.signature = "special.laguerre_polynomial_l(input, n, *, out=None)",
           .doc = R"(The polynomial of degree n of its family at each element; 0 for negative degrees.
 
@@ -121,7 +121,7 @@ tensor([-1.]))",
           .forward = forward_of<polynomial<LaguerreL_spec>>, .derivative = kDerivativePlanned, .forms = kFunction);
 
 LB_POLYNOMIAL(LegendreP, legendre_polynomial_p);
-LB_LOOPS(LegendreP, .name = "legendre_polynomial_p", .promotion = Promotion::Floating);
+LB_LOOPS(LegendreP, .name = "legendre_polynomial_p_cpu", .promotion = Promotion::Floating, .accepts = kSingleAndDouble);
 LB_RECORD(.signature = "special.legendre_polynomial_p(input, n, *, out=None)",
           .doc = R"(The polynomial of degree n of its family at each element; 0 for negative degrees.
 

@@ -65,7 +65,6 @@ void check_exponent(const Operand& base, const Operand& exponent) {
   LB_CHECK(!whole || exponent.scalar().as_int() >= 0, Runtime, "Integers to negative integer powers are not allowed.");
 }
 Tensor pow(const Out& out, Operand input, Operand exponent) {
-  LB_CHECK(input.is_tensor() || exponent.is_tensor(), Type, "pow(): one of the arguments must be Tensor");
   check_exponent(input, exponent);
   if (input.is_tensor() && !exponent.is_tensor() && is_floating(input.dtype())) {
     const double power = exponent.scalar().as_double();
@@ -76,10 +75,11 @@ Tensor pow(const Out& out, Operand input, Operand exponent) {
   }
   return pointwise(Pow_spec, out, {input, exponent});
 }
+Tensor power_of_tensor(const Out& out, const Tensor& input, Operand exponent) { return pow(out, input, exponent); }
+Tensor power_of_number(const Out& out, Scalar input, const Tensor& exponent) { return pow(out, input, exponent); }
 Tensor reversed_pow(const Out& out, const Tensor& input, Operand other) { return pow(out, other, input); }
 
 Tensor float_power(const Out& out, Operand input, Operand exponent) {
-  LB_CHECK(input.is_tensor() || exponent.is_tensor(), Type, "float_power(): one of the arguments must be Tensor");
   if (out.target())
     LB_CHECK(out.target()->dtype() == DType::Float64, Runtime, out.in_place() ? "the base given to float_power_ has dtype "
              : "the output given to float_power has dtype ", dtype_title(out.target()->dtype()),
@@ -93,6 +93,12 @@ Tensor float_power(const Out& out, Operand input, Operand exponent) {
   const Operand a = widened(input, base), b = widened(exponent, power);
   return pointwise(Pow_spec, out, {a, b});
 }
+Tensor float_power_of_tensor(const Out& out, const Tensor& input, Operand exponent) {
+  return float_power(out, input, exponent);
+}
+Tensor float_power_of_number(const Out& out, Scalar input, const Tensor& exponent) {
+  return float_power(out, input, exponent);
+}
 #endif
 LB_RECORD(.signature = "pow(input, exponent, *, out=None)", .doc = R"(input to the power of exponent; either may be a number.
 
@@ -100,12 +106,22 @@ Raises RuntimeError for integers to a negative integer power.
 
 >>> torch.pow(torch.tensor([1., 2., 3.]), 2)
 tensor([1., 4., 9.]))",
-          .forward = forward_of<pow>, .derivative = kDerivativePlanned, .forms = kEveryForm);
+          .forward = forward_of<power_of_tensor>, .derivative = kDerivativePlanned, .forms = kEveryForm);
+LB_RECORD(.signature = "pow(input, exponent, *, out=None)", .doc = R"(The same with a number first.
+
+>>> torch.pow(2, torch.tensor([1., 3.]))
+tensor([2., 8.]))",
+          .forward = forward_of<power_of_number>, .derivative = kDerivativePlanned, .forms = kFunction);
 LB_RECORD(.signature = "float_power(input, exponent, *, out=None)", .doc = R"(input to the power of exponent, in float64.
 
 >>> torch.float_power(torch.tensor([2]), -1)
 tensor([0.5000], dtype=torch.float64))",
-          .forward = forward_of<float_power>, .derivative = kDerivativePlanned, .forms = kEveryForm);
+          .forward = forward_of<float_power_of_tensor>, .derivative = kDerivativePlanned, .forms = kEveryForm);
+LB_RECORD(.signature = "float_power(input, exponent, *, out=None)", .doc = R"(The same with a number first.
+
+>>> torch.float_power(2, torch.tensor([3]))
+tensor([8.], dtype=torch.float64))",
+          .forward = forward_of<float_power_of_number>, .derivative = kDerivativePlanned, .forms = kFunction);
 LB_RECORD(.signature = "_reversed_pow(input, other)", .doc = "other ** input.", .forward = forward_of<reversed_pow>,
           .derivative = kDerivativePlanned, .forms = kHidden);
 

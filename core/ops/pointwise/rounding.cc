@@ -16,28 +16,28 @@ namespace LB_LEVEL {
   }
 
 LB_ROUNDING(Ceil, std::ceil);
-LB_LOOPS(Ceil, .name = "ceil", .accepts = kNumberDTypes);
+LB_LOOPS(Ceil, .name = "ceil_vml_cpu", .accepts = kNumberDTypes);
 LB_UNARY("ceil", Ceil, R"(Each element rounded up.
 
 >>> torch.ceil(torch.tensor([0.5, -0.5]))
 tensor([1., -0.]))");
 
 LB_ROUNDING(Floor, std::floor);
-LB_LOOPS(Floor, .name = "floor", .accepts = kNumberDTypes);
+LB_LOOPS(Floor, .name = "floor_vml_cpu", .accepts = kNumberDTypes);
 LB_UNARY("floor", Floor, R"(Each element rounded down.
 
 >>> torch.floor(torch.tensor([0.5, -0.5]))
 tensor([ 0., -1.]))");
 
 LB_ROUNDING(Trunc, std::trunc);
-LB_LOOPS(Trunc, .name = "trunc", .accepts = kNumberDTypes);
+LB_LOOPS(Trunc, .name = "trunc_vml_cpu", .accepts = kNumberDTypes);
 LB_UNARY("trunc", Trunc, R"(Each element rounded towards 0.
 
 >>> torch.trunc(torch.tensor([1.5, -1.5]))
 tensor([ 1., -1.]))", .aliases = "fix");
 
 LB_ROUNDING(RoundEven, std::nearbyint);
-LB_LOOPS(RoundEven, .name = "round", .accepts = kNumberDTypes);
+LB_LOOPS(RoundEven, .name = "round_vml_cpu", .accepts = kNumberDTypes);
 
 struct RoundDecimals : Floats {
   double scale;  // 10 to the number of decimals
@@ -48,13 +48,13 @@ struct RoundDecimals : Floats {
     return negative ? std::nearbyint(x / ten) * ten : std::nearbyint(x * ten) / ten;
   }
 };
-LB_LOOPS(RoundDecimals, .name = "round", .accepts = kFloatingDTypes);
+LB_LOOPS(RoundDecimals, .name = "round_cpu", .accepts = kFloatingDTypes);
 
 struct Frac : Floats {
   template <class T>
   T operator()(T x) const { return x - std::trunc(x); }
 };
-LB_LOOPS(Frac, .name = "frac", .accepts = kFloatingDTypes);
+LB_LOOPS(Frac, .name = "frac_cpu", .accepts = kFloatingDTypes);
 LB_UNARY("frac", Frac, R"(The fractional part of each element, with its sign.
 
 >>> torch.frac(torch.tensor([1.5, -1.5]))

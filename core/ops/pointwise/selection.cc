@@ -96,16 +96,29 @@ Tensor clamp(const Out& out, const Tensor& input, std::optional<Operand> min, st
   if (min && max) return pointwise(ClampBoth_spec, out, {input, *min, *max});
   return pointwise(min ? Maximum_spec : Minimum_spec, out, {input, min ? *min : *max});
 }
+Tensor clamp_by_tensors(const Out& out, const Tensor& input, std::optional<Tensor> min, std::optional<Tensor> max) {
+  return clamp(out, input, min ? std::optional<Operand>(*min) : std::nullopt, max ? std::optional<Operand>(*max) : std::nullopt);
+}
+Tensor clamp_by_numbers(const Out& out, const Tensor& input, std::optional<Scalar> min, std::optional<Scalar> max) {
+  return clamp(out, input, min ? std::optional<Operand>(*min) : std::nullopt, max ? std::optional<Operand>(*max) : std::nullopt);
+}
 Tensor clamp_min(const Out& out, const Tensor& input, Operand min) { return clamp(out, input, min, std::nullopt); }
 Tensor clamp_max(const Out& out, const Tensor& input, Operand max) { return clamp(out, input, std::nullopt, max); }
 #endif
-LB_RECORD(.signature = "clamp(input, min=None, max=None, *, out=None)", .doc = R"(Each element moved into [min, max]; bounds are numbers or tensors.
+LB_RECORD(.signature = "clamp(input, min=None, max=None, *, out=None)", .doc = R"(Each element moved into [min, max]; the bounds are tensors here.
+
+Raises RuntimeError when neither bound is given. Where min > max the result is max.
+
+>>> torch.clamp(torch.tensor([-1., 0.5, 2.]), torch.tensor(0.), torch.tensor(1.))
+tensor([0.0000, 0.5000, 1.0000]))",
+          .forward = forward_of<clamp_by_tensors>, .derivative = kDerivativePlanned, .forms = kUnaryForms, .aliases = "clip");
+LB_RECORD(.signature = "clamp(input, min=None, max=None, *, out=None)", .doc = R"(Each element moved into [min, max]; the bounds are numbers here.
 
 Raises RuntimeError when neither bound is given. Where min > max the result is max.
 
 >>> torch.clamp(torch.tensor([-1., 0.5, 2.]), 0, 1)
 tensor([0.0000, 0.5000, 1.0000]))",
-          .forward = forward_of<clamp>, .derivative = kDerivativePlanned, .forms = kUnaryForms, .aliases = "clip");
+          .forward = forward_of<clamp_by_numbers>, .derivative = kDerivativePlanned, .forms = kUnaryForms, .aliases = "clip");
 LB_RECORD(.signature = "clamp_min(input, min, *, out=None)", .doc = R"(Each element, or `min` where that is greater.
 
 >>> torch.clamp_min(torch.tensor([-1., 2.]), 0)
@@ -139,10 +152,18 @@ struct Lerp : Floats {
 };
 LB_LOOPS(Lerp, .name = "lerp", .accepts = kFloatingDTypes);
 #if LB_BASELINE
+// dtypes as that operator's messages name them
+const char* long_type_name(DType dtype) {
+  return dtype == DType::Int64 ? "long int" : dtype == DType::Int16 ? "short int" : c_type_name(dtype);
+}
 Tensor lerp(const Out& out, const Tensor& input, const Tensor& end, Operand weight) {
-  LB_CHECK(input.dtype() == end.dtype(), Runtime, "expected dtype ", c_type_name(input.dtype()), " for `end`, but got dtype ", c_type_name(end.dtype()));
+  LB_CHECK(input.dtype() == end.dtype(), Runtime, "expected dtype ", long_type_name(input.dtype()),
+           " for `end` but got dtype ", long_type_name(end.dtype()));
   if (weight.is_tensor())
-    LB_CHECK(weight.dtype() == input.dtype(), Runtime, "expected dtype ", c_type_name(input.dtype()), " for `weight`, but got dtype ", c_type_name(weight.dtype()));
+    LB_CHECK(weight.dtype() == input.dtype(), Runtime, "expected dtype ", long_type_name(input.dtype()),
+             " for `weight` but got dtype ", long_type_name(weight.dtype()));
+  LB_CHECK(is_floating(input.dtype()), NotImplemented, weight.is_tensor() ? "\"lerp_kernel_tensor\"" : "\"lerp_kernel_scalar\"",
+           " not implemented for '", dtype_title(input.dtype()), "'");
   return pointwise(Lerp_spec, out, {input, end, weight});
 }
 #endif
@@ -169,10 +190,6 @@ struct AddCDiv : Floats {
 LB_LOOPS(AddCDiv, .name = "addcdiv_cpu_out", .accepts = kFloatingDTypes);
 #if LB_BASELINE
 Tensor addcmul(const Out& out, const Tensor& input, const Tensor& tensor1, const Tensor& tensor2, Scalar value) {
-  PromotionState state;
-  for (const Tensor* t : {&input, &tensor1, &tensor2}) state.add(*t);
-  LB_CHECK(is_floating(state.result()) || !value.is_float(), Runtime,
-           "For integral input tensors, argument value must not be a floating point number.");
   const AddCMul functor{{}, value.as_double(), value.as_int()};
   return pointwise(AddCMul_spec, out, {input, tensor1, tensor2}, &functor);
 }
@@ -201,10 +218,10 @@ struct Ldexp : Floats {
   T operator()(T x, T exponent) const { return x * math::pow(T(2), exponent); }
 };
 LB_LOOPS(Ldexp, .name = "ldexp", .promotion = Promotion::Floating);
-LB_BINARY("ldexp", Ldexp, R"(input * 2 ** other.
+LB_TENSORS("ldexp", Ldexp, R"(input * 2 ** other.
 
 >>> torch.ldexp(torch.tensor([1.]), torch.tensor([3]))
-tensor([8.]))");
+tensor([8.]))", .forms = kUnaryForms);
 
 // The condition arrives as 0 or 1 of the chosen dtype.
 struct Where : NumbersAndBool {

@@ -33,7 +33,7 @@ LB_RECORD(.signature = "erfinv(input, *, out=None)", .doc = R"(The inverse of er
 
 >>> torch.erfinv(torch.tensor([0., 0.5]))
 tensor([0.0000, 0.4769]))",
-          .forward = forward_of<unary_forward<ErfInv_spec>>, .derivative = kDerivativePlanned, .forms = kUnaryForms, .aliases = "special.erfinv");
+          .forward = forward_of<unary_forward<ErfInv_spec>>, .derivative = kDerivativePlanned, .forms = kEveryForm, .aliases = "special.erfinv");
 
 LB_FLOATING_FUNCTOR(LGamma, math::lgamma(x));
 LB_LOOPS(LGamma, .name = "lgamma", .promotion = Promotion::Floating);
@@ -41,7 +41,7 @@ LB_RECORD(.signature = "lgamma(input, *, out=None)", .doc = R"(The logarithm of 
 
 >>> torch.lgamma(torch.tensor([1., 4.]))
 tensor([0.0000, 1.7918]))",
-          .forward = forward_of<unary_forward<LGamma_spec>>, .derivative = kDerivativePlanned, .forms = kUnaryForms, .aliases = "special.gammaln");
+          .forward = forward_of<unary_forward<LGamma_spec>>, .derivative = kDerivativePlanned, .forms = kEveryForm, .aliases = "special.gammaln");
 
 LB_FLOATING_FUNCTOR(Digamma, math::digamma(x));
 LB_LOOPS(Digamma, .name = "digamma", .promotion = Promotion::Floating);
@@ -49,7 +49,7 @@ LB_RECORD(.signature = "digamma(input, *, out=None)", .doc = R"(The logarithmic 
 
 >>> torch.digamma(torch.tensor([1.]))
 tensor([-0.5772]))",
-          .forward = forward_of<unary_forward<Digamma_spec>>, .derivative = kDerivativePlanned, .forms = kUnaryForms, .aliases = "special.digamma special.psi");
+          .forward = forward_of<unary_forward<Digamma_spec>>, .derivative = kDerivativePlanned, .forms = kEveryForm, .aliases = "special.digamma special.psi");
 
 LB_FLOATING_FUNCTOR(I0, static_cast<T>(math::i0(x)));
 LB_LOOPS(I0, .name = "i0", .promotion = Promotion::Floating);
@@ -84,7 +84,7 @@ tensor([0.0000, 0.2079]))",
           .forward = forward_of<unary_forward<I1e_spec>>, .derivative = kDerivativePlanned, .forms = kFunction);
 
 LB_FLOATING_FUNCTOR(Erfcx, math::erfcx(x));
-LB_LOOPS(Erfcx, .name = "erfcx", .promotion = Promotion::Floating);
+LB_LOOPS(Erfcx, .name = "erfcx_cpu", .promotion = Promotion::Floating, .accepts = kSingleAndDouble);
 LB_RECORD(.signature = "special.erfcx(input, *, out=None)", .doc = R"(exp(x ** 2) * erfc(x), without overflow.
 
 >>> torch.special.erfcx(torch.tensor([0., 1.]))
@@ -108,7 +108,7 @@ tensor([0.5000]))",
           .forward = forward_of<unary_forward<Ndtr_spec>>, .derivative = kDerivativePlanned, .forms = kFunction);
 
 LB_FLOATING_FUNCTOR(Ndtri, math::ndtri(x));
-LB_LOOPS(Ndtri, .name = "ndtri", .promotion = Promotion::Floating);
+LB_LOOPS(Ndtri, .name = "ndtri_cpu", .promotion = Promotion::Floating, .accepts = kSingleAndDouble);
 LB_RECORD(.signature = "special.ndtri(input, *, out=None)", .doc = R"(The inverse of ndtr.
 
 >>> torch.special.ndtri(torch.tensor([0.5]))
@@ -116,7 +116,7 @@ tensor([0.]))",
           .forward = forward_of<unary_forward<Ndtri_spec>>, .derivative = kDerivativePlanned, .forms = kFunction);
 
 LB_FLOATING_FUNCTOR(LogNdtr, math::log_ndtr(x));
-LB_LOOPS(LogNdtr, .name = "log_ndtr", .promotion = Promotion::Floating);
+LB_LOOPS(LogNdtr, .name = "log_ndtr_cpu", .promotion = Promotion::Floating, .accepts = kSingleAndDouble);
 LB_RECORD(.signature = "special.log_ndtr(input, *, out=None)", .doc = R"(The logarithm of ndtr, accurate far to the left.
 
 >>> torch.special.log_ndtr(torch.tensor([0.]))
@@ -124,7 +124,7 @@ tensor([-0.6931]))",
           .forward = forward_of<unary_forward<LogNdtr_spec>>, .derivative = kDerivativePlanned, .forms = kFunction);
 
 LB_FLOATING_FUNCTOR(BesselJ0, static_cast<T>(math::bessel_j0(x)));
-LB_LOOPS(BesselJ0, .name = "bessel_j0", .promotion = Promotion::Floating);
+LB_LOOPS(BesselJ0, .name = "bessel_j0_cpu", .promotion = Promotion::Floating, .accepts = kSingleAndDouble);
 LB_RECORD(.signature = "special.bessel_j0(input, *, out=None)", .doc = R"(The Bessel function of the first kind, order 0.
 
 >>> torch.special.bessel_j0(torch.tensor([0.]))
@@ -132,7 +132,7 @@ tensor([1.]))",
           .forward = forward_of<unary_forward<BesselJ0_spec>>, .derivative = kDerivativePlanned, .forms = kFunction);
 
 LB_FLOATING_FUNCTOR(BesselJ1, static_cast<T>(math::bessel_j1(x)));
-LB_LOOPS(BesselJ1, .name = "bessel_j1", .promotion = Promotion::Floating);
+LB_LOOPS(BesselJ1, .name = "bessel_j1_cpu", .promotion = Promotion::Floating, .accepts = kSingleAndDouble);
 LB_RECORD(.signature = "special.bessel_j1(input, *, out=None)", .doc = R"(The Bessel function of the first kind, order 1.
 
 >>> torch.special.bessel_j1(torch.tensor([0.]))
@@ -140,7 +140,7 @@ tensor([0.]))",
           .forward = forward_of<unary_forward<BesselJ1_spec>>, .derivative = kDerivativePlanned, .forms = kFunction);
 
 LB_FLOATING_FUNCTOR(BesselY0, static_cast<T>(math::bessel_y0(x)));
-LB_LOOPS(BesselY0, .name = "bessel_y0", .promotion = Promotion::Floating);
+LB_LOOPS(BesselY0, .name = "bessel_y0_cpu", .promotion = Promotion::Floating, .accepts = kSingleAndDouble);
 LB_RECORD(.signature = "special.bessel_y0(input, *, out=None)", .doc = R"(The Bessel function of the second kind, order 0.
 
 >>> torch.special.bessel_y0(torch.tensor([1.]))
@@ -148,7 +148,7 @@ tensor([0.0883]))",
           .forward = forward_of<unary_forward<BesselY0_spec>>, .derivative = kDerivativePlanned, .forms = kFunction);
 
 LB_FLOATING_FUNCTOR(BesselY1, static_cast<T>(math::bessel_y1(x)));
-LB_LOOPS(BesselY1, .name = "bessel_y1", .promotion = Promotion::Floating);
+LB_LOOPS(BesselY1, .name = "bessel_y1_cpu", .promotion = Promotion::Floating, .accepts = kSingleAndDouble);
 LB_RECORD(.signature = "special.bessel_y1(input, *, out=None)", .doc = R"(The Bessel function of the second kind, order 1.
 
 >>> torch.special.bessel_y1(torch.tensor([1.]))
@@ -156,7 +156,7 @@ tensor([-0.7812]))",
           .forward = forward_of<unary_forward<BesselY1_spec>>, .derivative = kDerivativePlanned, .forms = kFunction);
 
 LB_FLOATING_FUNCTOR(ModifiedI0, static_cast<T>(math::modified_bessel_i0(x)));
-LB_LOOPS(ModifiedI0, .name = "modified_bessel_i0", .promotion = Promotion::Floating);
+LB_LOOPS(ModifiedI0, .name = "modified_bessel_i0_cpu", .promotion = Promotion::Floating, .accepts = kSingleAndDouble);
 LB_RECORD(.signature = "special.modified_bessel_i0(input, *, out=None)", .doc = R"(The modified Bessel function of the first kind, order 0.
 
 >>> torch.special.modified_bessel_i0(torch.tensor([0.]))
@@ -164,7 +164,7 @@ tensor([1.]))",
           .forward = forward_of<unary_forward<ModifiedI0_spec>>, .derivative = kDerivativePlanned, .forms = kFunction);
 
 LB_FLOATING_FUNCTOR(ModifiedI1, static_cast<T>(math::modified_bessel_i1(x)));
-LB_LOOPS(ModifiedI1, .name = "modified_bessel_i1", .promotion = Promotion::Floating);
+LB_LOOPS(ModifiedI1, .name = "modified_bessel_i1_cpu", .promotion = Promotion::Floating, .accepts = kSingleAndDouble);
 LB_RECORD(.signature = "special.modified_bessel_i1(input, *, out=None)", .doc = R"(The modified Bessel function of the first kind, order 1.
 
 >>> torch.special.modified_bessel_i1(torch.tensor([0.]))
@@ -172,7 +172,7 @@ tensor([0.]))",
           .forward = forward_of<unary_forward<ModifiedI1_spec>>, .derivative = kDerivativePlanned, .forms = kFunction);
 
 LB_FLOATING_FUNCTOR(ModifiedK0, static_cast<T>(math::modified_bessel_k0(x)));
-LB_LOOPS(ModifiedK0, .name = "modified_bessel_k0", .promotion = Promotion::Floating);
+LB_LOOPS(ModifiedK0, .name = "modified_bessel_k0_cpu", .promotion = Promotion::Floating, .accepts = kSingleAndDouble);
 LB_RECORD(.signature = "special.modified_bessel_k0(input, *, out=None)", .doc = R"(The modified Bessel function of the second kind, order 0.
 
 >>> torch.special.modified_bessel_k0(torch.tensor([1.]))
@@ -180,7 +180,7 @@ tensor([0.4210]))",
           .forward = forward_of<unary_forward<ModifiedK0_spec>>, .derivative = kDerivativePlanned, .forms = kFunction);
 
 LB_FLOATING_FUNCTOR(ModifiedK1, static_cast<T>(math::modified_bessel_k1(x)));
-LB_LOOPS(ModifiedK1, .name = "modified_bessel_k1", .promotion = Promotion::Floating);
+LB_LOOPS(ModifiedK1, .name = "modified_bessel_k1_cpu", .promotion = Promotion::Floating, .accepts = kSingleAndDouble);
 LB_RECORD(.signature = "special.modified_bessel_k1(input, *, out=None)", .doc = R"(The modified Bessel function of the second kind, order 1.
 
 >>> torch.special.modified_bessel_k1(torch.tensor([1.]))
@@ -188,7 +188,7 @@ tensor([0.6019]))",
           .forward = forward_of<unary_forward<ModifiedK1_spec>>, .derivative = kDerivativePlanned, .forms = kFunction);
 
 LB_FLOATING_FUNCTOR(ScaledK0, static_cast<T>(math::scaled_modified_bessel_k0(x)));
-LB_LOOPS(ScaledK0, .name = "scaled_modified_bessel_k0", .promotion = Promotion::Floating);
+LB_LOOPS(ScaledK0, .name = "scaled_modified_bessel_k0_cpu", .promotion = Promotion::Floating, .accepts = kSingleAndDouble);
 LB_RECORD(.signature = "special.scaled_modified_bessel_k0(input, *, out=None)", .doc = R"(exp(x) * modified_bessel_k0(x).
 
 >>> torch.special.scaled_modified_bessel_k0(torch.tensor([1.]))
@@ -196,7 +196,7 @@ tensor([1.1445]))",
           .forward = forward_of<unary_forward<ScaledK0_spec>>, .derivative = kDerivativePlanned, .forms = kFunction);
 
 LB_FLOATING_FUNCTOR(ScaledK1, static_cast<T>(math::scaled_modified_bessel_k1(x)));
-LB_LOOPS(ScaledK1, .name = "scaled_modified_bessel_k1", .promotion = Promotion::Floating);
+LB_LOOPS(ScaledK1, .name = "scaled_modified_bessel_k1_cpu", .promotion = Promotion::Floating, .accepts = kSingleAndDouble);
 LB_RECORD(.signature = "special.scaled_modified_bessel_k1(input, *, out=None)", .doc = R"(exp(x) * modified_bessel_k1(x).
 
 >>> torch.special.scaled_modified_bessel_k1(torch.tensor([1.]))
@@ -204,7 +204,7 @@ tensor([1.6362]))",
           .forward = forward_of<unary_forward<ScaledK1_spec>>, .derivative = kDerivativePlanned, .forms = kFunction);
 
 LB_FLOATING_FUNCTOR(SphericalJ0, static_cast<T>(math::spherical_bessel_j0(x)));
-LB_LOOPS(SphericalJ0, .name = "spherical_bessel_j0", .promotion = Promotion::Floating);
+LB_LOOPS(SphericalJ0, .name = "spherical_bessel_j0_cpu", .promotion = Promotion::Floating, .accepts = kSingleAndDouble);
 LB_RECORD(.signature = "special.spherical_bessel_j0(input, *, out=None)", .doc = R"(The spherical Bessel function of the first kind, order 0: sin(x) / x.
 
 >>> torch.special.spherical_bessel_j0(torch.tensor([0.]))
@@ -212,7 +212,7 @@ tensor([1.]))",
           .forward = forward_of<unary_forward<SphericalJ0_spec>>, .derivative = kDerivativePlanned, .forms = kFunction);
 
 LB_FLOATING_FUNCTOR(AiryAi, static_cast<T>(math::airy_ai(x)));
-LB_LOOPS(AiryAi, .name = "airy_ai", .promotion = Promotion::Floating);
+LB_LOOPS(AiryAi, .name = "airy_ai_cpu", .promotion = Promotion::Floating, .accepts = kSingleAndDouble);
 LB_RECORD(.signature = "special.airy_ai(input, *, out=None)", .doc = R"(The Airy function Ai.
 
 >>> torch.special.airy_ai(torch.tensor([0.]))

@@ -94,20 +94,20 @@ struct Atan2 : Floats {
   T operator()(T y, T x) const { return math::atan2(y, x); }
 };
 LB_LOOPS(Atan2, .name = "atan2", .promotion = Promotion::Floating);
-LB_BINARY("atan2", Atan2, R"(The angle of the point (other, input), in radians, from -pi to pi.
+LB_TENSORS("atan2", Atan2, R"(The angle of the point (other, input), in radians, from -pi to pi.
 
 >>> torch.atan2(torch.tensor([1.]), torch.tensor([1.]))
-tensor([0.7854]))", .aliases = "arctan2");
+tensor([0.7854]))", .forms = kEveryForm, .aliases = "arctan2");
 
 struct Hypot : Floats {
   template <class T>
   T operator()(T x, T y) const { return math::hypot(x, y); }
 };
-LB_LOOPS(Hypot, .name = "hypot", .accepts = kFloatingDTypes);
-LB_BINARY("hypot", Hypot, R"(The length of the hypotenuse: sqrt(input ** 2 + other ** 2) without overflow.
+LB_LOOPS(Hypot, .name = "hypot_cpu", .accepts = kFloatingDTypes);
+LB_TENSORS("hypot", Hypot, R"(The length of the hypotenuse: sqrt(input ** 2 + other ** 2) without overflow.
 
 >>> torch.hypot(torch.tensor([3.]), torch.tensor([4.]))
-tensor([5.]))");
+tensor([5.]))", .forms = kEveryForm);
 
 }  // namespace LB_LEVEL
 }  // namespace lumbre
