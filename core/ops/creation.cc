@@ -120,7 +120,7 @@ int64_t checked_length(double length) {
 }
 
 int64_t arange_length(Scalar start, Scalar end, Scalar step, DType dtype) {
-  if (is_integral(dtype, true) && !start.is_float() && !end.is_float() && !step.is_float()) {
+  if (dtype == DType::Int64 || (is_integral(dtype, true) && !start.is_float() && !end.is_float() && !step.is_float())) {
     const __int128 span = static_cast<__int128>(end.as_int()) - start.as_int();
     const __int128 stride = step.as_int();
     return static_cast<int64_t>((span + stride + (stride > 0 ? -1 : 1)) / stride);
@@ -155,7 +155,7 @@ Tensor arange(const Out& out, Scalar start, Scalar end, Scalar step, MaybeDType 
     dtype = start.is_float() || end.is_float() || step.is_float() ? default_dtype() : DType::Int64;
   const DType type = dtype_for(out, dtype);
   check_range(start.as_double(), end.as_double(), step.as_double());
-  LB_CHECK(!is_integral(type, true) || step.as_int() != 0, Runtime, "step must be nonzero");
+  LB_CHECK(!is_integral(type, true) || step.as_int() != 0, Value, "step must be nonzero");
   return out.give(fill_arange(start, step, arange_length(start, end, step, type), type));
 }
 Tensor arange_end(const Out& out, Scalar end, MaybeDType dtype) { return arange(out, Scalar(0), end, Scalar(1), dtype); }
@@ -179,7 +179,15 @@ void write_spaced(const Tensor& result, Scalar start, Scalar end, F map) {
   });
 }
 
-Tensor linspace(const Out& out, Scalar start, Scalar end, int64_t steps, MaybeDType dtype) {
+Scalar end_point(const Operand& given, const char* name, const char* which) {
+  if (!given.is_tensor()) return given.scalar();
+  LB_CHECK(given.tensor().ndim() == 0, Runtime, name, " only supports 0-dimensional start and end tensors, but got ", which,
+           " with ", given.tensor().ndim(), " dimension(s).");
+  return given.tensor().item();
+}
+
+Tensor linspace(const Out& out, Operand first, Operand last, int64_t steps, MaybeDType dtype) {
+  const Scalar start = end_point(first, "linspace", "start"), end = end_point(last, "linspace", "end");
   const DType type = dtype_for(out, dtype);
   LB_CHECK(steps >= 0, Runtime, "number of steps must be non-negative");
   Tensor result = Tensor::empty({steps}, type);
@@ -192,7 +200,8 @@ Tensor linspace(const Out& out, Scalar start, Scalar end, int64_t steps, MaybeDT
   return out.give(std::move(result));
 }
 
-Tensor logspace(const Out& out, Scalar start, Scalar end, int64_t steps, double base, MaybeDType dtype) {
+Tensor logspace(const Out& out, Operand first, Operand last, int64_t steps, double base, MaybeDType dtype) {
+  const Scalar start = end_point(first, "logspace", "start"), end = end_point(last, "logspace", "end");
   const DType type = dtype_for(out, dtype);
   LB_CHECK(steps >= 0, Runtime, "number of steps must be non-negative");
   Tensor result = Tensor::empty({steps}, type);

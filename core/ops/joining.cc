@@ -131,7 +131,7 @@ namespace {
 Tensor cat_record(const Out& out, const Tensors& tensors, int64_t dim) {
   if (out.target())
     for (const Tensor& t : tensors)
-      LB_CHECK(!out.target()->shares_storage(t) || t.count() == 0, Runtime, "unsupported operation: some elements of the "
+      LB_CHECK(!out.target()->same(t) && (!out.target()->shares_storage(t) || t.count() == 0), Runtime, "unsupported operation: some elements of the "
                "input tensor and the written-to tensor refer to a single memory location. Please clone() the tensor "
                "before performing the operation.");
   return out.give(cat(tensors, dim));

@@ -163,11 +163,19 @@ Tensor masked_scatter(const Out& out, const Tensor& input, const Tensor& mask, c
 Tensor argwhere(const Tensor& input) { return nonzero(input); }
 std::vector<Tensor> nonzero_tuple(const Tensor& input) { return nonzero_columns(input); }
 
+Tensor give_masked_select(const Out& out, const Tensor& input, const Tensor& mask) {
+  return give_apart(out, masked_select(input, mask), {&input, &mask});
+}
+LB_OPERATOR(.signature = "where(condition)", .doc = R"(The positions of the elements that are not zero, one tensor per dimension.
+
+>>> torch.where(torch.tensor([0, 1, 1]))
+(tensor([1, 2]),))",
+            .forward = forward_of<nonzero_tuple>, .derivative = kNotDifferentiable, .forms = kFunction);
 LB_OPERATOR(.signature = "masked_select(input, mask, *, out=None)", .doc = R"(The elements where a bool mask, broadcast with the input, is true; one dimension.
 
 >>> torch.arange(3).masked_select(torch.tensor([True, False, True]))
 tensor([0, 2]))",
-            .forward = forward_of<masked_select>, .derivative = kDerivativePlanned);
+            .forward = forward_of<give_masked_select>, .derivative = kDerivativePlanned);
 LB_OPERATOR(.signature = "masked_fill(input, mask, value)", .doc = R"(The input with value where a bool mask is true.
 
 >>> torch.zeros(2).masked_fill(torch.tensor([True, False]), 7)

@@ -194,7 +194,7 @@ Tensor pixel_shuffle(const Tensor& input, int64_t r) {
   LB_CHECK(r > 0, Runtime, "pixel_shuffle expects a positive upscale_factor, but got ", r);
   const int n = input.ndim();
   const int64_t c = input.sizes()[n - 3], h = input.sizes()[n - 2], w = input.sizes()[n - 1];
-  LB_CHECK(r <= c && c % checked_multiply(r, r) == 0, Runtime, "pixel_shuffle expects its input's 'channel' dimension to be divisible by the "
+  LB_CHECK(c % checked_multiply(r, r) == 0, Runtime, "pixel_shuffle expects its input's 'channel' dimension to be divisible by the "
            "square of upscale_factor, but input.size(-3)=", c, " is not divisible by ", checked_multiply(r, r));
   return rearranged(input, {c / (r * r), r, r, h, w}, {0, 3, 1, 4, 2}, {c / (r * r), h * r, w * r});
 }
