@@ -241,7 +241,7 @@ def _powers(x: Any, count: int) -> Any:
 
 
 @operator("vander(x, N=None, increasing=False)", method=False)
-def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:  # noqa: N803 - PyTorch's name
+def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
     """The Vandermonde matrix: powers of a vector's elements, highest first unless ``increasing``.
 
     >>> torch.vander(torch.tensor([2, 3]), 3)
@@ -255,7 +255,7 @@ def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:  # no
 
 
 @operator("linalg.vander(x, *, N=None)")
-def linalg_vander(x: Any, *, N: int | None = None) -> Any:  # noqa: N803 - PyTorch's name
+def linalg_vander(x: Any, *, N: int | None = None) -> Any:
     """Powers 0, 1, ... of the last dimension's elements, as a new last dimension.
 
     >>> torch.linalg.vander(torch.tensor([2, 3]))
