@@ -1,7 +1,9 @@
 // New tensors: constants, sequences, the identity.
 #include <cmath>
 
+#include "base/threads.h"
 #include "ops/views.h"
+#include "tensor/plan.h"
 
 namespace lumbre::ops {
 namespace {
@@ -139,12 +141,17 @@ Tensor fill_arange(Scalar start, Scalar step, int64_t length, DType dtype) {
       const double first = start.as_double(), stride = step.as_double();
       // PyTorch rounds the first element of each full vector of 32 bytes, and counts on from there.
       constexpr int64_t kVector = sizeof(T) == 8 ? 4 : sizeof(T) == 4 ? 8 : 1;
+      double steps[kVector];
+      for (int64_t lane = 0; lane < kVector; ++lane) steps[lane] = static_cast<double>(lane) * stride;
+      T* out = result.as<T>();
       const int64_t full = length - length % kVector;
-      write_sequence<T>(result, [=](int64_t i) {
-        const int64_t lane = i < full ? i % kVector : 0;
-        const auto base = static_cast<Item>(first + static_cast<double>(i - lane) * stride);
-        return lane ? static_cast<Item>(base + static_cast<double>(lane) * stride) : base;
+      parallel_for(full / kVector, kGrain / kVector, [=](int64_t begin, int64_t end) {
+        for (int64_t i = begin * kVector; i < end * kVector; i += kVector) {
+          const auto base = static_cast<double>(static_cast<Item>(first + static_cast<double>(i) * stride));
+          for (int64_t lane = 0; lane < kVector; ++lane) out[i + lane] = T(static_cast<Item>(base + steps[lane]));
+        }
       });
+      for (int64_t i = full; i < length; ++i) out[i] = T(static_cast<Item>(first + static_cast<double>(i) * stride));
     }
   });
   return result;

@@ -2,6 +2,7 @@
 #include <cstring>
 
 #include "base/threads.h"
+#include "kernels/index.h"
 #include "ops/views.h"
 #include "tensor/plan.h"
 
@@ -87,6 +88,13 @@ void join_runs(const Tensors& tensors, char* out, int64_t outer, int64_t row_byt
     if (outer == 1) {
       parallel_for(run, kGrain * 8, [=](int64_t begin, int64_t end) {
         std::memcpy(target + begin, in + begin, static_cast<size_t>(end - begin));
+      });
+    } else if (run == static_cast<int64_t>(t.item_bytes())) {
+      const Loop copy = move_loops(t.item_bytes()).copy;
+      parallel_for(outer, kGrain, [=](int64_t begin, int64_t end) {
+        char* const data[2] = {target + begin * row_bytes, const_cast<char*>(in) + begin * run};
+        const int64_t strides[2] = {row_bytes, run};
+        copy(data, strides, end - begin, nullptr);
       });
     } else {
       const auto copy = [=](int64_t begin, int64_t end) {

@@ -1,6 +1,7 @@
 // Elements repeated, reversed and shifted.
 #include <cstring>
 
+#include "kernels/index.h"
 #include "ops/indexing.h"
 #include "ops/views.h"
 
@@ -25,7 +26,8 @@ Tensor flip(const Tensor& input, const Dims& dims) {
   plan.add_output(result);
   plan.add_input(with_geometry(input, input.sizes(), input.strides(), offset));
   plan.build_strided(input.sizes(), strides);
-  plan.copy();
+  const DType dtypes[2] = {input.dtype(), input.dtype()};
+  plan.run(move_loops(input.item_bytes()).copy, dtypes, nullptr);
   return result;
 }
 
