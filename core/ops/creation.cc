@@ -1,7 +1,9 @@
 // New tensors: constants, sequences, the identity.
 #include <cmath>
 
+#include "base/threads.h"
 #include "ops/views.h"
+#include "tensor/plan.h"
 
 namespace lumbre::ops {
 namespace {
@@ -120,7 +122,7 @@ int64_t checked_length(double length) {
 }
 
 int64_t arange_length(Scalar start, Scalar end, Scalar step, DType dtype) {
-  if (is_integral(dtype, true) && !start.is_float() && !end.is_float() && !step.is_float()) {
+  if (dtype == DType::Int64 || (is_integral(dtype, true) && !start.is_float() && !end.is_float() && !step.is_float())) {
     const __int128 span = static_cast<__int128>(end.as_int()) - start.as_int();
     const __int128 stride = step.as_int();
     return static_cast<int64_t>((span + stride + (stride > 0 ? -1 : 1)) / stride);
@@ -139,12 +141,17 @@ Tensor fill_arange(Scalar start, Scalar step, int64_t length, DType dtype) {
       const double first = start.as_double(), stride = step.as_double();
       // PyTorch rounds the first element of each full vector of 32 bytes, and counts on from there.
       constexpr int64_t kVector = sizeof(T) == 8 ? 4 : sizeof(T) == 4 ? 8 : 1;
+      double steps[kVector];
+      for (int64_t lane = 0; lane < kVector; ++lane) steps[lane] = static_cast<double>(lane) * stride;
+      T* out = result.as<T>();
       const int64_t full = length - length % kVector;
-      write_sequence<T>(result, [=](int64_t i) {
-        const int64_t lane = i < full ? i % kVector : 0;
-        const auto base = static_cast<Item>(first + static_cast<double>(i - lane) * stride);
-        return lane ? static_cast<Item>(base + static_cast<double>(lane) * stride) : base;
+      parallel_for(full / kVector, kGrain / kVector, [=](int64_t begin, int64_t end) {
+        for (int64_t i = begin * kVector; i < end * kVector; i += kVector) {
+          const auto base = static_cast<double>(static_cast<Item>(first + static_cast<double>(i) * stride));
+          for (int64_t lane = 0; lane < kVector; ++lane) out[i + lane] = T(static_cast<Item>(base + steps[lane]));
+        }
       });
+      for (int64_t i = full; i < length; ++i) out[i] = T(static_cast<Item>(first + static_cast<double>(i) * stride));
     }
   });
   return result;
@@ -155,7 +162,7 @@ Tensor arange(const Out& out, Scalar start, Scalar end, Scalar step, MaybeDType 
     dtype = start.is_float() || end.is_float() || step.is_float() ? default_dtype() : DType::Int64;
   const DType type = dtype_for(out, dtype);
   check_range(start.as_double(), end.as_double(), step.as_double());
-  LB_CHECK(!is_integral(type, true) || step.as_int() != 0, Runtime, "step must be nonzero");
+  LB_CHECK(!is_integral(type, true) || step.as_int() != 0, Value, "step must be nonzero");
   return out.give(fill_arange(start, step, arange_length(start, end, step, type), type));
 }
 Tensor arange_end(const Out& out, Scalar end, MaybeDType dtype) { return arange(out, Scalar(0), end, Scalar(1), dtype); }
@@ -179,7 +186,15 @@ void write_spaced(const Tensor& result, Scalar start, Scalar end, F map) {
   });
 }
 
-Tensor linspace(const Out& out, Scalar start, Scalar end, int64_t steps, MaybeDType dtype) {
+Scalar end_point(const Operand& given, const char* name, const char* which) {
+  if (!given.is_tensor()) return given.scalar();
+  LB_CHECK(given.tensor().ndim() == 0, Runtime, name, " only supports 0-dimensional start and end tensors, but got ", which,
+           " with ", given.tensor().ndim(), " dimension(s).");
+  return given.tensor().item();
+}
+
+Tensor linspace(const Out& out, Operand first, Operand last, int64_t steps, MaybeDType dtype) {
+  const Scalar start = end_point(first, "linspace", "start"), end = end_point(last, "linspace", "end");
   const DType type = dtype_for(out, dtype);
   LB_CHECK(steps >= 0, Runtime, "number of steps must be non-negative");
   Tensor result = Tensor::empty({steps}, type);
@@ -192,7 +207,8 @@ Tensor linspace(const Out& out, Scalar start, Scalar end, int64_t steps, MaybeDT
   return out.give(std::move(result));
 }
 
-Tensor logspace(const Out& out, Scalar start, Scalar end, int64_t steps, double base, MaybeDType dtype) {
+Tensor logspace(const Out& out, Operand first, Operand last, int64_t steps, double base, MaybeDType dtype) {
+  const Scalar start = end_point(first, "logspace", "start"), end = end_point(last, "logspace", "end");
   const DType type = dtype_for(out, dtype);
   LB_CHECK(steps >= 0, Runtime, "number of steps must be non-negative");
   Tensor result = Tensor::empty({steps}, type);

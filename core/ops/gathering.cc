@@ -25,7 +25,8 @@ int64_t stride_bytes(const Tensor& t, int dim) {
 
 }  // namespace
 
-Tensor gather(const Tensor& given, int64_t dim, const Tensor& given_index, bool) {
+namespace {
+Tensor gather_from(const Tensor& given, int64_t dim, const Tensor& given_index, bool allow_negative) {
   LB_CHECK(is_index_type(given_index) || given_index.count() == 0, Runtime, "gather(): Expected dtype int32/int64 for index");
   const int d = wrap_dim(dim, given.ndim());
   Tensor result = Tensor::empty(given_index.sizes(), given.dtype());
@@ -36,7 +37,8 @@ Tensor gather(const Tensor& given, int64_t dim, const Tensor& given_index, bool)
   for (int i = 0; i < input.ndim(); ++i)
     LB_CHECK(i == d || index.sizes()[i] <= input.sizes()[i], Runtime, "Size does not match at dimension ", i,
              " expected index ", index.sizes(), " to be no larger than self ", input.sizes(), " apart from dimension ", d);
-  const Tensor offsets = offsets_along(index, d, input.sizes()[d], stride_bytes(input, d), false, ErrorKind::Runtime);
+  const Tensor offsets = offsets_along(index, d, input.sizes()[d], stride_bytes(input, d), allow_negative,
+                                       ErrorKind::Runtime);
   Plan plan;
   plan.add_output(at_least_1d(result));
   plan.add_input(along(input, d, index.sizes()));
@@ -46,6 +48,9 @@ Tensor gather(const Tensor& given, int64_t dim, const Tensor& given_index, bool)
   plan.run(fetch_loop(input.item_bytes()), dtypes, nullptr);
   return result;
 }
+}  // namespace
+
+Tensor gather(const Tensor& input, int64_t dim, const Tensor& index, bool) { return gather_from(input, dim, index, false); }
 
 Tensor index_select(const Tensor& given, int64_t dim, const Tensor& index) {
   LB_CHECK(index.ndim() <= 1, Index, "index_select(): Index is supposed to be a vector");
@@ -81,6 +86,13 @@ Tensor index_select(const Tensor& given, int64_t dim, const Tensor& index) {
 }
 
 namespace {
+
+Tensor give_gather(const Out& out, const Tensor& input, int64_t dim, const Tensor& index, bool) {
+  return give_apart(out, gather_from(input, dim, index, false), {&input, &index}, true);
+}
+Tensor give_index_select(const Out& out, const Tensor& input, int64_t dim, const Tensor& index) {
+  return give_apart(out, index_select(input, dim, index), {&input, &index});
+}
 
 // --- scatter --------------------------------------------------------------------------------------------------------
 
@@ -392,11 +404,11 @@ Tensor flat_positions(const Tensor& index, int64_t count) {
   return wrapped;
 }
 
-Tensor take(const Tensor& input, const Tensor& index) {
+Tensor take(const Out& out, const Tensor& input, const Tensor& index) {
   LB_CHECK(index.dtype() == DType::Int64, Runtime, "take(): Expected a long tensor for index, but got ",
            dtype_title(index.dtype()));
   LB_CHECK(input.count() > 0 || index.count() == 0, Index, "take(): tried to take from an empty tensor");
-  return take_rows(reshape(input, {-1}).contiguous(), 0, flat_positions(index, input.count()));
+  return give_apart(out, take_rows(reshape(input, {-1}).contiguous(), 0, flat_positions(index, input.count())), {&input, &index});
 }
 
 Tensor put(const Out& out, const Tensor& input, const Tensor& index, const Tensor& source, bool accumulate) {
@@ -425,17 +437,17 @@ Tensor put(const Out& out, const Tensor& input, const Tensor& index, const Tenso
 Tensor take_along_dim(const Tensor& input, const Tensor& indices, std::optional<int64_t> dim) {
   LB_CHECK(is_index_type(indices), Runtime, "torch.take_along_dim(): dtype of indices should be Long but got ",
            dtype_title(indices.dtype()));
-  if (!dim) return gather(reshape(input, {-1}), 0, reshape(indices, {-1}), false);
+  if (!dim) return gather_from(reshape(input, {-1}), 0, reshape(indices, {-1}), true);
   LB_CHECK(input.ndim() == indices.ndim(), Runtime, "torch.take_along_dim(): input and indices should have the same number "
            "of dimensions, but got ", input.ndim(), " dimensions for input, and ", indices.ndim(),
            " dimensions for indices");
   const int d = wrap_dim(*dim, input.ndim());
-  if (input.ndim() == 0) return gather(input, 0, indices, false);
+  if (input.ndim() == 0) return gather_from(input, 0, indices, true);
   Dims a = input.sizes(), b = indices.sizes();
   a[d] = indices.sizes()[d];
   b[d] = input.sizes()[d];
   const Dims index_sizes = broadcast_sizes(a, indices.sizes()), input_sizes = broadcast_sizes(b, input.sizes());
-  return gather(expand(input, input_sizes), d, expand(indices, index_sizes), false);
+  return gather_from(expand(input, input_sizes), d, expand(indices, index_sizes), true);
 }
 
 LB_OPERATOR(.signature = "gather(input, dim, index, *, sparse_grad=False, out=None)", .doc = R"(The elements whose position along dim an index tensor gives; the result has its sizes.
@@ -443,12 +455,12 @@ LB_OPERATOR(.signature = "gather(input, dim, index, *, sparse_grad=False, out=No
 >>> torch.gather(torch.tensor([[1, 2], [3, 4]]), 1, torch.tensor([[1], [0]]))
 tensor([[2],
         [3]]))",
-            .forward = forward_of<gather>, .derivative = kDerivativePlanned);
+            .forward = forward_of<give_gather>, .derivative = kDerivativePlanned);
 LB_OPERATOR(.signature = "index_select(input, dim, index, *, out=None)", .doc = R"(The positions of a dimension that an index vector names.
 
 >>> torch.arange(3).index_select(0, torch.tensor([2, 0]))
 tensor([2, 0]))",
-            .forward = forward_of<index_select>, .derivative = kDerivativePlanned);
+            .forward = forward_of<give_index_select>, .derivative = kDerivativePlanned);
 constexpr const char* kScatterDoc = R"(A copy of the input with src (or a value) written where an index tensor points along dim.
 
 >>> torch.zeros(3).scatter(0, torch.tensor([2]), 1.0)

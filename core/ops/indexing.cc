@@ -4,40 +4,12 @@
 #include <cstring>
 
 #include "base/threads.h"
+#include "kernels/index.h"
 #include "ops/views.h"
 
 namespace lumbre::ops {
 
 namespace {
-
-template <class W>
-void fetch_items(char* const* data, const int64_t* strides, int64_t count, const void*) {
-  char* out = data[0];
-  const char* source = data[1];
-  const char* offsets = data[2];
-  const int64_t so = strides[0], ss = strides[1], si = strides[2];
-  if (si == 0) {
-    source += *reinterpret_cast<const int64_t*>(offsets);
-    if (so == sizeof(W) && ss == sizeof(W)) {
-      std::memcpy(out, source, static_cast<size_t>(count) * sizeof(W));
-      return;
-    }
-    for (int64_t i = 0; i < count; ++i)
-      *reinterpret_cast<W*>(out + i * so) = *reinterpret_cast<const W*>(source + i * ss);
-    return;
-  }
-  for (int64_t i = 0; i < count; ++i)
-    *reinterpret_cast<W*>(out + i * so) =
-        *reinterpret_cast<const W*>(source + i * ss + *reinterpret_cast<const int64_t*>(offsets + i * si));
-}
-
-template <class W>
-void set_items(char* const* data, const int64_t* strides, int64_t count, const void*) {
-  for (int64_t i = 0; i < count; ++i) {
-    const int64_t offset = *reinterpret_cast<const int64_t*>(data[2] + i * strides[2]);
-    *reinterpret_cast<W*>(data[0] + i * strides[0] + offset) = *reinterpret_cast<const W*>(data[1] + i * strides[1]);
-  }
-}
 
 template <class T>
 using Wide = std::conditional_t<is_half_type<T>, float, T>;
@@ -187,11 +159,11 @@ bool any_defined(const std::vector<Tensor>& indices) {
 }  // namespace
 
 Loop fetch_loop(size_t item_bytes) {
-  return visit_width(item_bytes, []<class W>(W) -> Loop { return &fetch_items<W>; });
+  return move_loops(item_bytes).fetch;
 }
 
 Loop update_loop(DType dtype, Update rule) {
-  if (rule == Update::Set) return visit_width(item_size(dtype), []<class W>(W) -> Loop { return &set_items<W>; });
+  if (rule == Update::Set) return move_loops(item_size(dtype)).set;
   return visit_dtype(dtype, [rule]<class T>(T) -> Loop {
     switch (rule) {
       case Update::Mean:
@@ -264,21 +236,33 @@ Tensor take_rows(const Tensor& input, int dim, const Tensor& index) {
   const int64_t* at = index.as<int64_t>();
   const char* in = input.bytes();
   char* out = result.bytes();
+  if (inner == 1) {
+    const auto item = static_cast<int64_t>(input.item_bytes());
+    const auto take = move_loops(input.item_bytes()).take;
+    const auto copy = [=](int64_t begin, int64_t end) {
+      for (int64_t o = begin; o < end; ++o) take(out + o * count * item, in + o * size * item, at, count, size);
+    };
+    if (result.count() < kGrain) copy(0, outer);
+    else if (outer > 1) parallel_for(outer, std::max<int64_t>(1, kGrain / count), copy);
+    else
+      parallel_for(count, kGrain, [=](int64_t begin, int64_t end) {
+        take(out + begin * item, in, at + begin, end - begin, size);
+      });
+    return result;
+  }
   const auto copy = [=](int64_t begin, int64_t end) {
+    int64_t o = begin / count, i = begin % count;
     for (int64_t k = begin; k < end; ++k) {
-      const int64_t row = at[k % count];
-      const int64_t from = (k / count) * size + (row < 0 ? row + size : row);
-      std::memcpy(out + k * bytes, in + from * bytes, static_cast<size_t>(bytes));
+      const int64_t row = o * size + at[i] + (at[i] < 0 ? size : 0);
+      std::memcpy(out + k * bytes, in + row * bytes, static_cast<size_t>(bytes));
+      if (++i == count) {
+        i = 0;
+        ++o;
+      }
     }
   };
-  const auto copy_items = [&]<class W>(W) {
-    const W* items = reinterpret_cast<const W*>(in);
-    W* taken = reinterpret_cast<W*>(out);
-    for (int64_t i = 0; i < count; ++i) taken[i] = items[at[i] < 0 ? at[i] + size : at[i]];
-  };
-  if (inner == 1 && outer == 1) visit_width(input.item_bytes(), copy_items);
-  else if (result.count() < kGrain) copy(0, outer * count);
-  else parallel_for(outer * count, std::max<int64_t>(1, kGrain / std::max<int64_t>(inner, 1)), copy);
+  if (result.count() < kGrain) copy(0, outer * count);
+  else parallel_for(outer * count, std::max<int64_t>(1, kGrain / inner), copy);
   return result;
 }
 

@@ -2,6 +2,7 @@
 #include <cstring>
 
 #include "base/threads.h"
+#include "kernels/index.h"
 #include "ops/views.h"
 #include "tensor/plan.h"
 
@@ -88,6 +89,13 @@ void join_runs(const Tensors& tensors, char* out, int64_t outer, int64_t row_byt
       parallel_for(run, kGrain * 8, [=](int64_t begin, int64_t end) {
         std::memcpy(target + begin, in + begin, static_cast<size_t>(end - begin));
       });
+    } else if (run == static_cast<int64_t>(t.item_bytes())) {
+      const Loop copy = move_loops(t.item_bytes()).copy;
+      parallel_for(outer, kGrain, [=](int64_t begin, int64_t end) {
+        char* const data[2] = {target + begin * row_bytes, const_cast<char*>(in) + begin * run};
+        const int64_t strides[2] = {row_bytes, run};
+        copy(data, strides, end - begin, nullptr);
+      });
     } else {
       const auto copy = [=](int64_t begin, int64_t end) {
         for (int64_t o = begin; o < end; ++o)
@@ -131,7 +139,7 @@ namespace {
 Tensor cat_record(const Out& out, const Tensors& tensors, int64_t dim) {
   if (out.target())
     for (const Tensor& t : tensors)
-      LB_CHECK(!out.target()->shares_storage(t) || t.count() == 0, Runtime, "unsupported operation: some elements of the "
+      LB_CHECK(!out.target()->same(t) && (!out.target()->shares_storage(t) || t.count() == 0), Runtime, "unsupported operation: some elements of the "
                "input tensor and the written-to tensor refer to a single memory location. Please clone() the tensor "
                "before performing the operation.");
   return out.give(cat(tensors, dim));

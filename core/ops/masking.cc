@@ -1,6 +1,8 @@
 // Boolean masks: the positions they choose, and reading and writing through them.
+#include <bit>
 #include <cstring>
 
+#include "kernels/index.h"
 #include "ops/indexing.h"
 #include "ops/views.h"
 
@@ -8,21 +10,26 @@ namespace lumbre::ops {
 
 namespace {
 
-// One byte per element, 1 where it is not zero.
+// One byte per element, not zero where the element is not. Views of other dtypes may hold any byte.
 Tensor truth(const Tensor& input) { return input.to(DType::Bool).contiguous(); }
 
 int64_t count_true(const Tensor& mask) {
   const uint8_t* bytes = mask.as<uint8_t>();
-  int64_t count = 0;
-  for (int64_t i = 0; i < mask.count(); ++i) count += bytes[i];
+  constexpr uint64_t kLow = 0x7f7f7f7f7f7f7f7f;
+  int64_t count = 0, i = 0;
+  for (; i + 8 <= mask.count(); i += 8) {
+    uint64_t word;
+    std::memcpy(&word, bytes + i, 8);
+    // The high bit of each byte that is not zero.
+    count += std::popcount((((word & kLow) + kLow) | word) & ~kLow);
+  }
+  for (; i < mask.count(); ++i) count += bytes[i] != 0;
   return count;
 }
 
 // Calls f(flat position) for each true element in row-major order.
 template <class F>
-void each_true(const Tensor& mask, F f) {
-  const uint8_t* bytes = mask.as<uint8_t>();
-  const int64_t count = mask.count();
+void each_true(const uint8_t* bytes, int64_t count, F f) {
   int64_t i = 0;
   for (; i + 8 <= count; i += 8) {
     uint64_t word;
@@ -34,19 +41,9 @@ void each_true(const Tensor& mask, F f) {
   for (; i < count; ++i)
     if (bytes[i]) f(i);
 }
-
-template <class W>
-void fill_masked(char* const* data, const int64_t* strides, int64_t count, const void*) {
-  const W value = *reinterpret_cast<const W*>(data[2]);
-  char* out = data[0];
-  const char* mask = data[1];
-  if (strides[0] == sizeof(W) && strides[1] == 1) {
-    W* items = reinterpret_cast<W*>(out);
-    for (int64_t i = 0; i < count; ++i) items[i] = mask[i] ? value : items[i];
-    return;
-  }
-  for (int64_t i = 0; i < count; ++i)
-    if (mask[i * strides[1]]) *reinterpret_cast<W*>(out + i * strides[0]) = value;
+template <class F>
+void each_true(const Tensor& mask, F f) {
+  each_true(mask.as<uint8_t>(), mask.count(), f);
 }
 
 }  // namespace
@@ -62,13 +59,18 @@ Tensor nonzero(const Tensor& input) {
   if (ndim == 1) {
     each_true(mask, [&](int64_t at) { *out++ = at; });
   } else if (ndim > 1) {
-    each_true(mask, [&](int64_t at) {
-      for (int d = ndim - 1; d >= 0; --d) {
-        out[d * count] = at % sizes[d];
-        at /= sizes[d];
-      }
-      ++out;
-    });
+    // Row by row: the leading coordinates are counted up once per row.
+    const int64_t columns = sizes[ndim - 1], rows = columns ? mask.count() / columns : 0;
+    Dims row(static_cast<size_t>(ndim - 1), 0);
+    const uint8_t* bytes = mask.as<uint8_t>();
+    for (int64_t r = 0; r < rows; ++r, bytes += columns) {
+      each_true(bytes, columns, [&](int64_t at) {
+        for (int d = 0; d < ndim - 1; ++d) out[d * count] = row[d];
+        out[(ndim - 1) * count] = at;
+        ++out;
+      });
+      for (int d = ndim - 2; d >= 0 && ++row[d] == sizes[d]; --d) row[d] = 0;
+    }
   }
   return result;
 }
@@ -109,7 +111,7 @@ void masked_fill(const Tensor& target, const Tensor& mask, Scalar value) {
   plan.add_input(filler);
   plan.build_fixed("masked_fill_");
   const DType dtypes[3] = {target.dtype(), DType::Bool, target.dtype()};
-  plan.run(visit_width(target.item_bytes(), []<class W>(W) -> Loop { return &fill_masked<W>; }), dtypes, nullptr);
+  plan.run(move_loops(target.item_bytes()).fill_masked, dtypes, nullptr);
 }
 
 namespace {
@@ -163,11 +165,19 @@ Tensor masked_scatter(const Out& out, const Tensor& input, const Tensor& mask, c
 Tensor argwhere(const Tensor& input) { return nonzero(input); }
 std::vector<Tensor> nonzero_tuple(const Tensor& input) { return nonzero_columns(input); }
 
+Tensor give_masked_select(const Out& out, const Tensor& input, const Tensor& mask) {
+  return give_apart(out, masked_select(input, mask), {&input, &mask});
+}
+LB_OPERATOR(.signature = "where(condition)", .doc = R"(The positions of the elements that are not zero, one tensor per dimension.
+
+>>> torch.where(torch.tensor([0, 1, 1]))
+(tensor([1, 2]),))",
+            .forward = forward_of<nonzero_tuple>, .derivative = kNotDifferentiable, .forms = kFunction);
 LB_OPERATOR(.signature = "masked_select(input, mask, *, out=None)", .doc = R"(The elements where a bool mask, broadcast with the input, is true; one dimension.
 
 >>> torch.arange(3).masked_select(torch.tensor([True, False, True]))
 tensor([0, 2]))",
-            .forward = forward_of<masked_select>, .derivative = kDerivativePlanned);
+            .forward = forward_of<give_masked_select>, .derivative = kDerivativePlanned);
 LB_OPERATOR(.signature = "masked_fill(input, mask, value)", .doc = R"(The input with value where a bool mask is true.
 
 >>> torch.zeros(2).masked_fill(torch.tensor([True, False]), 7)

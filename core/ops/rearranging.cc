@@ -1,6 +1,7 @@
 // Elements repeated, reversed and shifted.
 #include <cstring>
 
+#include "kernels/index.h"
 #include "ops/indexing.h"
 #include "ops/views.h"
 
@@ -25,7 +26,8 @@ Tensor flip(const Tensor& input, const Dims& dims) {
   plan.add_output(result);
   plan.add_input(with_geometry(input, input.sizes(), input.strides(), offset));
   plan.build_strided(input.sizes(), strides);
-  plan.copy();
+  const DType dtypes[2] = {input.dtype(), input.dtype()};
+  plan.run(move_loops(input.item_bytes()).copy, dtypes, nullptr);
   return result;
 }
 
@@ -194,7 +196,7 @@ Tensor pixel_shuffle(const Tensor& input, int64_t r) {
   LB_CHECK(r > 0, Runtime, "pixel_shuffle expects a positive upscale_factor, but got ", r);
   const int n = input.ndim();
   const int64_t c = input.sizes()[n - 3], h = input.sizes()[n - 2], w = input.sizes()[n - 1];
-  LB_CHECK(r <= c && c % checked_multiply(r, r) == 0, Runtime, "pixel_shuffle expects its input's 'channel' dimension to be divisible by the "
+  LB_CHECK(c % checked_multiply(r, r) == 0, Runtime, "pixel_shuffle expects its input's 'channel' dimension to be divisible by the "
            "square of upscale_factor, but input.size(-3)=", c, " is not divisible by ", checked_multiply(r, r));
   return rearranged(input, {c / (r * r), r, r, h, w}, {0, 3, 1, 4, 2}, {c / (r * r), h * r, w * r});
 }

@@ -243,7 +243,7 @@ LB_OPERATOR(.signature = "select_scatter(input, src, dim, index)", .doc = R"(A c
 tensor([[1., 1.],
         [0., 0.]]))",
             .forward = forward_of<select_scatter>, .derivative = kDerivativePlanned);
-LB_OPERATOR(.signature = "slice_scatter(input, src, dim=0, start=None, end=None, step=1)", .doc = R"(A copy of the input with a slice replaced.
+LB_OPERATOR(.signature = "slice_scatter(input, src, dim=0, start=None, end=None, step=1, *, out=None)", .doc = R"(A copy of the input with a slice replaced.
 
 >>> torch.zeros(3).slice_scatter(torch.ones(2), 0, 1)
 tensor([0., 1., 1.]))",
@@ -290,11 +290,22 @@ LB_VIEW_COPY("diagonal_copy(input, offset=0, dim1=0, dim2=1, *, out=None)", "dia
 LB_VIEW_COPY("as_strided_copy(input, size, stride, storage_offset=None, *, out=None)", "as_strided",
              Copied<as_strided>::call);
 LB_VIEW_COPY("unfold_copy(input, dimension, size, step, *, out=None)", "unfold", Copied<unfold>::call);
+Tensor narrow_copy(const Tensor& input, int64_t dim, int64_t start, int64_t length) {
+  LB_CHECK(input.ndim() > 0, Runtime, "narrow() cannot be applied to a 0-dim tensor.");
+  LB_CHECK(dim < input.ndim(), Runtime, "Expected dim < static_cast<int64_t>(self_sizes.size()) to be true, but got false.");
+  const int64_t size = input.size(dim);
+  LB_CHECK(start >= -size && start <= size, Index, "start out of range (expected to be in range of [", -size, ", ", size,
+           "], but got ", start, ")");
+  const int64_t first = start < 0 ? start + size : start;
+  LB_CHECK(length >= 0 && first <= size - length, Runtime, "start (", first, ") + length (", length,
+           ") exceeds dimension size (", size, ").");
+  return narrow(input, dim, start, length).clone(MemoryFormat::Contiguous);
+}
 LB_OPERATOR(.signature = "narrow_copy(input, dim, start, length, *, out=None)", .doc = R"(As narrow, but a row-major copy.
 
 >>> torch.narrow_copy(torch.arange(4), 0, 1, 2)
 tensor([1, 2]))",
-            .forward = forward_of<Copied<narrow>::call>, .derivative = kDerivativePlanned);
+            .forward = forward_of<narrow_copy>, .derivative = kDerivativePlanned);
 
 }  // namespace
 }  // namespace lumbre::ops

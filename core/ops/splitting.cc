@@ -3,9 +3,17 @@
 
 namespace lumbre::ops {
 
+namespace {
+// Every piece is a tensor of its own: so many of them would exhaust the memory one by one.
+void check_pieces(int64_t count) {
+  LB_CHECK(count <= int64_t{1} << 26, Memory, "cannot make ", count, " tensors");
+}
+}  // namespace
+
 std::vector<Tensor> unbind(const Tensor& input, int64_t dim) {
   LB_CHECK(input.ndim() > 0, Index, "Dimension specified as ", dim, " but tensor has no dimensions");
   const int d = wrap_dim(dim, input.ndim());
+  check_pieces(input.sizes()[d]);
   std::vector<Tensor> pieces;
   pieces.reserve(static_cast<size_t>(input.sizes()[d]));
   for (int64_t i = 0; i < input.sizes()[d]; ++i) pieces.push_back(select(input, d, i));
@@ -25,6 +33,7 @@ Tensors split(const Tensor& input, int64_t split_size, int64_t dim) {
   LB_CHECK(split_size > 0 || size == 0, Runtime, "split_size can only be 0 if dimension size is 0, but got dimension size of ",
            size);
   const int64_t count = split_size == 0 ? 1 : std::max<int64_t>(size / split_size + (size % split_size != 0), 1);
+  check_pieces(count);
   Tensors pieces;
   pieces.reserve(static_cast<size_t>(count));
   for (int64_t i = 0; i < count; ++i) {
@@ -62,6 +71,7 @@ Tensors chunk(const Tensor& input, int64_t chunks, int64_t dim) {
   const int64_t size = input.sizes()[d];
   const int64_t piece = size / chunks + (size % chunks != 0);
   // Chunks of nothing are as many as were asked for.
+  check_pieces(chunks);
   if (piece == 0) return split_with_sizes(input, Dims(static_cast<size_t>(chunks), 0), d);
   return split(input, piece, d);
 }
@@ -83,6 +93,7 @@ Tensors split_evenly(const Tensor& input, int64_t sections, int64_t dim) {
   LB_CHECK(input.ndim() > 0, Runtime, "tensor_split expected at least a 1-dimensional tensor, but got a tensor with 0 dims");
   const int d = wrap_dim(dim, input.ndim());
   LB_CHECK(sections > 0, Runtime, "number of sections must be larger than 0, got ", sections);
+  check_pieces(sections);
   const int64_t size = input.sizes()[d], least = size / sections, longer = size % sections;
   Tensors pieces;
   int64_t start = 0;

@@ -35,12 +35,17 @@ Tensor triangle_indices(int64_t row, int64_t col, int64_t offset, std::optional<
   const auto last = [&](int64_t r) {
     return upper ? col : static_cast<int64_t>(std::clamp<__int128>(static_cast<__int128>(r) + offset + 1, 0, col));
   };
+  // Rows outside of these have no element: a loop over them could be endless.
+  const __int128 edge = upper ? static_cast<__int128>(col) - offset : -static_cast<__int128>(offset);
+  const auto bound = static_cast<int64_t>(std::clamp<__int128>(edge, 0, row));
+  const int64_t begin = col == 0 ? row : upper ? 0 : bound, end = upper ? bound : row;
+  LB_CHECK(end - begin <= INT64_MAX / 16, Memory, "the indices of ", end - begin, " rows do not fit in memory");
   int64_t count = 0;
-  for (int64_t r = 0; r < row; ++r) count = checked_add(count, last(r) - first(r));
+  for (int64_t r = begin; r < end; ++r) count = checked_add(count, last(r) - first(r));
   Tensor result = Tensor::empty({2, count}, DType::Int64);
   int64_t* out = result.as<int64_t>();
   int64_t at = 0;
-  for (int64_t r = 0; r < row; ++r)
+  for (int64_t r = begin; r < end; ++r)
     for (int64_t c = first(r); c < last(r); ++c, ++at) {
       out[at] = r;
       out[count + at] = c;

@@ -1,6 +1,8 @@
 // The views that every program uses; slices, diagonals and windows are in reshaping.cc.
 #include "ops/views.h"
 
+#include "tensor/plan.h"
+
 namespace lumbre::ops {
 
 Tensor with_geometry(const Tensor& input, Dims sizes, Dims strides) {
@@ -85,6 +87,27 @@ Tensor give_view(const Out& out, Tensor view) {
   TensorData* target = out.target()->get();
   target->set_geometry(view->sizes, view->strides, view->offset);
   return *out.target();
+}
+
+namespace {
+bool memory_meets(const Tensor& a, const Tensor& b) {
+  if (!a.shares_storage(b) || a.count() == 0 || b.count() == 0) return false;
+  return a.bytes() < b.bytes() + reach(b.sizes(), b.strides()) * static_cast<int64_t>(b.item_bytes()) &&
+         b.bytes() < a.bytes() + reach(a.sizes(), a.strides()) * static_cast<int64_t>(a.item_bytes());
+}
+}  // namespace
+
+Tensor give_apart(const Out& out, Tensor result, std::initializer_list<const Tensor*> inputs, bool same_dtype) {
+  if (!out.target()) return result;
+  const Tensor& target = *out.target();
+  LB_CHECK(!same_dtype || target.dtype() == result.dtype(), Runtime, "Expected out tensor to have dtype ",
+           dtype_name(result.dtype()), ", but got ", dtype_name(target.dtype()), " instead");
+  check_no_internal_overlap(target);
+  for (const Tensor* input : inputs)
+    LB_CHECK(!target.same(*input) && !memory_meets(target, *input), Runtime, "unsupported operation: some elements of the "
+             "input tensor and the written-to tensor refer to a single memory location. Please clone() the tensor before "
+             "performing the operation.");
+  return out.give(std::move(result));
 }
 
 Tensor squeeze_all(const Tensor& input) {

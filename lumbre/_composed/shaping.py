@@ -137,9 +137,7 @@ def cartesian_prod(*tensors: Any) -> Any:
     _check_tensors("cartesian_prod", tensors)
     for each in tensors:
         if each.ndim != 1:
-            raise RuntimeError(
-                f"Expect a 1D vector, but got shape {list(each.shape)}"
-            )
+            raise RuntimeError(f"Expect a 1D vector, but got shape {list(each.shape)}")
     if len(tensors) == 1:
         return tensors[0]
     grids = _f["stack"]([grid.flatten() for grid in meshgrid(*tensors, indexing="ij")], 1)
@@ -233,7 +231,7 @@ def atleast_3d(*tensors: Any) -> Any:
 
 
 def _powers(x: Any, count: int) -> Any:
-    if x.ndim == 0 or count < 0:
+    if count < 0:
         raise RuntimeError("N must be non-negative.")
     base = x if x.is_floating_point() else x.long()
     columns = [base.new_ones(base.shape)]
@@ -243,7 +241,7 @@ def _powers(x: Any, count: int) -> Any:
 
 
 @operator("vander(x, N=None, increasing=False)", method=False)
-def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:  # noqa: N803 - PyTorch's name
+def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
     """The Vandermonde matrix: powers of a vector's elements, highest first unless ``increasing``.
 
     >>> torch.vander(torch.tensor([2, 3]), 3)
@@ -257,17 +255,16 @@ def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:  # no
 
 
 @operator("linalg.vander(x, *, N=None)")
-def linalg_vander(x: Any, *, N: int | None = None) -> Any:  # noqa: N803 - PyTorch's name
+def linalg_vander(x: Any, *, N: int | None = None) -> Any:
     """Powers 0, 1, ... of the last dimension's elements, as a new last dimension.
 
     >>> torch.linalg.vander(torch.tensor([2, 3]))
     tensor([[1, 2],
             [1, 3]])
     """
-    if x.ndim == 0:
-        raise RuntimeError("torch.linalg.vander: x should have at least one dimension.")
     if N is not None and N <= 1:
         raise RuntimeError("N must be greater than 1.")
+    x = x.reshape(1) if x.ndim == 0 else x
     return _powers(x, x.shape[-1] if N is None else N)
 
 
@@ -284,8 +281,19 @@ def unravel_index(indices: Any, shape: Any) -> tuple:
     if any(size < 0 for size in sizes):
         raise ValueError(f"'shape' cannot have negative values, but got {sizes}")
     coordinates = []
-    rest = indices
+    rest = indices.long()
     for size in reversed(sizes):
         coordinates.append(rest % size)
         rest = rest // size
     return tuple(reversed(coordinates))
+
+
+@operator("allclose(input, other, rtol=1e-05, atol=1e-08, equal_nan=False)", derivative="none")
+def allclose(input: Any, other: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> bool:
+    """Whether all elements are close: ``|input - other| <= atol + rtol * |other|``.
+
+    >>> torch.allclose(torch.tensor([1.0]), torch.tensor([1.0 + 1e-7]))
+    True
+    """
+    close = _f["isclose"](input, other, rtol, atol, equal_nan)
+    return _f["equal"](close, _f["ones_like"](close))

@@ -1,0 +1,114 @@
+#include "kernels/index.h"
+
+#include <cstring>
+
+#include "base/dtype.h"
+#include "base/level.h"
+
+namespace lumbre {
+namespace LB_LEVEL {
+
+template <class W>
+void fetch_items(char* const* data, const int64_t* strides, int64_t count, const void*) {
+  char* out = data[0];
+  const char* source = data[1];
+  const char* offsets = data[2];
+  const int64_t so = strides[0], ss = strides[1], si = strides[2];
+  if (si == 0) {
+    source += *reinterpret_cast<const int64_t*>(offsets);
+    if (so == sizeof(W) && ss == sizeof(W)) {
+      std::memcpy(out, source, static_cast<size_t>(count) * sizeof(W));
+      return;
+    }
+    for (int64_t i = 0; i < count; ++i)
+      *reinterpret_cast<W*>(out + i * so) = *reinterpret_cast<const W*>(source + i * ss);
+    return;
+  }
+  if (so == sizeof(W) && si == sizeof(int64_t)) {
+    W* items = reinterpret_cast<W*>(out);
+    const int64_t* at = reinterpret_cast<const int64_t*>(offsets);
+    for (int64_t i = 0; i < count; ++i) items[i] = *reinterpret_cast<const W*>(source + i * ss + at[i]);
+    return;
+  }
+  for (int64_t i = 0; i < count; ++i)
+    *reinterpret_cast<W*>(out + i * so) =
+        *reinterpret_cast<const W*>(source + i * ss + *reinterpret_cast<const int64_t*>(offsets + i * si));
+}
+
+template <class W>
+void set_items(char* const* data, const int64_t* strides, int64_t count, const void*) {
+  for (int64_t i = 0; i < count; ++i) {
+    const int64_t offset = *reinterpret_cast<const int64_t*>(data[2] + i * strides[2]);
+    *reinterpret_cast<W*>(data[0] + i * strides[0] + offset) = *reinterpret_cast<const W*>(data[1] + i * strides[1]);
+  }
+}
+
+template <class W>
+void copy_items(char* const* data, const int64_t* strides, int64_t count, const void*) {
+  constexpr auto width = static_cast<int64_t>(sizeof(W));
+  char* out = data[0];
+  const char* in = data[1];
+  if (strides[0] == width && strides[1] == width) {
+    std::memcpy(out, in, static_cast<size_t>(count) * sizeof(W));
+  } else if (strides[0] == width && strides[1] == -width) {
+    W* items = reinterpret_cast<W*>(out);
+    const W* last = reinterpret_cast<const W*>(in) - (count - 1);
+#pragma GCC ivdep
+    for (int64_t i = 0; i < count; ++i) items[i] = last[count - 1 - i];
+  } else {
+    for (int64_t i = 0; i < count; ++i)
+      *reinterpret_cast<W*>(out + i * strides[0]) = *reinterpret_cast<const W*>(in + i * strides[1]);
+  }
+}
+
+template <class W>
+void fill_masked(char* const* data, const int64_t* strides, int64_t count, const void*) {
+  const W value = *reinterpret_cast<const W*>(data[2]);
+  if (strides[0] == sizeof(W) && strides[1] == 1) {
+    W* items = reinterpret_cast<W*>(data[0]);
+    const uint8_t* mask = reinterpret_cast<const uint8_t*>(data[1]);
+#pragma GCC ivdep
+    for (int64_t i = 0; i < count; ++i) items[i] = mask[i] ? value : items[i];
+    return;
+  }
+  for (int64_t i = 0; i < count; ++i)
+    if (data[1][i * strides[1]]) *reinterpret_cast<W*>(data[0] + i * strides[0]) = value;
+}
+
+template <class W>
+void take_items(char* out, const char* in, const int64_t* at, int64_t count, int64_t size) {
+  W* taken = reinterpret_cast<W*>(out);
+  const W* items = reinterpret_cast<const W*>(in);
+  for (int64_t i = 0; i < count; ++i) taken[i] = items[at[i] + (at[i] < 0 ? size : 0)];
+}
+
+template <class W>
+constexpr MoveLoops loops_of() {
+  return {&fetch_items<W>, &set_items<W>, &copy_items<W>, &fill_masked<W>, &take_items<W>};
+}
+
+using MoveTable = std::array<MoveLoops, 4>;
+extern constinit const MoveTable move_table = {loops_of<uint8_t>(), loops_of<uint16_t>(), loops_of<uint32_t>(),
+                                               loops_of<uint64_t>()};
+
+}  // namespace LB_LEVEL
+}  // namespace lumbre
+
+#if LB_BASELINE
+#include <bit>
+
+#include "base/cpu.h"
+namespace lumbre {
+#if LB_LEVEL_COUNT == 3
+namespace v3 { extern const v2::MoveTable move_table; }
+namespace v4 { extern const v2::MoveTable move_table; }
+static constexpr const v2::MoveTable* kMoveTables[] = {&v2::move_table, &v3::move_table, &v4::move_table};
+#else
+static constexpr const LB_LEVEL::MoveTable* kMoveTables[] = {&LB_LEVEL::move_table};
+#endif
+const MoveLoops& move_loops(size_t item_bytes) {
+  static const auto& table = *kMoveTables[std::min(best_level(), kLevelCount - 1)];
+  return table[static_cast<size_t>(std::countr_zero(item_bytes))];
+}
+}  // namespace lumbre
+#endif
