@@ -34,9 +34,11 @@ _plain = {Tensor, int, float, bool, str, type(None), _C.dtype, _C.Size, dict}
 class Record:
     """One operator: what the engine's records and the decorated functions have in common."""
 
-    __slots__ = ("aliases", "derivative", "doc", "forms", "name", "origin", "signature")
+    __slots__ = ("aliases", "derivative", "doc", "forms", "name", "origin", "result", "signature")
 
-    def __init__(self, signature: str, doc: str, forms: int, aliases: str, derivative: str, origin: str) -> None:
+    def __init__(
+        self, signature: str, doc: str, forms: int, aliases: str, derivative: str, origin: str, result: str = "Any"
+    ) -> None:
         self.name = signature.partition("(")[0]
         self.signature = signature
         self.doc = doc
@@ -44,6 +46,7 @@ class Record:
         self.aliases = tuple(aliases.split())
         self.derivative = derivative
         self.origin = origin
+        self.result = result
 
     def __repr__(self) -> str:
         return f"<operator {self.signature}>"
@@ -57,8 +60,8 @@ class Record:
 def records() -> list[Record]:
     """Every operator there is; overloads of one name are records of their own."""
     engine = [
-        Record(signature, doc or "", forms, aliases or "", _DERIVATIVES[state], "engine")
-        for signature, doc, forms, aliases, state in _C._records()
+        Record(signature, doc or "", forms, aliases or "", _DERIVATIVES[state], "engine", result)
+        for signature, doc, forms, aliases, state, result in _C._records()
     ]
     return engine + _records
 

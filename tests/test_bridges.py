@@ -259,3 +259,14 @@ def test_array_protocol():
     assert np.asarray(x).tolist() == [1.0, 2.0]
     assert (np.ones(2) * x.numpy()).tolist() == [1.0, 2.0]
     assert isinstance(x.__array_wrap__(x.numpy()), torch.Tensor)
+
+
+def test_exported_memory_stays_in_place():
+    for export in (lambda x: x.numpy(), lambda x: x.__dlpack__(), np.from_dlpack):
+        x = torch.tensor([1.0, 2.0])
+        assert x.untyped_storage().resizable()
+        kept = export(x)
+        assert not x.untyped_storage().resizable()
+        with pytest.raises(RuntimeError, match="Trying to resize storage that is not resizable"):
+            x.untyped_storage().resize_(1 << 20)
+        del kept

@@ -10,7 +10,6 @@ import inspect
 import keyword
 import sys
 from collections import defaultdict
-from collections.abc import Iterable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -53,10 +52,20 @@ def parameter_text(name: str, kind: str, optional: bool, has_default: bool, vari
     return f"{name}: {annotation}" + (" = ..." if has_default else "")
 
 
-def engine_signatures(name: str, method: bool) -> list[str]:
-    """The parameter lists of an engine operator's overloads."""
-    result = []
-    for parameters in _C._parameters(name):
+RESULTS = {
+    "int": "builtins.int",
+    "float": "builtins.float",
+    "bool": "builtins.bool",
+    "dtype": "_dtype",
+    "tuple of ints": "tuple[builtins.int, ...]",
+    "tuple of Tensors": "tuple[Tensor, ...]",
+}
+
+
+def engine_signatures(name: str, method: bool, result: str | None = None) -> list[tuple[str, str]]:
+    """The parameter lists of an engine operator's overloads, each with the type of its result."""
+    signatures = []
+    for parameters, record in zip(_C._parameters(name), ENGINE[name], strict=True):
         parts = []
         starred = False
         for place, (label, kind, optional, keyword_only, has_default, variadic) in enumerate(parameters):
@@ -73,21 +82,29 @@ def engine_signatures(name: str, method: bool) -> list[str]:
             parts.append(parameter_text(label, kind, optional, has_default, variadic))
         if parts and parts[-1] == "*":
             parts.pop()
-        result.append(", ".join(parts))
-    return list(dict.fromkeys(result))
+        signatures.append((", ".join(parts), result or RESULTS.get(record.result, record.result)))
+    return list(dict.fromkeys(signatures))
 
 
-def results_of(signatures: Iterable[str]) -> str:
-    """What the operator gives: several tensors where the signature names fields."""
-    return "tuple[Tensor, ...]" if any("-> (" in text for text in signatures) else "Any"
+def engine_records() -> dict[str, list[_registry.Record]]:
+    """The engine's records by name and alias, overloads in the order in which they are tried."""
+    table = defaultdict(list)
+    for record in _registry.records():
+        if record.origin == "engine":
+            for name in (record.name, *record.aliases):
+                table[name].append(record)
+    return table
 
 
-def definitions(name: str, signatures: list[str], result: str, indent: str) -> list[str]:
+ENGINE = engine_records()
+
+
+def definitions(name: str, signatures: list[tuple[str, str]], indent: str) -> list[str]:
     """The lines that define a function or method, with its overloads."""
     if not name.isidentifier() or keyword.iskeyword(name):
         return []
     lines = []
-    for text in signatures:
+    for text, result in signatures:
         if len(signatures) > 1:
             lines.append(f"{indent}@overload")
         lines.append(f"{indent}def {name}({text}) -> {result}: ...")
@@ -117,19 +134,15 @@ def composed_parameters(function: object, method: bool) -> str:
 def tensor_class() -> list[str]:
     """The stub of Tensor."""
     lines = ["class Tensor:"]
-    overloaded = defaultdict(list)
-    for record in _registry.records():
-        for name in (record.name, *record.aliases):
-            if record.origin == "engine":
-                overloaded[name].append(record.signature)
     for name, value in sorted(vars(_C.Tensor).items()):
         if name in ("__doc__", "__module__", "__dict__", "__weakref__", "__new__"):
             continue
-        base = name if name in overloaded else name.removesuffix("_")
         if type(value).__name__ == "method":
-            lines += definitions(name, engine_signatures(base, True), results_of(overloaded[base]), "    ")
+            in_place = name not in ENGINE
+            base = name.removesuffix("_") if in_place else name
+            lines += definitions(name, engine_signatures(base, True, "Tensor" if in_place else None), "    ")
         elif inspect.isfunction(value):
-            lines += definitions(name, [composed_parameters(value, True)], "Any", "    ")
+            lines += definitions(name, [(composed_parameters(value, True), "Any")], "    ")
         elif isinstance(value, property) or inspect.isgetsetdescriptor(value):
             kind = {"shape": "Size", "dtype": "_dtype", "ndim": "builtins.int"}.get(name, "Any")
             lines += [f"    @property\n    def {name}(self) -> {kind}: ..."]
@@ -210,19 +223,16 @@ def package_stub() -> str:
     lines += [f"from lumbre._C import {name} as {name}" for name in classes]
     lines += ["from lumbre._C import dtype as _dtype", "from lumbre._C import memory_format as _memory_format"]
     lines += ["from lumbre._device import device as device", "", "__version__: str"]
-    signatures = defaultdict(list)
-    for record in _registry.records():
-        for name in (record.name, *record.aliases):
-            signatures[name].append(record.signature)
     for name in sorted(set(lumbre.__all__) - set(classes) - {"device"}):
         value = getattr(lumbre, name, None)
         if name in _C._functions:
-            base = name if name in signatures else name.removesuffix("_")
-            lines += definitions(name, engine_signatures(base, False), results_of(signatures[base]), "")
+            in_place = name not in ENGINE
+            base = name.removesuffix("_") if in_place else name
+            lines += definitions(name, engine_signatures(base, False, "Tensor" if in_place else None), "")
         elif isinstance(value, type):
             lines.append(f"{name}: Any")
         elif inspect.isfunction(value):
-            lines += definitions(name, [composed_parameters(value, False)], "Any", "")
+            lines += definitions(name, [(composed_parameters(value, False), "Any")], "")
         elif callable(value):
             lines.append(f"def {name}(*args: Any, **kwargs: Any) -> Any: ...")
         else:

@@ -87,6 +87,7 @@ struct Forward {
   const Param* params = nullptr;
   const bool* optional = nullptr;  // the parameter may be None
   uint8_t count = 0;
+  const char* result = "";  // as a type stub writes it
 };
 
 // The derivative's place. `none` is said, never left out.
@@ -207,6 +208,21 @@ Result to_result(std::tuple<Ts...> t) {
 template <class T>
 Result to_result(T value) { return Result(std::move(value)); }
 
+template <class R>
+constexpr const char* result_title() {
+  if constexpr (std::is_same_v<R, Tensor>) return "Tensor";
+  else if constexpr (std::is_void_v<R>) return "None";
+  else if constexpr (std::is_same_v<R, bool>) return "bool";
+  else if constexpr (std::is_same_v<R, int64_t>) return "int";
+  else if constexpr (std::is_same_v<R, double>) return "float";
+  else if constexpr (std::is_same_v<R, Scalar>) return "Number";
+  else if constexpr (std::is_same_v<R, DType>) return "dtype";
+  else if constexpr (std::is_same_v<R, Dims>) return "tuple of ints";
+  else if constexpr (std::is_same_v<R, std::string>) return "str";
+  else if constexpr (std::is_same_v<R, Result>) return "Any";
+  else return "tuple of Tensors";
+}
+
 template <class F>
 struct Signature;
 template <class R, class... Args>
@@ -214,6 +230,7 @@ struct Signature<R (*)(Args...)> {
   template <class T>
   using Bare = Unwrapped<std::remove_cvref_t<T>>;
   static constexpr uint8_t count = sizeof...(Args);
+  static constexpr const char* result = result_title<std::remove_cvref_t<R>>();
   static constexpr std::array<Param, count + 1> params{ParamOf<typename Bare<Args>::type>::kind..., Param::Int};
   static constexpr std::array<bool, count + 1> optional{Bare<Args>::optional..., false};
   template <auto function, size_t... I>
@@ -230,6 +247,7 @@ template <class R, class... Args>
 struct Signature<R (*)(const Out&, Args...)> {
   using Plain = Signature<R (*)(Args...)>;
   static constexpr uint8_t count = Plain::count;
+  static constexpr const char* result = Plain::result;
   static constexpr const auto& params = Plain::params;
   static constexpr const auto& optional = Plain::optional;
   template <auto function, size_t... I>
@@ -268,7 +286,7 @@ using OptionalTensors = detail::OptionalTensors;
 template <auto function>
 inline constexpr Forward forward_of = [] {
   using S = detail::Signature<decltype(function)>;
-  return Forward{&detail::thunk<function>, S::params.data(), S::optional.data(), S::count};
+  return Forward{&detail::thunk<function>, S::params.data(), S::optional.data(), S::count, S::result};
 }();
 
 }  // namespace lumbre

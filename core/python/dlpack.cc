@@ -93,6 +93,7 @@ PyObject* make_capsule(const Tensor& tensor, [[maybe_unused]] uint64_t flags) {
   constexpr bool versioned = std::is_same_v<M, ManagedVersioned>;
   auto owned = std::make_unique<Export<M>>();
   owned->tensor = tensor;
+  tensor->storage->note_export();
   owned->sizes = tensor.sizes();
   owned->strides = tensor.strides();
   // A dimension of one element has no stride that matters; others read 1 best.

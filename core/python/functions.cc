@@ -156,13 +156,14 @@ void make_callables(PyObject* functions) {
   }
 }
 
-// [(signature, doc, forms, aliases, derivative state)]: the registry, for tests, stubs and the reference pages.
+// [(signature, doc, forms, aliases, derivative state, result)]: the registry, for tests, stubs and the reference pages.
 PyObject* records(PyObject*, PyObject*) {
   return guarded([&]() -> PyObject* {
     Object list = Object::steal(PyList_New(0));
     for (const Operator* record : operators()) {
-      Object entry = Object::steal(Py_BuildValue("(ssisi)", record->signature, record->doc, record->forms,
-                                                 record->aliases, static_cast<int>(record->derivative.state)));
+      Object entry = Object::steal(Py_BuildValue("(ssisis)", record->signature, record->doc, record->forms,
+                                                 record->aliases, static_cast<int>(record->derivative.state),
+                                                 record->forward.result));
       if (PyList_Append(list.get(), entry.get()) < 0) return nullptr;
     }
     return list.release();

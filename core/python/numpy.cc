@@ -121,6 +121,7 @@ Object array_over(PyObject* owner, const Tensor& t) {
   LB_CHECK(t.ndim() <= NPY_MAXDIMS, Value, "NumPy arrays have at most ", NPY_MAXDIMS, " dimensions");
   Object array = Object::steal(PyArray_New(&PyArray_Type, t.ndim(), sizes, numpy_type(t.dtype()), strides, t.bytes(), 0,
                                            NPY_ARRAY_ALIGNED | NPY_ARRAY_WRITEABLE, nullptr));
+  t->storage->note_export();
   Py_INCREF(owner);
   if (PyArray_SetBaseObject(reinterpret_cast<PyArrayObject*>(array.get()), owner) < 0) throw PythonError{};
   return array;

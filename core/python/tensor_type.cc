@@ -164,7 +164,6 @@ PyGetSetDef properties[] = {
     {"requires_grad", get_requires_grad, set_requires_grad, "Whether operations on it are recorded.", nullptr},
     {"is_leaf", get_true, nullptr, "Whether it is not the result of a recorded operation.", nullptr},
     {"grad_fn", get_none, nullptr, "The node that made it; None for a leaf.", nullptr},
-    {"names", get_none, nullptr, nullptr, nullptr},
     {"is_cuda", get_false, nullptr, "False: there is the CPU only.", nullptr},
     {"is_cpu", get_true, nullptr, "True: there is the CPU only.", nullptr},
     {"is_meta", get_false, nullptr, nullptr, nullptr},

@@ -22,7 +22,9 @@ class Storage {
 
   char* data() const noexcept { return data_; }
   size_t bytes() const noexcept { return bytes_; }
-  bool resizable() const noexcept { return owner_ != Owner::Foreign; }
+  bool resizable() const noexcept { return owner_ != Owner::Foreign && !exported_; }
+  // Somebody else reads or writes these bytes (an array over them): from now on they stay where they are.
+  void note_export() noexcept { exported_ = true; }
   // Keeps the old bytes and clears the new ones. Throws for memory that is not ours.
   void resize(size_t bytes);
 
@@ -38,6 +40,7 @@ class Storage {
   void free_data() noexcept;
 
   Owner owner_ = Owner::Inline;
+  bool exported_ = false;
   char* data_ = nullptr;
   size_t bytes_ = 0;
   size_t capacity_ = 0;
