@@ -198,8 +198,8 @@ class _InstallWhenUnpickled:
 def _carry_to_spawned(spawn: ModuleType) -> None:
     prepare = spawn.get_preparation_data  # type: ignore[attr-defined]
 
-    def get_preparation_data(name: str) -> dict[str, Any]:
-        return {"alias": _InstallWhenUnpickled(), **prepare(name)}
+    def get_preparation_data(*args: Any, **kwargs: Any) -> dict[str, Any]:
+        return {"alias": _InstallWhenUnpickled(), **prepare(*args, **kwargs)}
 
     spawn.get_preparation_data = get_preparation_data  # type: ignore[attr-defined]
 
@@ -213,6 +213,9 @@ def _keep_fork_server_clean(forkserver: ModuleType) -> None:
 _AFTER_IMPORT: dict[str, Callable[[ModuleType], None]] = {
     "multiprocessing.spawn": _carry_to_spawned,
     "multiprocessing.forkserver": _keep_fork_server_clean,
+    # loky, which joblib and scikit-learn run their workers with, starts processes in the same way by itself.
+    "loky.backend.spawn": _carry_to_spawned,
+    "joblib.externals.loky.backend.spawn": _carry_to_spawned,
 }
 
 # --- installing -------------------------------------------------------------------------------------------------------

@@ -6,7 +6,6 @@ are laid out in rows.
 
 from __future__ import annotations
 
-import contextlib
 from itertools import chain
 from math import prod
 
@@ -14,7 +13,6 @@ from lumbre import _C, _identity
 
 TYPE_CHECKING = False  # typing itself takes longer to import than this module
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from typing import Any
 
 _PROFILES: dict[str, dict[str, Any]] = {
@@ -79,15 +77,18 @@ def get_printoptions() -> dict[str, Any]:
     return {name: getattr(_options, name) for name in _Options.__slots__}
 
 
-@contextlib.contextmanager
-def printoptions(**options: Any) -> Iterator[None]:
+class printoptions:
     """Sets print options inside a ``with`` block and puts them back after it."""
-    before = get_printoptions()
-    set_printoptions(**options)
-    try:
-        yield
-    finally:
-        _options.update(before)
+
+    def __init__(self, **options: Any) -> None:
+        self.options = options
+
+    def __enter__(self) -> None:
+        self.before = get_printoptions()
+        set_printoptions(**self.options)
+
+    def __exit__(self, *error: object) -> None:
+        _options.update(self.before)
 
 
 # --- which types print as "tensor(...)" -------------------------------------------------------------------------------

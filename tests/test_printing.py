@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +17,7 @@ torch = pytest.importorskip("torch")
 from lumbre import _C, _identity, _printing  # noqa: E402
 
 _printing.register_plain_type(torch.Tensor)
+ROOT = Path(__file__).resolve().parents[1]
 DEFAULT = _C.get_default_dtype()
 FLOATS = [torch.float32, torch.float64, torch.float16, torch.bfloat16]
 INTEGERS = [torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64]
@@ -202,3 +206,9 @@ def test_own_prefix(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_identity, "printed_name", "lumbre")
     assert _printing.tensor_str(_C.tensor(np.ones(2))) == "tensor([1., 1.], dtype=lumbre.float64)"
     assert _printing.tensor_str(_C.tensor([[1, 2]])) == "tensor([[1, 2]])"
+
+
+def test_the_first_print_imports_only_the_printer() -> None:
+    code = "import sys, lumbre; t = lumbre.tensor([1.5]); b = set(sys.modules); str(t); print(set(sys.modules) - b)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "{'lumbre._printing'}\n"

@@ -409,6 +409,22 @@ def test_executors(write, lumbre) -> None:
     assert lumbre("program.py").lines() == ["torchlumbre"]
 
 
+def test_joblib_workers(write, lumbre) -> None:
+    pytest.importorskip("joblib")
+    write(
+        "program.py",
+        """
+        import joblib, torch
+        def work(x):
+            import torch
+            return torch.__version__[7:13]
+        if __name__ == "__main__":
+            print(joblib.Parallel(n_jobs=2)(joblib.delayed(work)(i) for i in range(2)))
+        """,
+    )
+    assert lumbre("program.py").lines() == ["['lumbre', 'lumbre']"]
+
+
 # --- extensions built for PyTorch -------------------------------------------------------------------------------------
 
 
