@@ -1,0 +1,63 @@
+"""Distinct elements, with what PyTorch returns beside them."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+from lumbre import _C
+from lumbre._registry import operator
+
+Tensor = _C.Tensor
+_f = _C._functions
+
+
+def _unique(input: Tensor, sorted: bool, return_inverse: bool, return_counts: bool, dim: int | None) -> Any:
+    if dim is not None and input.dim():
+        axis = dim + input.dim() if dim < 0 else dim
+        if not 0 <= axis < input.dim():
+            raise IndexError(
+                f"Dimension out of range (expected to be in range of [{-input.dim()}, {input.dim() - 1}], but got {dim})"
+            )
+        if input.shape[axis] == 0 or input.numel() == 0:
+            if input.shape[axis] != 0 or 0 in (s for d, s in enumerate(input.shape) if d != axis):
+                raise RuntimeError("There are 0 sized dimensions, and they aren't selected, so unique cannot be applied")
+    first, inverse, counts = _f["_unique_groups"](input, dim, sorted)
+    if dim is None:
+        values = input.reshape(-1)[first]
+        inverse = inverse.reshape(input.shape)
+    else:
+        values = input.index_select(dim, first) if input.dim() else input.reshape(1)
+    results = [values]
+    if return_inverse:
+        results.append(inverse)
+    if return_counts:
+        results.append(counts)
+    return results[0] if len(results) == 1 else tuple(results)
+
+
+@operator("unique(input, sorted=True, return_inverse=False, return_counts=False, dim=None)", derivative="none")
+def unique(
+    input: Tensor, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None
+) -> Any:
+    """The distinct elements (or slices along ``dim``) in ascending order.
+
+    With ``return_inverse`` also which of them each element is, with ``return_counts`` how often each occurs.
+
+    >>> torch.unique(torch.tensor([3, 1, 3]), return_counts=True)
+    (tensor([1, 3]), tensor([1, 2]))
+    """
+    return _unique(input, True, return_inverse, return_counts, dim)
+
+
+@operator("unique_consecutive(input, return_inverse=False, return_counts=False, dim=None)", derivative="none")
+def unique_consecutive(
+    input: Tensor, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None
+) -> Any:
+    """The elements (or slices along ``dim``) without those that equal the one before.
+
+    >>> torch.unique_consecutive(torch.tensor([1, 1, 2, 1]))
+    tensor([1, 2, 1])
+    """
+    return _unique(input, False, return_inverse, return_counts, dim)
