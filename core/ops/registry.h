@@ -64,7 +64,8 @@ class Out {
   enum class Form : uint8_t { Function, InPlace, Given };
   Out() = default;
   Out(Form form, std::span<const Tensor> targets) : form_(form) {
-    for (size_t i = 0; i < targets.size(); ++i) targets_[i] = &targets[i];
+    for (size_t i = 0; i < targets.size(); ++i)
+      if (targets[i].defined()) targets_[i] = &targets[i];
   }
   Form form() const { return form_; }
   bool in_place() const { return form_ == Form::InPlace; }

@@ -20,7 +20,14 @@ T checked_divisor(T b) {
   return b;
 }
 
-struct DivTrunc : Numbers {
+struct DivTrunc {
+  using Types = TypeList<uint8_t, int32_t, int64_t, Half, BFloat16, float, double>;
+  // The quotient is rounded to 16 bits before it loses its fraction.
+  template <class T>
+    requires is_half_type<T>
+  T operator()(T a, T b) const {
+    return T(std::trunc(static_cast<float>(T(static_cast<float>(a) / static_cast<float>(b)))));
+  }
   template <class T>
   T operator()(T a, T b) const {
     if constexpr (std::is_floating_point_v<T>) return std::trunc(a / b);

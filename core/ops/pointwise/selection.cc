@@ -244,16 +244,11 @@ Tensor where(const Out& out, const Tensor& condition, Operand input, Operand oth
   const Tensor b = other.is_tensor() ? other.tensor().to(dtype) : Tensor::scalar(other.scalar(), dtype);
   return pointwise(Where_spec, out, {chosen, a, b});
 }
-Tensor where_method(const Out& out, const Tensor& input, const Tensor& condition, Operand other) {
-  return where(out, condition, input, other);
-}
 #endif
 LB_RECORD(.signature = "where(condition, input, other, *, out=None)", .doc = R"(Elements of `input` where `condition` holds, else of `other`; either may be a number.
 
 >>> torch.where(torch.tensor([True, False]), 1., torch.tensor([5., 6.]))
 tensor([1., 6.]))", .forward = forward_of<where>, .derivative = kDerivativePlanned, .forms = kFunction);
-LB_RECORD(.signature = "_where_method(input, condition, other)", .doc = "where with the condition second, as the method takes it.",
-          .forward = forward_of<where_method>, .derivative = kDerivativePlanned);
 
 }  // namespace LB_LEVEL
 }  // namespace lumbre
