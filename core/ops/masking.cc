@@ -199,12 +199,6 @@ LB_OPERATOR(.signature = "argwhere(input)", .doc = R"(The positions of the eleme
 tensor([[1],
         [2]]))",
             .forward = forward_of<argwhere>, .derivative = kNotDifferentiable);
-LB_OPERATOR(.signature = "nonzero_numpy(input)", .doc = R"(The positions of the elements that are not zero, one tensor per dimension.
-
->>> torch.nonzero_numpy(torch.tensor([0, 1, 1]))
-(tensor([1, 2]),))",
-            .forward = forward_of<nonzero_tuple>, .derivative = kNotDifferentiable);
-
 // The result's kind depends on as_tuple, which is why this is not two overloads.
 Result nonzero_either(const Out& out, const Tensor& input, bool as_tuple) {
   if (as_tuple) return Result(nonzero_columns(input));

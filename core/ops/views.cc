@@ -341,11 +341,11 @@ LB_OPERATOR(.signature = "ravel(input)", .doc = R"(One dimension: a view where s
 >>> torch.zeros(2, 3).ravel().shape
 torch.Size([6]))",
             .forward = forward_of<ravel>, .derivative = kDerivativePlanned);
-LB_OPERATOR(.signature = "alias(input)", .doc = R"(Another tensor over the same memory.
+LB_OPERATOR(.signature = "_alias(input)", .doc = R"(Another tensor over the same memory.
 
->>> torch.alias(torch.ones(2))
+>>> torch.ones(2).view(2)
 tensor([1., 1.]))",
-            .forward = forward_of<alias>, .derivative = kDerivativePlanned, .forms = kFunction);
+            .forward = forward_of<alias>, .derivative = kDerivativePlanned, .forms = kHidden);
 
 }  // namespace
 }  // namespace lumbre::ops
