@@ -199,6 +199,20 @@ LB_OPERATOR(.signature = "argwhere(input)", .doc = R"(The positions of the eleme
 tensor([[1],
         [2]]))",
             .forward = forward_of<argwhere>, .derivative = kNotDifferentiable);
+Tensor nonzero_static(const Tensor& input, int64_t size, int64_t fill_value) {
+  LB_CHECK(size >= 0, Runtime, "nonzero_static: 'size' must be an non-negative integer");
+  const Tensor found = nonzero(input);
+  Tensor result = Tensor::full({size, input.ndim()}, Scalar(fill_value), DType::Int64);
+  const int64_t kept = std::min(size, found.sizes()[0]);
+  narrow(result, 0, 0, kept).copy_from(narrow(found, 0, 0, kept));
+  return result;
+}
+LB_OPERATOR(.signature = "nonzero_static(input, *, size, fill_value=-1, out=None)", .doc = R"(nonzero cut or filled up to a number of rows.
+
+>>> torch.nonzero_static(torch.tensor([0, 1]), size=2)
+tensor([[ 1],
+        [-1]]))",
+            .forward = forward_of<nonzero_static>, .derivative = kNotDifferentiable);
 // The result's kind depends on as_tuple, which is why this is not two overloads.
 Result nonzero_either(const Out& out, const Tensor& input, bool as_tuple) {
   if (as_tuple) return Result(nonzero_columns(input));
