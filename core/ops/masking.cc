@@ -53,7 +53,7 @@ Tensor nonzero(const Tensor& input) {
   const int64_t count = count_true(mask);
   const int ndim = input.ndim();
   // A row of positions per dimension, seen transposed: as PyTorch lays it out, and as indexing reads it.
-  Tensor result = transpose(Tensor::empty({ndim, count}, DType::Int64), 0, 1);
+  Tensor result = with_geometry(Tensor::empty({ndim, count}, DType::Int64), {count, ndim}, {1, count});
   int64_t* out = result.as<int64_t>();
   const Dims& sizes = input.sizes();
   if (ndim == 1) {
@@ -120,7 +120,7 @@ namespace {
 Tensor target_of(const Out& out, const Tensor& input, const Tensor& mask) {
   if (out.in_place()) return input;
   const Dims sizes = broadcast_sizes(input.sizes(), mask.sizes());
-  return sizes == input.sizes() ? input.clone() : expand(input, sizes).clone(MemoryFormat::Contiguous);
+  return (sizes == input.sizes() ? input : expand(input, sizes)).clone(MemoryFormat::Contiguous);
 }
 
 Tensor masked_fill_scalar(const Out& out, const Tensor& input, const Tensor& mask, Scalar value) {

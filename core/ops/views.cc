@@ -144,7 +144,7 @@ Tensor expand(const Tensor& input, const Dims& size) {
       sizes[d] = old;
     }
     LB_CHECK(sizes[d] >= 0, Runtime, "Trying to create tensor with negative dimension ", sizes[d], ": ", size);
-    strides[d] = stride;
+    strides[d] = have == 0 ? 0 : stride;
     if (old == sizes[d]) continue;
     LB_CHECK(old == 1, Runtime, "The expanded size of the tensor (", sizes[d], ") must match the existing size (", old,
              ") at non-singleton dimension ", d, ".  Target sizes: ", size, ".  Tensor sizes: ", input.sizes());
@@ -225,7 +225,7 @@ Tensor expand_record(const Tensor& input, const Dims& size, bool) { return expan
 Tensor expand_as(const Tensor& input, const Tensor& other) { return expand(input, other.sizes()); }
 Tensor view_as(const Tensor& input, const Tensor& other) { return view(input, other.sizes()); }
 Tensor reshape_as(const Tensor& input, const Tensor& other) { return reshape(input, other.sizes()); }
-Tensor ravel(const Tensor& input) { return reshape(input, {-1}); }
+Tensor ravel(const Tensor& input) { return view(input.contiguous(), {input.count()}); }
 Tensor alias(const Tensor& input) { return with_geometry(input, input.sizes(), input.strides()); }
 
 Tensor swap_last(const Tensor& input, const char* name) {
