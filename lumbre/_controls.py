@@ -355,6 +355,8 @@ def typename(obj: Any, /) -> str:
     """The name of its type: of a tensor, the older tensor type, as in ``torch.FloatTensor``."""
     if isinstance(obj, _C.Tensor):
         return obj.type()
+    if type(obj).__name__ == "tensortype":
+        return f"{_identity.prefix()}{obj.__name__}"
     module = getattr(obj, "__module__", "") or ""
     if hasattr(obj, "__qualname__"):
         name = obj.__qualname__

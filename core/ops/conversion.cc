@@ -15,8 +15,12 @@ Tensor contiguous(const Tensor& input, MemoryFormat format) {
   return input.is_contiguous(format) ? input : input.clone(format);
 }
 
+// Whether to() takes the layout as it is: what is not channels-last counts as contiguous, whatever its strides.
 bool laid_out(const Tensor& input, Format format) {
-  return !format || *format == MemoryFormat::Preserve || input.is_contiguous(*format);
+  if (!format || *format == MemoryFormat::Preserve) return true;
+  for (MemoryFormat last : {MemoryFormat::ChannelsLast, MemoryFormat::ChannelsLast3d})
+    if (!input.is_contiguous() && input.is_contiguous(last)) return *format == last;
+  return *format == MemoryFormat::Contiguous || input.is_contiguous(*format);
 }
 
 Tensor converted(const Tensor& input, DType dtype, bool copy, Format format) {
@@ -71,7 +75,7 @@ Tensor fill_tensor(const Out& out, const Tensor& input, const Tensor& value) {
 Tensor zero(const Out& out, const Tensor& input) { return fill_scalar(out, input, Scalar(0)); }
 
 Tensor resize(const Out& out, const Tensor& input, const Dims& size, Format format) {
-  input.resize(size);
+  if (size != input.sizes()) input.resize(size);
   if (format && *format != MemoryFormat::Preserve && *format != MemoryFormat::Contiguous)
     input->set_geometry(size, strides_for(size, *format), input->offset);
   return *out.target();

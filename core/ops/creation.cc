@@ -106,7 +106,9 @@ Tensor new_empty_strided(const Tensor& input, const Dims& size, const Dims& stri
 template <class T, class F>
 void write_sequence(const Tensor& result, F value) {
   T* out = result.as<T>();
-  for (int64_t i = 0; i < result.count(); ++i) out[i] = T(value(i));
+  parallel_for(result.count(), kGrain, [=](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) out[i] = T(value(i));
+  });
 }
 
 void check_range(double start, double end, double step) {

@@ -129,7 +129,7 @@ Tensor scatter_from(const Out& out, const Tensor& given, int64_t dim, const Tens
   const int d = wrap_dim(dim, given.ndim());
   const Tensor input = at_least_1d(given), index = at_least_1d(given_index), src = at_least_1d(given_src);
   check_scatter(input, d, index, &src);
-  const Tensor target = out.in_place() ? given : given.clone();
+  const Tensor target = out.in_place() ? given : given.clone(MemoryFormat::Contiguous);
   if (index.count() > 0) {
     const Tensor values = with_geometry(src, index.sizes(), src.strides());
     // Sums of half types are kept in float and rounded once.
@@ -149,7 +149,7 @@ Tensor scatter_number(const Out& out, const Tensor& given, int64_t dim, const Te
   const int d = wrap_dim(dim, given.ndim());
   const Tensor input = at_least_1d(given), index = at_least_1d(given_index);
   check_scatter(input, d, index, nullptr);
-  const Tensor target = out.in_place() ? given : given.clone();
+  const Tensor target = out.in_place() ? given : given.clone(MemoryFormat::Contiguous);
   if (index.count() > 0) scatter_into(target, d, index, expand(Tensor::scalar(value, given.dtype()), index.sizes()), rule);
   target.bump_version();
   return out.in_place() ? target : out.give(target);
@@ -315,7 +315,7 @@ Tensor scaled(const Tensor& source, Scalar alpha) {
 Tensor index_add(const Out& out, const Tensor& input, int64_t dim, const Tensor& index, const Tensor& source, Scalar alpha) {
   const int d = wrap_dim(dim, input.ndim());
   check_index_add(input, d, index, source, "index_add_");
-  const Tensor target = out.in_place() ? input : input.clone();
+  const Tensor target = out.in_place() ? input : input.clone(MemoryFormat::Contiguous);
   update_along(target, d, index, at_least_1d(scaled(source, alpha)), Update::Add, ErrorKind::Runtime, "");
   target.bump_version();
   return out.in_place() ? target : out.give(target);
@@ -341,7 +341,7 @@ Tensor index_copy(const Out& out, const Tensor& input, int64_t dim, const Tensor
                " and source slice shape: ", from.sizes()[i], " at dimension ", i, ".");
   LB_CHECK(source.ndim() == 0 || index.count() == from.sizes()[from.ndim() == 1 ? 0 : d], Index, "index_copy_(): Number of indices (", index.count(),
            ") should be equal to source.size(dim) (", from.sizes()[from.ndim() == 1 ? 0 : d], ")");
-  const Tensor target = out.in_place() ? input : input.clone();
+  const Tensor target = out.in_place() ? input : input.clone(MemoryFormat::Contiguous);
   update_along(target, d, index, from, Update::Set, ErrorKind::Index, "index_copy_(): ");
   target.bump_version();
   return out.in_place() ? target : out.give(target);

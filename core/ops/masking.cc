@@ -53,7 +53,7 @@ Tensor nonzero(const Tensor& input) {
   const int64_t count = count_true(mask);
   const int ndim = input.ndim();
   // A row of positions per dimension, seen transposed: as PyTorch lays it out, and as indexing reads it.
-  Tensor result = transpose(Tensor::empty({ndim, count}, DType::Int64), 0, 1);
+  Tensor result = with_geometry(Tensor::empty({ndim, count}, DType::Int64), {count, ndim}, {1, count});
   int64_t* out = result.as<int64_t>();
   const Dims& sizes = input.sizes();
   if (ndim == 1) {
@@ -120,7 +120,7 @@ namespace {
 Tensor target_of(const Out& out, const Tensor& input, const Tensor& mask) {
   if (out.in_place()) return input;
   const Dims sizes = broadcast_sizes(input.sizes(), mask.sizes());
-  return sizes == input.sizes() ? input.clone() : expand(input, sizes).clone(MemoryFormat::Contiguous);
+  return (sizes == input.sizes() ? input : expand(input, sizes)).clone(MemoryFormat::Contiguous);
 }
 
 Tensor masked_fill_scalar(const Out& out, const Tensor& input, const Tensor& mask, Scalar value) {
@@ -199,12 +199,20 @@ LB_OPERATOR(.signature = "argwhere(input)", .doc = R"(The positions of the eleme
 tensor([[1],
         [2]]))",
             .forward = forward_of<argwhere>, .derivative = kNotDifferentiable);
-LB_OPERATOR(.signature = "nonzero_numpy(input)", .doc = R"(The positions of the elements that are not zero, one tensor per dimension.
+Tensor nonzero_static(const Tensor& input, int64_t size, int64_t fill_value) {
+  LB_CHECK(size >= 0, Runtime, "nonzero_static: 'size' must be an non-negative integer");
+  const Tensor found = nonzero(input);
+  Tensor result = Tensor::full({size, input.ndim()}, Scalar(fill_value), DType::Int64);
+  const int64_t kept = std::min(size, found.sizes()[0]);
+  narrow(result, 0, 0, kept).copy_from(narrow(found, 0, 0, kept));
+  return result;
+}
+LB_OPERATOR(.signature = "nonzero_static(input, *, size, fill_value=-1, out=None)", .doc = R"(nonzero cut or filled up to a number of rows.
 
->>> torch.nonzero_numpy(torch.tensor([0, 1, 1]))
-(tensor([1, 2]),))",
-            .forward = forward_of<nonzero_tuple>, .derivative = kNotDifferentiable);
-
+>>> torch.nonzero_static(torch.tensor([0, 1]), size=2)
+tensor([[ 1],
+        [-1]]))",
+            .forward = forward_of<nonzero_static>, .derivative = kNotDifferentiable);
 // The result's kind depends on as_tuple, which is why this is not two overloads.
 Result nonzero_either(const Out& out, const Tensor& input, bool as_tuple) {
   if (as_tuple) return Result(nonzero_columns(input));

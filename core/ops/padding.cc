@@ -177,6 +177,31 @@ LB_OPERATOR(.signature = "nn.functional.one_hot(tensor, num_classes=-1)", .doc =
 tensor([[1, 0, 0],
         [0, 0, 1]]))",
             .forward = forward_of<one_hot>, .derivative = kNotDifferentiable, .forms = kFunction);
+Tensor embedding_of(const Tensor& weight, const Tensor& indices, int64_t, bool scale, bool sparse) {
+  return embedding(indices, weight, std::nullopt, std::nullopt, 2, scale, sparse);
+}
+Tensor embedding_renorm(const Out& out, const Tensor& input, const Tensor& indices, double max_norm, double norm_type) {
+  const Tensor weight = out.in_place() ? input : input.clone();
+  LB_CHECK(weight.ndim() == 2, Runtime, "'weight' must be 2-D");
+  const Tensor rows = integer_index(indices);
+  for (int64_t i = 0; i < rows.count(); ++i) {
+    const int64_t at = rows.as<int64_t>()[i];
+    LB_CHECK(at >= 0 && at < weight.sizes()[0], Index, "index out of range in self");
+  }
+  renormalise(weight, rows, max_norm, norm_type);
+  return weight;
+}
+LB_OPERATOR(.signature = "embedding(weight, indices, padding_idx=-1, scale_grad_by_freq=False, sparse=False)", .doc = R"(The rows of weight that integers name.
+
+>>> torch.embedding(torch.tensor([[1.0], [2.0]]), torch.tensor([1, 0]))
+tensor([[2.],
+        [1.]]))",
+            .forward = forward_of<embedding_of>, .derivative = kDerivativePlanned, .forms = kFunction);
+LB_OPERATOR(.signature = "embedding_renorm(input, indices, max_norm, norm_type)", .doc = R"(Scales the named rows whose norm is above max_norm down to it, in place.
+
+>>> torch.embedding_renorm_(torch.tensor([[3.0, 4.0]]), torch.tensor([0]), 5.0, 2.0)
+tensor([[3., 4.]]))",
+            .forward = forward_of<embedding_renorm>, .derivative = kNotDifferentiable, .forms = kInPlaceFunction | kInPlace);
 LB_OPERATOR(.signature = "nn.functional.embedding(input, weight, padding_idx=None, max_norm=None, norm_type=2.0, scale_grad_by_freq=False, sparse=False)",
             .doc = R"(The rows of weight that the input's integers name; with max_norm, longer rows are first scaled down in place.
 

@@ -278,7 +278,7 @@ LB_VIEW_COPY("alias_copy(input, *, out=None)", "alias", alias_copy);
 LB_VIEW_COPY("detach_copy(input, *, out=None)", "detach", alias_copy);
 LB_VIEW_COPY("t_copy(input, *, out=None)", "t", t_copy);
 LB_VIEW_COPY("expand_copy(input, size, *, implicit=False, out=None)", "expand", expand_copy);
-LB_VIEW_COPY("view_copy(input, size, *, out=None)", "view", Copied<view>::call);
+LB_VIEW_COPY("view_copy(input, size, *, out=None)", "view", Copied<reshape>::call);
 LB_VIEW_COPY("transpose_copy(input, dim0, dim1, *, out=None)", "transpose", (Copied<transpose>::call));
 LB_VIEW_COPY("permute_copy(input, dims, *, out=None)", "permute", Copied<permute>::call);
 LB_VIEW_COPY("squeeze_copy(input, *, out=None)", "squeeze", Copied<squeeze_all>::call);

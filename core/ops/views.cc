@@ -144,7 +144,7 @@ Tensor expand(const Tensor& input, const Dims& size) {
       sizes[d] = old;
     }
     LB_CHECK(sizes[d] >= 0, Runtime, "Trying to create tensor with negative dimension ", sizes[d], ": ", size);
-    strides[d] = stride;
+    strides[d] = have == 0 ? 0 : stride;
     if (old == sizes[d]) continue;
     LB_CHECK(old == 1, Runtime, "The expanded size of the tensor (", sizes[d], ") must match the existing size (", old,
              ") at non-singleton dimension ", d, ".  Target sizes: ", size, ".  Tensor sizes: ", input.sizes());
@@ -225,7 +225,7 @@ Tensor expand_record(const Tensor& input, const Dims& size, bool) { return expan
 Tensor expand_as(const Tensor& input, const Tensor& other) { return expand(input, other.sizes()); }
 Tensor view_as(const Tensor& input, const Tensor& other) { return view(input, other.sizes()); }
 Tensor reshape_as(const Tensor& input, const Tensor& other) { return reshape(input, other.sizes()); }
-Tensor ravel(const Tensor& input) { return reshape(input, {-1}); }
+Tensor ravel(const Tensor& input) { return view(input.contiguous(), {input.count()}); }
 Tensor alias(const Tensor& input) { return with_geometry(input, input.sizes(), input.strides()); }
 
 Tensor swap_last(const Tensor& input, const char* name) {
@@ -341,11 +341,11 @@ LB_OPERATOR(.signature = "ravel(input)", .doc = R"(One dimension: a view where s
 >>> torch.zeros(2, 3).ravel().shape
 torch.Size([6]))",
             .forward = forward_of<ravel>, .derivative = kDerivativePlanned);
-LB_OPERATOR(.signature = "alias(input)", .doc = R"(Another tensor over the same memory.
+LB_OPERATOR(.signature = "_alias(input)", .doc = R"(Another tensor over the same memory.
 
->>> torch.alias(torch.ones(2))
+>>> torch.ones(2).view(2)
 tensor([1., 1.]))",
-            .forward = forward_of<alias>, .derivative = kDerivativePlanned, .forms = kFunction);
+            .forward = forward_of<alias>, .derivative = kDerivativePlanned, .forms = kHidden);
 
 }  // namespace
 }  // namespace lumbre::ops

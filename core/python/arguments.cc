@@ -319,6 +319,7 @@ std::string combination(PyObject* const* arguments, size_t count, PyObject* keyw
       const char* keyword = PyUnicode_AsUTF8(mismatch.object);
       fail(ErrorKind::Type, name, "() got an unexpected keyword argument '", keyword ? keyword : "?", "'");
     }
+    case Kind::None: fail(ErrorKind::Type, name, "() has no overload of this form");
     default: break;
   }
   const std::string where = mismatch.parameter->keyword_only ? "" : text(" (position ", mismatch.position, ")");
@@ -471,7 +472,7 @@ PyObject* call(OverloadSet& set, Out::Form form, PyObject* const* arguments, siz
   const auto& overloads = set.get();
   Mismatch mismatch;
   for (const Overload& overload : overloads) {
-    if (form == Out::Form::InPlace && !(overload.record->forms & kInPlace)) continue;
+    if (form == Out::Form::InPlace && !(overload.record->forms & (kInPlace | kInPlaceFunction))) continue;
     Values values(overload.record->forward.count);
     Sides sides;
     mismatch = {};

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from lumbre import _C
+from lumbre._registry import operator
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
-
-from lumbre import _C
-from lumbre._registry import operator
 
 Tensor = _C.Tensor
 _f = _C._functions
