@@ -68,6 +68,8 @@ void TensorData::destroy(TensorData* data) noexcept {
 }
 
 void TensorData::set_geometry(Dims new_sizes, Dims new_strides, int64_t new_offset) {
+  // Plans and views keep their dimensions in arrays of this length.
+  LB_CHECK(new_sizes.ndim() <= kMaxDims, Runtime, "tensor has too many (>", kMaxDims, ") dims");
   count = count_elements(new_sizes);
   contiguous = count == 0 || rows_are_contiguous(new_sizes, new_strides);
   sizes = std::move(new_sizes);

@@ -7,6 +7,7 @@ then the in-place and ``out=`` forms, then the samples that must be refused.
 from __future__ import annotations
 
 import contextlib
+import functools
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -133,16 +134,7 @@ SPECIAL: dict[str, Callable[..., Any]] = {
     "H": lambda value: value.H,
     "mT": lambda value: value.mT,
     "mH": lambda value: value.mH,
-    "__radd__": lambda value, other: other + value,
-    "__rsub__": lambda value, other: other - value,
-    "__rmul__": lambda value, other: other * value,
-    "__rdiv__": lambda value, other: other / value,
-    "__rmod__": lambda value, other: other % value,
-    "__rpow__": lambda value, other: other**value,
-    "__rand__": lambda value, other: other & value,
-    "__ror__": lambda value, other: other | value,
-    "__rxor__": lambda value, other: other ^ value,
-    "__rmatmul__": lambda value, other: other @ value,
+    "__rdiv__": lambda value, other: lumbre.Tensor.__rtruediv__(value, other),
     "einsum": lambda tensors, equation: lumbre.einsum(equation, *tensors),
     "meshgrid": lambda tensors, *args, **k: lumbre.meshgrid(tensors, *args, **k)
     if isinstance(tensors, list | tuple)
@@ -172,8 +164,7 @@ def find(opinfo: Any) -> Callable[..., Any] | None:
     if target is not None:
         return target
     # Methods without a function (__radd__, expand, ...): PyTorch's database calls them through a small lambda.
-    name = opinfo.name.rpartition(".")[2]
-    return getattr(lumbre.Tensor, name, None)
+    return None if "." in opinfo.name else getattr(lumbre.Tensor, opinfo.name, None)
 
 
 @dataclass
@@ -236,7 +227,7 @@ def call(function: Callable[..., Any], sample: tuple[Any, Any, Any], opinfo: Any
 def check_forms(opinfo: Any, sample: Any, expected: Any, dtype: torch.dtype, function: Any, report: Report) -> None:
     """The in-place form and the out= form give what the function gives."""
     where = describe(sample, dtype)
-    inplace_name = opinfo.name.rpartition(".")[2] + "_"
+    inplace_name = opinfo.name.rpartition(".")[2].removesuffix("_") + "_"
     theirs_inplace = opinfo.inplace_variant
     if theirs_inplace is not None and isinstance(expected, torch.Tensor) and isinstance(sample.input, torch.Tensor):
         try:
@@ -248,7 +239,13 @@ def check_forms(opinfo: Any, sample: Any, expected: Any, dtype: torch.dtype, fun
             report.inplace_samples += 1
             try:
                 value, args, kwargs = to_lumbre((sample.input.clone(), sample.args, sample.kwargs), {})
-                ours = getattr(value, inplace_name)(*args, **kwargs)
+                method = getattr(value, inplace_name, None)
+                if method is None:  # nn.functional.name_ is a function, or the function takes inplace=True
+                    if getattr(opinfo.inplace_variant, "__name__", "") == inplace_name:
+                        method = functools.partial(getattr(lumbre.nn.functional, inplace_name), value)
+                    else:
+                        method = functools.partial(function, value, inplace=True)
+                ours = method(*args, **kwargs)
                 problem = "returned another tensor" if ours is not value else same(ours, wanted)
             except Unsupported:
                 problem = None
