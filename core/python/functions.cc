@@ -131,12 +131,14 @@ void make_callables(PyObject* functions) {
   std::map<std::string, uint8_t> forms;
   for (const Operator* record : operators()) {
     const std::string_view signature = record->signature;
-    const auto note = [&](std::string_view name) { forms[std::string(name)] |= record->forms; };
-    note(signature.substr(0, signature.find('(')));
+    const auto note = [&](std::string_view name, int bits) { forms[std::string(name)] |= static_cast<uint8_t>(bits); };
+    note(signature.substr(0, signature.find('(')), record->forms);
     std::string_view rest = record->aliases;
     while (!rest.empty()) {
       const size_t end = std::min(rest.find(' '), rest.size());
-      if (end) note(rest.substr(0, end));
+      // torch.special.expit is torch.sigmoid, but there is no torch.special.expit_.
+      const bool dotted = rest.substr(0, end).find('.') != std::string_view::npos;
+      if (end) note(rest.substr(0, end), dotted ? record->forms & ~kInPlaceFunction : record->forms);
       rest.remove_prefix(std::min(end + 1, rest.size()));
     }
   }
@@ -144,6 +146,8 @@ void make_callables(PyObject* functions) {
     OverloadSet* set = find_operator(name);
     const bool dotted = name.find('.') != std::string::npos;
     if (bits & kFunction) set_item(functions, name, make_callable(function_type, set, set->short_name, Out::Form::Function));
+    if (bits & kInPlaceFunction)
+      set_item(functions, name + "_", make_callable(function_type, set, set->short_name + "_", Out::Form::InPlace));
     if (dotted) continue;
     const auto add_method = [&](const std::string& method_name, Out::Form form) {
       Object method = make_callable(method_type, set, method_name, form);
@@ -151,8 +155,6 @@ void make_callables(PyObject* functions) {
     };
     if (bits & kMethod) add_method(name, Out::Form::Function);
     if (bits & kInPlace) add_method(name + "_", Out::Form::InPlace);
-    if (bits & kInPlaceFunction)
-      set_item(functions, name + "_", make_callable(function_type, set, name + "_", Out::Form::InPlace));
   }
 }
 

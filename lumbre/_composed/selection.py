@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from lumbre import _C
 from lumbre._registry import operator
 
-if TYPE_CHECKING:
-    from lumbre._C import Tensor
+Tensor = _C.Tensor
 
 
 @operator("where(input, condition, other)", function=False, out=False)

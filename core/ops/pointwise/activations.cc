@@ -72,6 +72,9 @@ Tensor hardtanh(const Out& out, const Tensor& input, double min_val, double max_
   LB_CHECK(input.dtype() != DType::Bool, Runtime, "Bool inputs not supported for hardtanh");
   LB_CHECK(input.dtype() != DType::UInt8 || (min_val >= 0 && max_val >= 0), Runtime,
            "cannot do hardtanh on an unsigned type with negative limits");
+  const auto fits = [](double bound) { return bound >= -0x1p63 && bound < 0x1p63; };
+  LB_CHECK(is_floating(input.dtype()) || (fits(min_val) && fits(max_val)), Runtime,
+           "value cannot be converted to type int64_t without overflow");
   const HardTanh functor{{}, min_val, max_val};
   return pointwise(HardTanh_spec, chosen_form(out, input, inplace), {input}, &functor);
 }
