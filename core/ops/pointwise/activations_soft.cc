@@ -41,7 +41,15 @@ LB_RECORD(.signature = "nn.functional.softsign(input)", .doc = R"(x / (1 + |x|).
 tensor([-0.5000,  0.7500]))",
           .forward = forward_of<softsign>, .derivative = kDerivativePlanned, .forms = kFunction);
 
-struct Tanhshrink : Floats {
+struct Tanhshrink {
+  using Types = TypeList<Half, BFloat16, float, double>;
+  // The tangent is rounded to 16 bits before the difference.
+  template <class T>
+    requires is_half_type<T>
+  T operator()(T x) const {
+    const float wide = static_cast<float>(x);
+    return T(wide - static_cast<float>(T(math::tanh(wide))));
+  }
   template <class T>
   T operator()(T x) const { return x - math::tanh(x); }
 };
@@ -65,7 +73,7 @@ struct Softshrink : Floats {
   template <class T>
   T operator()(T x) const {
     const T bound = static_cast<T>(lambda);
-    return x > bound ? x - bound : x < -bound ? x + bound : x * T(0);  // NaN stays
+    return x > bound ? x - bound : x < -bound ? x + bound : x != x ? x : T(0);
   }
 };
 LB_LOOPS(Softshrink, .name = "softshrink_check", .accepts = kFloatingDTypes);

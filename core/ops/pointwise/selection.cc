@@ -18,12 +18,12 @@ struct Minimum : NumbersAndBool {
 LB_LOOPS(Minimum, .name = "minimum");
 struct Fmax : NumbersAndBool {
   template <class T>
-  T operator()(T a, T b) const { return a != a ? b : b != b ? a : a > b ? a : b; }
+  T operator()(T a, T b) const { return a != a ? b : b != b ? a : a >= b ? a : b; }
 };
 LB_LOOPS(Fmax, .name = "fmax");
 struct Fmin : NumbersAndBool {
   template <class T>
-  T operator()(T a, T b) const { return a != a ? b : b != b ? a : a < b ? a : b; }
+  T operator()(T a, T b) const { return a != a ? b : b != b ? a : a <= b ? a : b; }
 };
 LB_LOOPS(Fmin, .name = "fmin");
 
