@@ -430,6 +430,15 @@ void mark_requires_grad(PyObject* object) {
   tensor_of(object)->requires_grad = true;
 }
 
+// An operator of several named results writes to as many targets.
+void check_targets(const Overload& overload, PyObject* out) {
+  if (!overload.fields_type) return;
+  Object count = Object::steal(PyObject_GetAttrString(overload.fields_type, "n_sequence_fields"));
+  const Py_ssize_t wanted = PyLong_AsSsize_t(count.get());
+  LB_CHECK(!is_tensor(out) && PySequence_Fast_GET_SIZE(out) == wanted, Type, overload.name,
+           "(): argument 'out' must be tuple of Tensors, not ", is_tensor(out) ? "Tensor" : Py_TYPE(out)->tp_name);
+}
+
 PyObject* run(const Overload& overload, Out::Form form, Value* values, const Sides& sides, PyObject* self) {
   const Operator& record = *overload.record;
   if (form == Out::Form::InPlace) {
@@ -438,6 +447,7 @@ PyObject* run(const Overload& overload, Out::Form form, Value* values, const Sid
     return Py_NewRef(self);
   }
   if (sides.out) {
+    check_targets(overload, sides.out);
     Result result = record.forward.thunk(Out(Out::Form::Given, sides.targets), values);
     if (is_tensor(sides.out)) return Py_NewRef(sides.out);
     return result_object(std::move(result), overload.fields_type);
