@@ -60,7 +60,7 @@ class Draw:
         return t
 
     def number(self) -> Any:
-        return self.random.choice((0, 1, -1, 2, 3, 5, 7, 100, -100, 2**31, 2**63 - 1, -(2**63), 2**64, 0.0, 0.5, -1.5, 1e300,
+        return self.random.choice((0, 1, -1, 2, 3, 5, 7, 100, -100, 2**63 - 1, -(2**63), 2**64, 0.0, 0.5, -1.5, 1e300,
                                    float("nan"), float("inf"), True, False))  # fmt: skip
 
     def whole(self) -> int:

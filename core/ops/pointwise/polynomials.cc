@@ -5,12 +5,18 @@
 namespace lumbre {
 namespace LB_LEVEL {
 
+// The recurrences take a step per degree: one that would never end is refused. NaN and negative degrees give 0.
+template <class T>
+int64_t degree_of(T n) {
+  LB_CHECK(!(n > T(1e6)), Runtime, "polynomials of a degree above 1000000 are not computed, got ", n);
+  return n >= T(0) ? static_cast<int64_t>(n) : -1;
+}
+
 #define LB_POLYNOMIAL(F, function)                                                          \
   struct F : Floats {                                                                       \
     template <class T>                                                                      \
     T operator()(T x, T n) const {                                                          \
-      const auto degree = static_cast<int64_t>(n == n && n < T(1e9) && n > T(-1e9) ? n : -1); \
-      return static_cast<T>(math::function(static_cast<double>(x), degree));                \
+      return static_cast<T>(math::function(static_cast<double>(x), degree_of(n)));          \
     }                                                                                       \
   }
 #if LB_BASELINE

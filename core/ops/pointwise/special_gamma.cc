@@ -41,6 +41,7 @@ LB_LOOPS(MultiGamma, .name = "mvlgamma", .promotion = Promotion::Floating);
 #if LB_BASELINE
 Tensor mvlgamma(const Out& out, const Tensor& input, int64_t p) {
   LB_CHECK(p >= 1, Runtime, "p has to be greater than or equal to 1");
+  LB_CHECK(p <= 1 << 20, Runtime, "mvlgamma: p is ", p, ": Lumbre sums at most ", 1 << 20, " terms");
   const MultiGamma functor{{}, p};
   return pointwise(MultiGamma_spec, out, {input}, &functor);
 }
