@@ -12,7 +12,13 @@ struct Indexed {
   bool advanced = false;
 };
 
+// A second ellipsis can move past the end.
+void check_dim(const Tensor& t, int dim) {
+  LB_CHECK(dim < t.ndim(), Index, "too many indices for tensor of dimension ", t.ndim());
+}
+
 Tensor select(const Tensor& t, int dim, int64_t index) {
+  check_dim(t, dim);
   const int64_t size = t.sizes()[dim];
   LB_CHECK(index >= -size && index < size, Index, "index ", index, " is out of bounds for dimension ", dim,
            " with size ", size);
@@ -25,6 +31,7 @@ Tensor select(const Tensor& t, int dim, int64_t index) {
 }
 
 Tensor slice(const Tensor& t, int dim, PyObject* object) {
+  check_dim(t, dim);
   Py_ssize_t start, stop, step;
   if (PySlice_Unpack(object, &start, &stop, &step) < 0) throw PythonError{};
   LB_CHECK(step > 0, Value, "step must be greater than zero");
@@ -41,6 +48,7 @@ Tensor slice(const Tensor& t, int dim, PyObject* object) {
 }
 
 Tensor insert_dim(const Tensor& t, int dim) {
+  LB_CHECK(dim <= t.ndim(), Index, "too many indices for tensor of dimension ", t.ndim());
   Dims sizes = t.sizes(), strides = t.strides();
   const int64_t stride = dim < t.ndim() ? sizes[dim] * strides[dim] : 1;
   sizes.insert(static_cast<size_t>(dim), 1);
@@ -119,6 +127,7 @@ class Walker {
   }
   // Places an index tensor that stands for `width` dimensions.
   void advanced(const Tensor& index, int width) {
+    LB_CHECK(dim_ + width <= result_.view.ndim(), Index, "too many indices for tensor of dimension ", result_.view.ndim());
     result_.advanced = true;
     // A mask of several dimensions is one entry, at its first dimension; the entries of its others stay undefined.
     result_.indices.resize(static_cast<size_t>(dim_ + width));

@@ -63,7 +63,7 @@ tensor([ 0.5000, -0.5000]))");
 #if LB_BASELINE
 Tensor round_decimals(const Out& out, const Tensor& input, int64_t decimals) {
   if (decimals == 0) return pointwise(RoundEven_spec, out, {input});
-  const RoundDecimals functor{{}, std::pow(10.0, static_cast<double>(decimals < 0 ? -decimals : decimals)), decimals < 0};
+  const RoundDecimals functor{{}, std::pow(10.0, std::fabs(static_cast<double>(decimals))), decimals < 0};
   return pointwise(RoundDecimals_spec, out, {input}, &functor);
 }
 #endif
