@@ -253,6 +253,9 @@ Tensor einsum(const std::string& equation, const std::vector<Tensor>& operands) 
     for (size_t i = from; i < terms.size(); ++i) needed = joined({needed, terms[i].labels});
     return needed;
   };
+  // A sum alone promotes integers, as sum does; products keep their dtype.
+  if (terms.size() == 1 && is_integral(terms[0].tensor.dtype(), true) && terms[0].labels.size() > parsed.output.size())
+    terms[0].tensor = terms[0].tensor.to(DType::Int64);
   Term result = summed(terms[0], needed_after(1));
   for (size_t i = 1; i < terms.size(); ++i) {
     const std::vector<Label> later = needed_after(i + 1);

@@ -322,8 +322,6 @@ Tensor addmv(const Tensor& input, const Tensor& mat, const Tensor& vec, Scalar b
   LB_CHECK(mat.sizes()[1] == vec.sizes()[0], Runtime, "size mismatch, got input (", input.count(), "), mat (",
            mat.sizes()[0], "x", mat.sizes()[1], "), vec (", vec.sizes()[0], ")");
   const DType dtype = common_dtype(mat, vec, "addmv_impl_cpu");
-  check_scalar(beta, dtype, "beta");
-  check_scalar(alpha, dtype, "alpha");
   Tensor result = accumulator(input, {mat.sizes()[0]}, dtype, beta);
   const Tensor column = vec.view_as_strided({vec.sizes()[0], 1}, {vec.strides()[0], 1}, vec->offset);
   product_into(mat, column, result.view_as_strided({result.count(), 1}, {1, 1}, 0), alpha, beta);
@@ -333,8 +331,6 @@ Tensor addmv(const Tensor& input, const Tensor& mat, const Tensor& vec, Scalar b
 Tensor baddbmm(const Tensor& input, const Tensor& batch1, const Tensor& batch2, Scalar beta, Scalar alpha) {
   check_batches(batch1, batch2);
   const DType dtype = common_dtype(batch1, batch2, "baddbmm");
-  check_scalar(beta, dtype, "beta");
-  check_scalar(alpha, dtype, "alpha");
   Tensor result = accumulator(input, {batch1.sizes()[0], batch1.sizes()[1], batch2.sizes()[2]}, dtype, beta);
   batched_into(batch1, batch2, result, alpha, beta);
   return result;
@@ -495,7 +491,7 @@ LB_OPERATOR(.signature = "inner(input, other, *, out=None)",
 >>> torch.inner(torch.tensor([1., 2.]), torch.tensor([[1., 1.], [2., 2.]]))
 tensor([3., 6.]))",
             .forward = forward_of<inner>, .derivative = kDerivativePlanned);
-LB_OPERATOR(.signature = "nn.functional.linear(input, weight, bias=None)",
+LB_OPERATOR(.signature = "nn.functional.linear(input, weight, bias=None, *, out=None)",
             .doc = R"(input @ weight.T + bias: (..., in) with a weight of (out, in) gives (..., out).
 
 >>> torch.nn.functional.linear(torch.ones(1, 2), torch.ones(3, 2), torch.ones(3))

@@ -121,15 +121,19 @@ Tensor functional_log_softmax(const Tensor& input, std::optional<int64_t> dim, i
   return log_softmax(input, dim.value_or(implicit_dim(input)), dtype);
 }
 Tensor softmin(const Tensor& input, std::optional<int64_t> dim, int64_t, std::optional<DType> dtype) {
-  const Tensor negative = input.to(dtype.value_or(input.dtype())).clone(MemoryFormat::Contiguous);
-  LB_CHECK(is_floating(negative.dtype()), NotImplemented, "\"softmax_lastdim_kernel_impl\" not implemented for '", dtype_title(negative.dtype()), "'");
+  // Negated in the input's own dtype, where unsigned numbers wrap, and converted afterwards.
+  LB_CHECK(input.dtype() != DType::Bool, Runtime, "Negation, the `-` operator, on a bool tensor is not supported.");
+  const Tensor negative = input.clone(MemoryFormat::Contiguous);
   visit_dtype(negative.dtype(), [&]<class T>(T) {
+    T* data = negative.as<T>();
     if constexpr (std::is_floating_point_v<T>)
-      for (int64_t i = 0; i < negative.count(); ++i) negative.as<T>()[i] = -negative.as<T>()[i];
+      for (int64_t i = 0; i < negative.count(); ++i) data[i] = -data[i];
     else if constexpr (is_half_type<T>)
-      for (int64_t i = 0; i < negative.count(); ++i) negative.as<T>()[i].bits ^= 0x8000u;
+      for (int64_t i = 0; i < negative.count(); ++i) data[i].bits ^= 0x8000u;
+    else if constexpr (!std::is_same_v<T, bool>)
+      for (int64_t i = 0; i < negative.count(); ++i) data[i] = static_cast<T>(-static_cast<std::make_unsigned_t<T>>(data[i]));
   });
-  return softmax(negative, dim.value_or(implicit_dim(input)), std::nullopt);
+  return softmax(negative, dim.value_or(implicit_dim(input)), dtype);
 }
 
 }  // namespace

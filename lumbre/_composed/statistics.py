@@ -109,7 +109,7 @@ def _quantile(input: Tensor, q: Any, dim: Any, keepdim: bool, interpolation: str
     sizes = (rows.shape[-1] - nans).clamp(min=1) if skip_nan else _f["full"](nans.shape, rows.shape[-1])
     rank = q.reshape(1, -1) * (sizes - 1).to(input.dtype)
     if not skip_nan:
-        rank = _f["_where_method"](rank, nans == 0, float(rows.shape[-1] - 1))
+        rank = rank.where(nans == 0, float(rows.shape[-1] - 1))
     if interpolation == "lower":
         rank = rank.floor()
     elif interpolation == "higher":
@@ -360,5 +360,5 @@ def renorm(input: Tensor, p: float, dim: int, maxnorm: float) -> Tensor:
     others = tuple(d for d in range(input.dim()) if d != axis)
     wide = input.to(_C.float32) if input.dtype in (_C.float16, _C.bfloat16) else input
     lengths = _f["linalg.vector_norm"](wide, p, others, True)
-    factor = _f["_where_method"](maxnorm / (lengths + 1e-7), lengths > maxnorm, 1.0)
+    factor = (maxnorm / (lengths + 1e-7)).where(lengths > maxnorm, 1.0)
     return (wide * factor).to(input.dtype)

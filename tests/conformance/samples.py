@@ -139,6 +139,7 @@ SPECIAL: dict[str, Callable[..., Any]] = {
     "meshgrid": lambda tensors, *args, **k: lumbre.meshgrid(tensors, *args, **k)
     if isinstance(tensors, list | tuple)
     else lumbre.meshgrid(tensors, *args, **k),
+    "nn.functional.embedding": lambda weight, index, **k: lumbre.nn.functional.embedding(index, weight, **k),
     "bool": lambda value, **k: value.bool(**k),
     "byte": lambda value, **k: value.byte(**k),
     "char": lambda value, **k: value.char(**k),

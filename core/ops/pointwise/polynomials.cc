@@ -9,7 +9,7 @@ namespace LB_LEVEL {
 template <class T>
 int64_t degree_of(T n) {
   LB_CHECK(!(n > T(1e6)), Runtime, "polynomials of a degree above 1000000 are not computed, got ", n);
-  return n >= T(0) ? static_cast<int64_t>(n) : -1;
+  return n > T(-1) ? static_cast<int64_t>(n) : -1;
 }
 
 #define LB_POLYNOMIAL(F, function)                                                          \
