@@ -24,6 +24,8 @@ def row(group: str, name: str) -> Callable[[Work], Work]:
 
 
 def from_array(lib: Any, array: np.ndarray) -> Any:
+    if lib.__name__ == "jax.numpy":
+        return lib.asarray(array)
     return array.copy() if lib.__name__ == "numpy" else lib.from_numpy(array.copy())
 
 

@@ -7,6 +7,7 @@ the ratios of neighbouring measurements, so that a machine whose speed drifts do
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import os
 import platform
@@ -21,11 +22,17 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
 
-import numpy as np  # noqa: E402
-import torch  # noqa: E402
-from rows import rows  # noqa: E402
+import numpy as np
+import torch
+from rows import rows
 
-import lumbre  # noqa: E402
+import lumbre
+
+try:
+    import jax
+    import jax.numpy
+except ImportError:
+    jax = None
 
 ROUNDS = 7
 SECONDS = 0.02  # of one measurement, at least one call
@@ -53,6 +60,10 @@ def agree(ours: Any, theirs: Any) -> bool:
     return True
 
 
+def blocked(call: Any) -> Any:
+    return jax.block_until_ready(call())
+
+
 def compare(group: str, name: str, work: Any) -> dict[str, Any]:
     result: dict[str, Any] = {"group": group, "name": name}
     peers: list[tuple[str, ModuleType]] = [("torch", torch), ("numpy", np)]
@@ -61,9 +72,13 @@ def compare(group: str, name: str, work: Any) -> dict[str, Any]:
         ours()
     except (AttributeError, NotImplementedError) as error:
         return result | {"missing": str(error)}
+    if jax is not None:
+        peers.append(("jax", jax.numpy))
     for peer, module in peers:
         try:
             theirs = work(module)
+            if peer == "jax":  # it returns before it has computed
+                theirs = functools.partial(blocked, theirs)
             first = theirs()
         except (AttributeError, TypeError, ValueError):
             continue
@@ -90,8 +105,16 @@ def start_up() -> list[dict[str, Any]]:
 
     bare, ours, theirs = seconds("pass"), seconds("import lumbre"), seconds("import torch")
     extension = next((ROOT / "lumbre").glob("_C*.so")).stat().st_size
-    package = sum(file.stat().st_size for file in (ROOT / "lumbre").rglob("*") if file.is_file() and "__pycache__" not in file.parts)
-    blas = Path(subprocess.check_output([sys.executable, "-c", "import scipy_openblas32 as b; print(b.__path__[0])"], text=True).strip())
+    package = sum(
+        file.stat().st_size
+        for file in (ROOT / "lumbre").rglob("*")
+        if file.is_file() and "__pycache__" not in file.parts
+    )
+    blas = Path(
+        subprocess.check_output(
+            [sys.executable, "-c", "import scipy_openblas32 as b; print(b.__path__[0])"], text=True
+        ).strip()
+    )
     installed = package + sum(file.stat().st_size for file in blas.rglob("*") if file.is_file())
     return [
         {"group": "start", "name": "import, whole process", "lumbre_ns": ours * 1e9, "torch_ns": theirs * 1e9, "torch_ratio": theirs / ours},
@@ -111,16 +134,17 @@ def duration(nanoseconds: float | None) -> str:
 
 
 def table(results: list[dict[str, Any]]) -> str:
-    lines = ["| row | Lumbre | PyTorch | ratio | NumPy | ratio |", "|---|---|---|---|---|---|"]
+    lines = ["| row | Lumbre | PyTorch | ratio | NumPy | ratio | JAX ratio |", "|---|---|---|---|---|---|---|"]
     for r in results:
         if "missing" in r:
-            lines.append(f"| {r['group']}: {r['name']} | missing: {r['missing']} | | | | |")
+            lines.append(f"| {r['group']}: {r['name']} | missing: {r['missing']} | | | | | |")
             continue
         ratio = f"{r['torch_ratio']:.2f}" if "torch_ratio" in r else ""
         other = f"{r['numpy_ratio']:.2f}" if "numpy_ratio" in r else ""
+        third = f"{r['jax_ratio']:.2f}" if "jax_ratio" in r else ""
         lines.append(
             f"| {r['group']}: {r['name']} | {duration(r.get('lumbre_ns'))} | {duration(r.get('torch_ns'))} | {ratio} | "
-            f"{duration(r.get('numpy_ns'))} | {other} |"
+            f"{duration(r.get('numpy_ns'))} | {other} | {third} |"
         )
     return "\n".join(lines)
 
@@ -162,14 +186,19 @@ def main() -> None:
     for group, name, work in rows(options.rows):
         results.append(compare(group, name, work))
         r = results[-1]
-        print(f"{group}: {name}: {duration(r.get('lumbre_ns'))}, ratio {r.get('torch_ratio', float('nan')):.2f} {r.get('missing', '')}", flush=True)
+        print(
+            f"{group}: {name}: {duration(r.get('lumbre_ns'))}, ratio {r.get('torch_ratio', float('nan')):.2f} {r.get('missing', '')}",
+            flush=True,
+        )
     machine = f"{platform.machine()}, {os.cpu_count()} processors, Python {platform.python_version()}, torch {torch.__version__}, NumPy {np.__version__}"
     text = f"# Benchmarks\n\nMeasured on {machine}; {torch.get_num_threads()} threads. A ratio above 1 means that Lumbre is faster.\n\n{table(results)}\n"
     (options.out / "benchmarks.md").write_text(text)
     (options.out / "benchmarks.json").write_text(json.dumps({"machine": machine, "rows": results}, indent=1))
     picture(results, options.out / "benchmarks.png")
     behind = [r for r in results if r.get("torch_ratio", 1) < 0.95]
-    print(f"{len(results)} rows, {len(behind)} behind PyTorch: {', '.join(r['group'] + ': ' + r['name'] for r in behind)}")
+    print(
+        f"{len(results)} rows, {len(behind)} behind PyTorch: {', '.join(r['group'] + ': ' + r['name'] for r in behind)}"
+    )
     print(f"written to {options.out}/benchmarks.md, .json and .png")
 
 

@@ -12,8 +12,8 @@ from lumbre import _C, _device, _identity
 
 _C._set_device(_device.cpu, _device.check)
 
-from lumbre import _blas  # noqa: E402
-from lumbre._C import (  # noqa: E402
+from lumbre import _blas
+from lumbre._C import (
     Generator,
     Size,
     Tensor,
@@ -30,7 +30,7 @@ from lumbre._C import (  # noqa: E402
     set_num_threads,
     tensor,
 )
-from lumbre._device import device  # noqa: E402
+from lumbre._device import device
 
 _C._set_blas_resolver(_blas.library_path)
 
@@ -53,7 +53,7 @@ _operator_names = [_name for _name in _C._functions if "." not in _name]
 for _name in _operator_names:
     _names[_name] = _C._functions[_name]
 
-from lumbre import _composed, _controls, _conversions, _random, _registry, _tensor  # noqa: E402
+from lumbre import _composed, _controls, _conversions, _random, _registry, _tensor
 
 _public = []
 for _module in (_controls, _conversions, _random, _tensor):

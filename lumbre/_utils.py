@@ -48,7 +48,7 @@ def _rebuild_from_type_v2(func: Any, new_type: type, args: tuple, state: Any) ->
 def _rebuild_parameter(data: _C.Tensor, requires_grad: bool, backward_hooks: Any) -> _C.Tensor:
     from lumbre.nn import Parameter
 
-    return Parameter(data, requires_grad)
+    return Parameter(data, requires_grad)  # type: ignore[operator]
 
 
 def _rebuild_parameter_with_state(data: _C.Tensor, requires_grad: bool, backward_hooks: Any, state: dict) -> _C.Tensor:

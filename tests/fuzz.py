@@ -21,7 +21,10 @@ from lumbre import _C
 
 # Calls that wait, end the process or take a size that means real memory are not part of the game.
 SKIPPED = frozenset(("_set_geometry",))
-DTYPES = [getattr(lumbre, n) for n in ("bool", "uint8", "int8", "int16", "int32", "int64", "float16", "bfloat16", "float32", "float64")]
+DTYPES = [
+    getattr(lumbre, n)
+    for n in ("bool", "uint8", "int8", "int16", "int32", "int64", "float16", "bfloat16", "float32", "float64")
+]
 EXPECTED = (RuntimeError, TypeError, ValueError, IndexError, NotImplementedError, AttributeError, OverflowError,
             ZeroDivisionError, AssertionError, MemoryError, BufferError)  # fmt: skip
 
@@ -69,7 +72,9 @@ class Draw:
     def value(self, kind: str) -> Any:
         r = self.random
         if r.random() < 0.06:
-            kind = r.choice(("Tensor", "Number", "int", "bool", "str", "none", "object", "tuple of ints", "tuple of Tensors"))
+            kind = r.choice(
+                ("Tensor", "Number", "int", "bool", "str", "none", "object", "tuple of ints", "tuple of Tensors")
+            )
         match kind:
             case "Tensor":
                 return self.tensor()
@@ -89,7 +94,23 @@ class Draw:
             case "torch.dtype":
                 return r.choice((*DTYPES, None))
             case "str":
-                return r.choice(("", "mean", "sum", "prod", "amax", "floor", "trunc", "linear", "none", "tanh", "ij", "ij,jk->ik", "ä"))
+                return r.choice(
+                    (
+                        "",
+                        "mean",
+                        "sum",
+                        "prod",
+                        "amax",
+                        "floor",
+                        "trunc",
+                        "linear",
+                        "none",
+                        "tanh",
+                        "ij",
+                        "ij,jk->ik",
+                        "ä",
+                    )
+                )
             case "torch.memory_format":
                 return r.choice((lumbre.contiguous_format, lumbre.preserve_format, lumbre.channels_last))
             case "torch.Generator":
@@ -154,7 +175,9 @@ def one_call(draw: Draw, table: list[tuple[str, Any, list[list[tuple]]]], log: A
         else:
             args.append(value)
     shown = [f"{tuple(a.shape)}{a.stride()}{a.dtype}" if isinstance(a, lumbre.Tensor) else repr(a) for a in args]
-    log(f"{name}({', '.join(shown)}, {({k: type(v).__name__ if isinstance(v, lumbre.Tensor) else v for k, v in keywords.items()})})")
+    log(
+        f"{name}({', '.join(shown)}, { ({k: type(v).__name__ if isinstance(v, lumbre.Tensor) else v for k, v in keywords.items()}) })"
+    )
     function(*args, **keywords)
 
 

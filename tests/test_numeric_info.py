@@ -6,7 +6,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from lumbre import _C, _identity, _numeric_info  # noqa: E402
+from lumbre import _C, _identity, _numeric_info
 
 
 @pytest.fixture(autouse=True)

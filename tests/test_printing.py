@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 torch = pytest.importorskip("torch")
 
-from lumbre import _C, _identity, _printing  # noqa: E402
+from lumbre import _C, _identity, _printing
 
 _printing.register_plain_type(torch.Tensor)
 ROOT = Path(__file__).resolve().parents[1]

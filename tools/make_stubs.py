@@ -15,8 +15,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-import lumbre  # noqa: E402
-from lumbre import _C, _registry  # noqa: E402
+import lumbre
+from lumbre import _C, _registry
 
 HEADER = '"""Written by tools/make_stubs.py from the registry: do not edit."""\n'
 KINDS = {

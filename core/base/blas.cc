@@ -77,8 +77,8 @@ int narrow(int64_t value) {
 constexpr double kParallelWork = 2e6;  // multiply-adds below which a product stays on its thread
 
 template <class T>
-void run(Gemm<T> kernel, bool ta, bool tb, int64_t m, int64_t n, int64_t k, T alpha, const T* a, int64_t lda, const T* b,
-         int64_t ldb, T beta, T* c, int64_t ldc) {
+void run(Gemm<T> kernel, bool ta, bool tb, int64_t m, int64_t n, int64_t k, T alpha, const T* a, int64_t lda,
+         const T* b, int64_t ldb, T beta, T* c, int64_t ldc) {
   const auto call = [&](int64_t row, int64_t rows, int64_t column, int64_t columns) {
     const T* part_a = a + (ta ? row : row * lda);
     const T* part_b = b + (tb ? column * ldb : column);
@@ -97,8 +97,10 @@ void run(Gemm<T> kernel, bool ta, bool tb, int64_t m, int64_t n, int64_t k, T al
   const LongWork released(work >= 1e7);
   parallel_for(parts, 1, [&](int64_t begin, int64_t end) {
     const int64_t from = begin * part, to = std::min(end * part, length);
-    if (by_rows) call(from, to - from, 0, n);
-    else call(0, m, from, to - from);
+    if (by_rows)
+      call(from, to - from, 0, n);
+    else
+      call(0, m, from, to - from);
   });
 }
 
@@ -112,8 +114,8 @@ void gemm(bool ta, bool tb, int64_t m, int64_t n, int64_t k, float alpha, const 
           int64_t ldb, float beta, float* c, int64_t ldc) {
   run(library().sgemm, ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
 }
-void gemm(bool ta, bool tb, int64_t m, int64_t n, int64_t k, double alpha, const double* a, int64_t lda, const double* b,
-          int64_t ldb, double beta, double* c, int64_t ldc) {
+void gemm(bool ta, bool tb, int64_t m, int64_t n, int64_t k, double alpha, const double* a, int64_t lda,
+          const double* b, int64_t ldb, double beta, double* c, int64_t ldc) {
   run(library().dgemm, ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
 }
 

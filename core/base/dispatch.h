@@ -14,20 +14,24 @@ const Table& best_table(const Table* const (&tables)[kLevelCount]) {
 }  // namespace lumbre
 
 #if LB_LEVEL_COUNT == 3
-#define LB_LEVEL_TABLE(Type, name)                                \
-  namespace lumbre {                                              \
-  namespace v3 { extern const Type name; }                        \
-  namespace v4 { extern const Type name; }                        \
+#define LB_LEVEL_TABLE(Type, name)                                                  \
+  namespace lumbre {                                                                \
+  namespace v3 {                                                                    \
+  extern const Type name;                                                           \
+  }                                                                                 \
+  namespace v4 {                                                                    \
+  extern const Type name;                                                           \
+  }                                                                                 \
   static constexpr const Type* name##_levels[] = {&v2::name, &v3::name, &v4::name}; \
   }
 #else
-#define LB_LEVEL_TABLE(Type, name) \
-  namespace lumbre {               \
+#define LB_LEVEL_TABLE(Type, name)                                  \
+  namespace lumbre {                                                \
   static constexpr const Type* name##_levels[] = {&LB_LEVEL::name}; \
   }
 #endif
-#define LB_BEST(name)                                                    \
-  ([]() -> decltype(auto) {                                              \
-    static const auto& best = ::lumbre::best_table(name##_levels);       \
-    return (best);                                                       \
+#define LB_BEST(name)                                              \
+  ([]() -> decltype(auto) {                                        \
+    static const auto& best = ::lumbre::best_table(name##_levels); \
+    return (best);                                                 \
   }())

@@ -38,8 +38,7 @@ template <class... Args>
 }  // namespace lumbre
 
 // Throws lumbre::Error of the given kind with the joined message unless the condition holds.
-#define LB_CHECK(condition, kind, ...)                                       \
-  do {                                                                       \
-    if (__builtin_expect(!(condition), 0))                                   \
-      ::lumbre::fail(::lumbre::ErrorKind::kind __VA_OPT__(, ) __VA_ARGS__);  \
+#define LB_CHECK(condition, kind, ...)                                                                           \
+  do {                                                                                                           \
+    if (__builtin_expect(!(condition), 0)) ::lumbre::fail(::lumbre::ErrorKind::kind __VA_OPT__(, ) __VA_ARGS__); \
   } while (false)

@@ -19,13 +19,14 @@ namespace lumbre {
 namespace {
 
 constexpr size_t kAlignment = 64;
-constexpr size_t kLarge = size_t{1} << 20;     // from here on: own mappings
+constexpr size_t kLarge = size_t{1} << 20;  // from here on: own mappings
 constexpr size_t kHugePage = size_t{1} << 21;
 constexpr size_t kMaxRequest = size_t{1} << 47;
 
 [[noreturn]] void fail_allocation(size_t bytes) {
-  fail(ErrorKind::Runtime, "[enforce fail at alloc_cpu.cpp] . DefaultCPUAllocator: not enough memory: you tried to allocate ",
-       bytes, " bytes.");
+  fail(ErrorKind::Runtime,
+       "[enforce fail at alloc_cpu.cpp] . DefaultCPUAllocator: not enough memory: you tried to allocate ", bytes,
+       " bytes.");
 }
 
 class SpinLock {
@@ -175,8 +176,7 @@ void* allocate_large(size_t bytes, bool zeroed) {
 
 void unlock_in_child() { mutex.unlock(); }
 void register_fork() {
-  static const int registered =
-      pthread_atfork([] { mutex.lock(); }, unlock_in_child, unlock_in_child);
+  static const int registered = pthread_atfork([] { mutex.lock(); }, unlock_in_child, unlock_in_child);
   (void)registered;
 }
 
@@ -244,7 +244,8 @@ MemoryStats memory_stats() noexcept {
   size_t idle = idle_mapping_bytes;
   for (int i = 0; i < kClasses; ++i) {
     size_t size = i < 4 ? static_cast<size_t>(i + 1) * 64
-                        : (size_t{1} << (8 + (i - 4) / 4)) + static_cast<size_t>((i - 4) % 4 + 1) * (size_t{1} << (6 + (i - 4) / 4));
+                        : (size_t{1} << (8 + (i - 4) / 4)) +
+                              static_cast<size_t>((i - 4) % 4 + 1) * (size_t{1} << (6 + (i - 4) / 4));
     idle += idle_counts[static_cast<size_t>(i)] * size;
   }
   return {idle};

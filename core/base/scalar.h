@@ -30,10 +30,14 @@ class Scalar {
 
   template <class T>
   constexpr T to() const {
-    if constexpr (std::is_same_v<T, bool>) return as_bool();
-    else if constexpr (is_half_type<T>) return T(static_cast<float>(as_double()));
-    else if constexpr (std::is_floating_point_v<T>) return static_cast<T>(as_double());
-    else return static_cast<T>(as_int());
+    if constexpr (std::is_same_v<T, bool>)
+      return as_bool();
+    else if constexpr (is_half_type<T>)
+      return T(static_cast<float>(as_double()));
+    else if constexpr (std::is_floating_point_v<T>)
+      return static_cast<T>(as_double());
+    else
+      return static_cast<T>(as_int());
   }
 
   // The dtype it has in promotion before its lower category is weighed.

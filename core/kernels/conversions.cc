@@ -11,13 +11,18 @@ namespace LB_LEVEL {
 
 template <class From, class To>
 To converted(From value) {
-  if constexpr (std::is_same_v<From, To>) return value;
-  else if constexpr (is_half_type<From>) return converted<float, To>(static_cast<float>(value));
-  else if constexpr (is_half_type<To>) return To(static_cast<float>(value));
-  else if constexpr (std::is_same_v<To, bool>) return value != From(0);
+  if constexpr (std::is_same_v<From, To>)
+    return value;
+  else if constexpr (is_half_type<From>)
+    return converted<float, To>(static_cast<float>(value));
+  else if constexpr (is_half_type<To>)
+    return To(static_cast<float>(value));
+  else if constexpr (std::is_same_v<To, bool>)
+    return value != From(0);
   else if constexpr (std::is_floating_point_v<From> && std::is_integral_v<To> && sizeof(To) < 4)
     return static_cast<To>(static_cast<int32_t>(value));
-  else return static_cast<To>(value);
+  else
+    return static_cast<To>(value);
 }
 
 template <class From, class To>
@@ -47,9 +52,10 @@ void conversion(char* const* data, const int64_t* strides, int64_t count, const 
 
 template <class From>
 constexpr std::array<Loop, kDTypeCount> row() {
-  return {&conversion<From, bool>,    &conversion<From, uint8_t>, &conversion<From, int8_t>,   &conversion<From, int16_t>,
-          &conversion<From, int32_t>, &conversion<From, int64_t>, &conversion<From, Half>,     &conversion<From, BFloat16>,
-          &conversion<From, float>,   &conversion<From, double>};
+  return {&conversion<From, bool>,    &conversion<From, uint8_t>,  &conversion<From, int8_t>,
+          &conversion<From, int16_t>, &conversion<From, int32_t>,  &conversion<From, int64_t>,
+          &conversion<From, Half>,    &conversion<From, BFloat16>, &conversion<From, float>,
+          &conversion<From, double>};
 }
 
 extern constinit const ConversionTable conversion_table = {

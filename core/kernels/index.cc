@@ -100,8 +100,12 @@ extern constinit const MoveTable move_table = {loops_of<uint8_t>(), loops_of<uin
 #include "base/cpu.h"
 namespace lumbre {
 #if LB_LEVEL_COUNT == 3
-namespace v3 { extern const v2::MoveTable move_table; }
-namespace v4 { extern const v2::MoveTable move_table; }
+namespace v3 {
+extern const v2::MoveTable move_table;
+}
+namespace v4 {
+extern const v2::MoveTable move_table;
+}
 static constexpr const v2::MoveTable* kMoveTables[] = {&v2::move_table, &v3::move_table, &v4::move_table};
 #else
 static constexpr const LB_LEVEL::MoveTable* kMoveTables[] = {&LB_LEVEL::move_table};

@@ -6,10 +6,10 @@
 namespace lumbre {
 
 struct MoveLoops {
-  Loop fetch;          // (result, source, offsets): result <- source[offset]
-  Loop set;            // (target, values, offsets): target[offset] <- value
-  Loop copy;           // (result, source): any strides, negative ones included
-  Loop fill_masked;    // (target, mask, value): target <- value where the mask is true
+  Loop fetch;        // (result, source, offsets): result <- source[offset]
+  Loop set;          // (target, values, offsets): target[offset] <- value
+  Loop copy;         // (result, source): any strides, negative ones included
+  Loop fill_masked;  // (target, mask, value): target <- value where the mask is true
   // out[i] <- in[at[i]], `at` holding positions from 0, or from -size
   void (*take)(char* out, const char* in, const int64_t* at, int64_t count, int64_t size);
 };

@@ -25,8 +25,10 @@ using ResultOf = std::conditional_t<requires { requires F::kToBool; }, bool, T>;
 
 template <class F>
 F functor_from(const void* context) {
-  if constexpr (std::is_empty_v<F>) return F{};
-  else return *static_cast<const F*>(context);
+  if constexpr (std::is_empty_v<F>)
+    return F{};
+  else
+    return *static_cast<const F*>(context);
 }
 
 template <class F, class T>
@@ -80,8 +82,7 @@ void binary_loop(char* const* data, const int64_t* strides, int64_t count, const
   const char* a = data[1];
   const char* b = data[2];
   for (int64_t i = 0; i < count; ++i, out += strides[0], a += strides[1], b += strides[2])
-    *reinterpret_cast<R*>(out) =
-        static_cast<R>(f(*reinterpret_cast<const T*>(a), *reinterpret_cast<const T*>(b)));
+    *reinterpret_cast<R*>(out) = static_cast<R>(f(*reinterpret_cast<const T*>(a), *reinterpret_cast<const T*>(b)));
 }
 
 template <class F, class T>
@@ -100,16 +101,19 @@ void ternary_loop(char* const* data, const int64_t* strides, int64_t count, cons
   char* out = data[0];
   const char *a = data[1], *b = data[2], *c = data[3];
   for (int64_t i = 0; i < count; ++i, out += strides[0], a += strides[1], b += strides[2], c += strides[3])
-    *reinterpret_cast<R*>(out) = static_cast<R>(f(*reinterpret_cast<const T*>(a), *reinterpret_cast<const T*>(b),
-                                                  *reinterpret_cast<const T*>(c)));
+    *reinterpret_cast<R*>(out) = static_cast<R>(
+        f(*reinterpret_cast<const T*>(a), *reinterpret_cast<const T*>(b), *reinterpret_cast<const T*>(c)));
 }
 
 // The loop of a functor computing in T, by the number of elements it takes.
 template <class F, class T>
 void pointwise_loop(char* const* data, const int64_t* strides, int64_t count, const void* context) {
-  if constexpr (Unary<F, T>) unary_loop<F, T>(data, strides, count, context);
-  else if constexpr (Binary<F, T>) binary_loop<F, T>(data, strides, count, context);
-  else ternary_loop<F, T>(data, strides, count, context);
+  if constexpr (Unary<F, T>)
+    unary_loop<F, T>(data, strides, count, context);
+  else if constexpr (Binary<F, T>)
+    binary_loop<F, T>(data, strides, count, context);
+  else
+    ternary_loop<F, T>(data, strides, count, context);
 }
 
 }  // namespace LB_LEVEL

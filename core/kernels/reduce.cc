@@ -8,41 +8,57 @@
 namespace lumbre {
 namespace LB_LEVEL {
 
-constexpr int64_t kLanes = 32;        // partial results of a row
-constexpr int64_t kLeaf = 1024;       // elements that one set of lanes takes before it is folded
-constexpr int64_t kColumnBlock = 256; // columns that are reduced together
-constexpr int64_t kRowBlock = 512;    // rows whose partial results are folded together
+constexpr int64_t kLanes = 32;         // partial results of a row
+constexpr int64_t kLeaf = 1024;        // elements that one set of lanes takes before it is folded
+constexpr int64_t kColumnBlock = 256;  // columns that are reduced together
+constexpr int64_t kRowBlock = 512;     // rows whose partial results are folded together
 
 struct SumFold {
   template <class T>
-  static T start() { return T(0); }
+  static T start() {
+    return T(0);
+  }
   template <class T>
   static T fold(T a, T b) {
-    if constexpr (std::is_integral_v<T>) return static_cast<T>(static_cast<uint64_t>(a) + static_cast<uint64_t>(b));
-    else return a + b;
+    if constexpr (std::is_integral_v<T>)
+      return static_cast<T>(static_cast<uint64_t>(a) + static_cast<uint64_t>(b));
+    else
+      return a + b;
   }
 };
 struct ProdFold {
   template <class T>
-  static T start() { return T(1); }
+  static T start() {
+    return T(1);
+  }
   template <class T>
   static T fold(T a, T b) {
-    if constexpr (std::is_integral_v<T>) return static_cast<T>(static_cast<uint64_t>(a) * static_cast<uint64_t>(b));
-    else return a * b;
+    if constexpr (std::is_integral_v<T>)
+      return static_cast<T>(static_cast<uint64_t>(a) * static_cast<uint64_t>(b));
+    else
+      return a * b;
   }
 };
 // NaN, once met, stays.
 struct MaxFold {
   template <class T>
-  static T start() { return std::is_floating_point_v<T> ? -std::numeric_limits<T>::infinity() : std::numeric_limits<T>::lowest(); }
+  static T start() {
+    return std::is_floating_point_v<T> ? -std::numeric_limits<T>::infinity() : std::numeric_limits<T>::lowest();
+  }
   template <class T>
-  static T fold(T a, T b) { return (b > a) | (b != b) ? b : a; }
+  static T fold(T a, T b) {
+    return (b > a) | (b != b) ? b : a;
+  }
 };
 struct MinFold {
   template <class T>
-  static T start() { return std::is_floating_point_v<T> ? std::numeric_limits<T>::infinity() : std::numeric_limits<T>::max(); }
+  static T start() {
+    return std::is_floating_point_v<T> ? std::numeric_limits<T>::infinity() : std::numeric_limits<T>::max();
+  }
   template <class T>
-  static T fold(T a, T b) { return (b < a) | (b != b) ? b : a; }
+  static T fold(T a, T b) {
+    return (b < a) | (b != b) ? b : a;
+  }
 };
 
 template <class F, class T, class Map>
@@ -93,13 +109,17 @@ void fold_columns(const T* in, int64_t n, int64_t b, T* out, Map map) {
 
 struct Identity {
   template <class T>
-  T operator()(T x) const { return x; }
+  T operator()(T x) const {
+    return x;
+  }
 };
 
 template <class F, class T>
 void reduce(const void* in, int64_t n, int64_t b, void* out) {
-  if (b == 1) *static_cast<T*>(out) = fold_row<F>(static_cast<const T*>(in), n, Identity{});
-  else fold_columns<F>(static_cast<const T*>(in), n, b, static_cast<T*>(out), Identity{});
+  if (b == 1)
+    *static_cast<T*>(out) = fold_row<F>(static_cast<const T*>(in), n, Identity{});
+  else
+    fold_columns<F>(static_cast<const T*>(in), n, b, static_cast<T*>(out), Identity{});
 }
 
 // The first position of the extreme; the first NaN wins.
@@ -160,16 +180,20 @@ void moments(const void* data, int64_t n, int64_t b, void* mean_data, void* squa
 
 template <class F, class T, class Map>
 void norm_with(const T* in, int64_t n, int64_t b, T* out, Map map) {
-  if (b == 1) *out = fold_row<F>(in, n, map);
-  else fold_columns<F>(in, n, b, out, map);
+  if (b == 1)
+    *out = fold_row<F>(in, n, map);
+  else
+    fold_columns<F>(in, n, b, out, map);
 }
 
 template <class T>
 void norm(const void* data, int64_t n, int64_t b, double p, void* result) {
   const T* in = static_cast<const T*>(data);
   T* out = static_cast<T*>(result);
-  if (p == std::numeric_limits<double>::infinity()) return norm_with<MaxFold>(in, n, b, out, [](T x) { return math::abs(x); });
-  if (p == -std::numeric_limits<double>::infinity()) return norm_with<MinFold>(in, n, b, out, [](T x) { return math::abs(x); });
+  if (p == std::numeric_limits<double>::infinity())
+    return norm_with<MaxFold>(in, n, b, out, [](T x) { return math::abs(x); });
+  if (p == -std::numeric_limits<double>::infinity())
+    return norm_with<MinFold>(in, n, b, out, [](T x) { return math::abs(x); });
   if (p == 0) return norm_with<SumFold>(in, n, b, out, [](T x) { return x != T(0) ? T(1) : T(0); });
   if (p == 1) return norm_with<SumFold>(in, n, b, out, [](T x) { return math::abs(x); });
   if (p == 2) return norm_with<SumFold>(in, n, b, out, [](T x) { return x * x; });
@@ -178,7 +202,9 @@ void norm(const void* data, int64_t n, int64_t b, double p, void* result) {
 
 // What is subtracted before exp: the maximum, or 0 where that is infinite.
 template <class T>
-T finite_or_zero(T x) { return x == math::kInf<T> || x == -math::kInf<T> ? T(0) : x; }
+T finite_or_zero(T x) {
+  return x == math::kInf<T> || x == -math::kInf<T> ? T(0) : x;
+}
 
 template <class T>
 void logsumexp(const void* data, int64_t n, int64_t b, void* result) {
@@ -252,29 +278,35 @@ void scan(const void* data, int64_t n, int64_t b, void* result) {
     for (int64_t j = 0; j < b; ++j) out[i * b + j] = F::fold(out[(i - 1) * b + j], in[i * b + j]);
 }
 
-#define LB_EACH_SUM(f, ...)                                                                                     \
-  { nullptr, nullptr, nullptr, nullptr, nullptr, &f<__VA_ARGS__ int64_t>, nullptr, nullptr, &f<__VA_ARGS__ float>, \
-    &f<__VA_ARGS__ double> }
-#define LB_EACH_ORDER(f, F)                                                                               \
-  { &f<F, uint8_t>, &f<F, uint8_t>, &f<F, int8_t>, &f<F, int16_t>, &f<F, int32_t>, &f<F, int64_t>, nullptr, \
-    nullptr, &f<F, float>, &f<F, double> }
-#define LB_EACH_FLOAT(...)                                                                              \
-  { nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, __VA_ARGS__ }
+#define LB_EACH_SUM(f, ...) \
+  {nullptr,                 \
+   nullptr,                 \
+   nullptr,                 \
+   nullptr,                 \
+   nullptr,                 \
+   &f<__VA_ARGS__ int64_t>, \
+   nullptr,                 \
+   nullptr,                 \
+   &f<__VA_ARGS__ float>,   \
+   &f<__VA_ARGS__ double>}
+#define LB_EACH_ORDER(f, F)                                                       \
+  {&f<F, uint8_t>, &f<F, uint8_t>, &f<F, int8_t>, &f<F, int16_t>, &f<F, int32_t>, \
+   &f<F, int64_t>, nullptr,        nullptr,       &f<F, float>,   &f<F, double>}
+#define LB_EACH_FLOAT(...) {nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, __VA_ARGS__}
 
-extern constinit const ReduceTable reduce_loops = {
-    LB_EACH_SUM(reduce, SumFold, ),
-    LB_EACH_SUM(reduce, ProdFold, ),
-    LB_EACH_ORDER(reduce, MaxFold),
-    LB_EACH_ORDER(reduce, MinFold),
-    LB_EACH_ORDER(arg, MaxFold),
-    LB_EACH_ORDER(arg, MinFold),
-    LB_EACH_FLOAT(&moments<float>, &moments<double>),
-    LB_EACH_FLOAT(&norm<float>, &norm<double>),
-    LB_EACH_FLOAT(&logsumexp<float>, &logsumexp<double>),
-    LB_EACH_FLOAT(&softmax<float, false>, &softmax<double, false>),
-    LB_EACH_FLOAT(&softmax<float, true>, &softmax<double, true>),
-    LB_EACH_SUM(scan, SumFold, ),
-    LB_EACH_SUM(scan, ProdFold, )};
+extern constinit const ReduceTable reduce_loops = {LB_EACH_SUM(reduce, SumFold, ),
+                                                   LB_EACH_SUM(reduce, ProdFold, ),
+                                                   LB_EACH_ORDER(reduce, MaxFold),
+                                                   LB_EACH_ORDER(reduce, MinFold),
+                                                   LB_EACH_ORDER(arg, MaxFold),
+                                                   LB_EACH_ORDER(arg, MinFold),
+                                                   LB_EACH_FLOAT(&moments<float>, &moments<double>),
+                                                   LB_EACH_FLOAT(&norm<float>, &norm<double>),
+                                                   LB_EACH_FLOAT(&logsumexp<float>, &logsumexp<double>),
+                                                   LB_EACH_FLOAT(&softmax<float, false>, &softmax<double, false>),
+                                                   LB_EACH_FLOAT(&softmax<float, true>, &softmax<double, true>),
+                                                   LB_EACH_SUM(scan, SumFold, ),
+                                                   LB_EACH_SUM(scan, ProdFold, )};
 
 }  // namespace LB_LEVEL
 }  // namespace lumbre

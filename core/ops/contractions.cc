@@ -43,8 +43,10 @@ struct Term {
 std::vector<std::string> split_commas(const std::string& s) {
   std::vector<std::string> parts(1);
   for (char c : s) {
-    if (c == ',') parts.emplace_back();
-    else parts.back() += c;
+    if (c == ',')
+      parts.emplace_back();
+    else
+      parts.back() += c;
   }
   return parts;
 }
@@ -66,14 +68,14 @@ std::vector<Label> parse_labels(const std::string& text_of, int ndim, size_t ope
       i += 2;
       continue;
     }
-    LB_CHECK(std::isalpha(static_cast<unsigned char>(c)), Runtime,
-             "einsum(): invalid subscript given at index ", i, " in the equation string, subscripts must be in [a-zA-Z]");
+    LB_CHECK(std::isalpha(static_cast<unsigned char>(c)), Runtime, "einsum(): invalid subscript given at index ", i,
+             " in the equation string, subscripts must be in [a-zA-Z]");
     labels.push_back(c);
   }
   if (!output)
     LB_CHECK(ellipsis ? covered >= 0 : letters == ndim, Runtime, "einsum(): the number of subscripts in the equation (",
-             letters, ") ", ellipsis ? "is more than" : "does not match", " the number of dimensions (", ndim, ") for operand ",
-             operand, ellipsis ? "" : " and no ellipsis was given");
+             letters, ") ", ellipsis ? "is more than" : "does not match", " the number of dimensions (", ndim,
+             ") for operand ", operand, ellipsis ? "" : " and no ellipsis was given");
   return labels;
 }
 
@@ -162,7 +164,8 @@ Term contract(const Term& a, const Term& b, const std::vector<Label>& needed) {
       auto& size = sizes_of[label];
       size = size == 0 || size == 1 ? size_of(*term, label) : size;
     }
-  for (Label label : a.labels) (has(b.labels, label) ? (has(needed, label) ? batch : contracted) : rows).push_back(label);
+  for (Label label : a.labels)
+    (has(b.labels, label) ? (has(needed, label) ? batch : contracted) : rows).push_back(label);
   for (Label label : b.labels)
     if (!has(a.labels, label)) columns.push_back(label);
   const int64_t batches = product_of(batch, sizes_of), m = product_of(rows, sizes_of);
@@ -185,9 +188,9 @@ Equation parse_equation(std::string equation, const std::vector<Tensor>& operand
   const size_t arrow = equation.find("->");
   const std::vector<std::string> parts = split_commas(equation.substr(0, arrow));
   LB_CHECK(!operands.empty(), Runtime, "einsum(): must provide at least one operand");
-  LB_CHECK(parts.size() == operands.size(), Runtime, parts.size() > operands.size()
-               ? "einsum(): more subscripts than operands were provided in the equation"
-               : "einsum(): more operands were provided than specified in the equation");
+  LB_CHECK(parts.size() == operands.size(), Runtime,
+           parts.size() > operands.size() ? "einsum(): more subscripts than operands were provided in the equation"
+                                          : "einsum(): more operands were provided than specified in the equation");
   Equation result;
   int ellipsis_dims = 0;
   std::map<Label, int> uses;
@@ -202,7 +205,8 @@ Equation parse_equation(std::string equation, const std::vector<Tensor>& operand
     result.output = parse_labels(equation.substr(arrow + 2), 0, 0, true, ellipsis_dims);
     std::map<Label, int> seen;
     for (Label label : result.output) {
-      LB_CHECK(++seen[label] == 1, Runtime, "einsum(): output subscript ", static_cast<char>(label), " appears more than once in the output");
+      LB_CHECK(++seen[label] == 1, Runtime, "einsum(): output subscript ", static_cast<char>(label),
+               " appears more than once in the output");
       LB_CHECK(uses.contains(label), Runtime, "einsum(): output subscript ", static_cast<char>(label),
                " does not appear in the equation for any input operand");
     }
@@ -259,7 +263,8 @@ Tensor einsum(const std::string& equation, const std::vector<Tensor>& operands) 
   Term result = summed(terms[0], needed_after(1));
   for (size_t i = 1; i < terms.size(); ++i) {
     const std::vector<Label> later = needed_after(i + 1);
-    result = contract(summed(result, joined({later, terms[i].labels})), summed(terms[i], joined({later, result.labels})), later);
+    result = contract(summed(result, joined({later, terms[i].labels})),
+                      summed(terms[i], joined({later, result.labels})), later);
   }
   for (Label label : parsed.output) sizes_of.try_emplace(label, 1);
   return arranged(result, parsed.output, sizes_of);
@@ -276,9 +281,11 @@ Tensor tensordot(const Tensor& input, const Tensor& other, const Dims& dims_self
   Tensor a = input, b = other;
   for (size_t i = 0; i < dims_self.size(); ++i) {
     const int da = wrap_dim(dims_self[i], input.ndim()), db = wrap_dim(dims_other[i], other.ndim());
-    LB_CHECK(!used_a[static_cast<size_t>(da)] && !used_b[static_cast<size_t>(db)], Runtime, "dim ", da, " appears multiple times in the list of dims");
-    LB_CHECK(input.sizes()[da] == other.sizes()[db], Runtime, "contracted dimensions need to match, but first has size ",
-             input.sizes()[da], " in dim ", da, " and second has size ", other.sizes()[db], " in dim ", db);
+    LB_CHECK(!used_a[static_cast<size_t>(da)] && !used_b[static_cast<size_t>(db)], Runtime, "dim ", da,
+             " appears multiple times in the list of dims");
+    LB_CHECK(input.sizes()[da] == other.sizes()[db], Runtime,
+             "contracted dimensions need to match, but first has size ", input.sizes()[da], " in dim ", da,
+             " and second has size ", other.sizes()[db], " in dim ", db);
     used_a[static_cast<size_t>(da)] = used_b[static_cast<size_t>(db)] = true;
     contracted_a.push_back(da);
     contracted_b.push_back(db);
@@ -373,27 +380,35 @@ T row_distance(const T* x, const T* y, int64_t n, double p) {
   double total = 0;
   for (int64_t i = 0; i < n; ++i) {
     const double d = std::abs(static_cast<double>(x[i]) - static_cast<double>(y[i]));
-    if (std::isinf(p)) total = d > total || std::isnan(d) ? d : total;
-    else if (p == 0) total += d != 0;
-    else if (p == 1) total += d;
-    else if (p == 2) total += d * d;
-    else total += std::pow(d, p);
+    if (std::isinf(p))
+      total = d > total || std::isnan(d) ? d : total;
+    else if (p == 0)
+      total += d != 0;
+    else if (p == 1)
+      total += d;
+    else if (p == 2)
+      total += d * d;
+    else
+      total += std::pow(d, p);
   }
   if (p == 2) return static_cast<T>(std::sqrt(total));
   return static_cast<T>(p == 0 || p == 1 || std::isinf(p) ? total : std::pow(total, 1 / p));
 }
 
 Tensor cdist(const Tensor& x1, const Tensor& x2, double p, std::optional<std::string> compute_mode) {
-  static const char* modes[] = {"use_mm_for_euclid_dist_if_necessary", "use_mm_for_euclid_dist", "donot_use_mm_for_euclid_dist"};
+  static const char* modes[] = {"use_mm_for_euclid_dist_if_necessary", "use_mm_for_euclid_dist",
+                                "donot_use_mm_for_euclid_dist"};
   if (compute_mode)
     LB_CHECK(std::find(std::begin(modes), std::end(modes), *compute_mode) != std::end(modes), Value, *compute_mode,
              " is not a valid value for compute_mode");
-  LB_CHECK(is_floating(x1.dtype()), Runtime, "cdist only supports floating-point dtypes, X1 got: ", dtype_title(x1.dtype()));
-  LB_CHECK(is_floating(x2.dtype()), Runtime, "cdist only supports floating-point dtypes, X2 got: ", dtype_title(x2.dtype()));
-  LB_CHECK(x1.ndim() >= 2 && x2.ndim() >= 2, Runtime, "cdist only supports at least 2D tensors, X", x1.ndim() < 2 ? 1 : 2,
-           " got: ", x1.ndim() < 2 ? x1.ndim() : x2.ndim(), "D");
-  LB_CHECK(x1.sizes().back() == x2.sizes().back(), Runtime, "X1 and X2 must have the same number of columns. X1: ",
-           x1.sizes().back(), " X2: ", x2.sizes().back());
+  LB_CHECK(is_floating(x1.dtype()), Runtime,
+           "cdist only supports floating-point dtypes, X1 got: ", dtype_title(x1.dtype()));
+  LB_CHECK(is_floating(x2.dtype()), Runtime,
+           "cdist only supports floating-point dtypes, X2 got: ", dtype_title(x2.dtype()));
+  LB_CHECK(x1.ndim() >= 2 && x2.ndim() >= 2, Runtime, "cdist only supports at least 2D tensors, X",
+           x1.ndim() < 2 ? 1 : 2, " got: ", x1.ndim() < 2 ? x1.ndim() : x2.ndim(), "D");
+  LB_CHECK(x1.sizes().back() == x2.sizes().back(), Runtime,
+           "X1 and X2 must have the same number of columns. X1: ", x1.sizes().back(), " X2: ", x2.sizes().back());
   LB_CHECK(p >= 0, Runtime, "cdist only supports non-negative p values");
   LB_CHECK(x1.dtype() == x2.dtype(), Runtime, "cdist: both inputs should have the same dtype");
   LB_CHECK(!is_half(x1.dtype()), NotImplemented, "\"cdist\" not implemented for '", dtype_title(x1.dtype()), "'");
@@ -417,15 +432,18 @@ Tensor cdist(const Tensor& x1, const Tensor& x2, double p, std::optional<std::st
   const auto fill = [&]<class T>(T) {
     const T *x = a.as<T>(), *y = b.as<T>();
     T* out = result.as<T>();
-    parallel_for(result.count(), std::max<int64_t>(1, 32768 / std::max<int64_t>(k, 1)), [=](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) {
-        const int64_t row = i / n, index = i / (m * n);
-        out[i] = row_distance(x + row * k, y + (index * n + i % n) * k, k, p);
-      }
-    });
+    parallel_for(result.count(), std::max<int64_t>(1, 32768 / std::max<int64_t>(k, 1)),
+                 [=](int64_t begin, int64_t end) {
+                   for (int64_t i = begin; i < end; ++i) {
+                     const int64_t row = i / n, index = i / (m * n);
+                     out[i] = row_distance(x + row * k, y + (index * n + i % n) * k, k, p);
+                   }
+                 });
   };
-  if (x1.dtype() == DType::Float32) fill(float{});
-  else fill(double{});
+  if (x1.dtype() == DType::Float32)
+    fill(float{});
+  else
+    fill(double{});
   return result;
 }
 
@@ -434,8 +452,8 @@ Tensor cdist(const Tensor& x1, const Tensor& x2, double p, std::optional<std::st
 LB_OPERATOR(.signature = "_einsum(equation, operands)", .doc = "The sum of products that an equation describes.",
             .forward = forward_of<einsum>, .derivative = kDerivativePlanned, .forms = kFunction);
 LB_OPERATOR(.signature = "_tensordot(input, other, dims_self, dims_other)",
-            .doc = "Contracts the given dimensions of one tensor with those of the other.", .forward = forward_of<tensordot>,
-            .derivative = kDerivativePlanned, .forms = kFunction);
+            .doc = "Contracts the given dimensions of one tensor with those of the other.",
+            .forward = forward_of<tensordot>, .derivative = kDerivativePlanned, .forms = kFunction);
 LB_OPERATOR(.signature = "kron(input, other, *, out=None)",
             .doc = R"(The Kronecker product: every element of `input` times the whole of `other`.
 
@@ -443,7 +461,8 @@ LB_OPERATOR(.signature = "kron(input, other, *, out=None)",
 tensor([ 1., 10.,  2., 20.]))",
             .forward = forward_of<kron>, .derivative = kDerivativePlanned);
 LB_OPERATOR(.signature = "cross(input, other, dim=None, *, out=None)",
-            .doc = R"(The cross product of vectors of three elements along `dim` (the first dimension of size 3 when None).
+            .doc =
+                R"(The cross product of vectors of three elements along `dim` (the first dimension of size 3 when None).
 
 >>> torch.cross(torch.tensor([1., 0., 0.]), torch.tensor([0., 1., 0.]))
 tensor([0., 0., 1.]))",
@@ -454,11 +473,13 @@ LB_OPERATOR(.signature = "linalg.cross(input, other, *, dim=-1, out=None)",
 >>> torch.linalg.cross(torch.tensor([1., 0., 0.]), torch.tensor([0., 1., 0.]))
 tensor([0., 0., 1.]))",
             .forward = forward_of<linalg_cross>, .derivative = kDerivativePlanned, .forms = kFunction);
-LB_OPERATOR(.signature = "cdist(x1, x2, p=2.0, compute_mode='use_mm_for_euclid_dist_if_necessary')",
-            .doc = R"(The p-norm distances between the rows of two batches of matrices: (..., m, k) and (..., n, k) give (..., m, n).
+LB_OPERATOR(
+        .signature = "cdist(x1, x2, p=2.0, compute_mode='use_mm_for_euclid_dist_if_necessary')",
+        .doc =
+            R"(The p-norm distances between the rows of two batches of matrices: (..., m, k) and (..., n, k) give (..., m, n).
 
 >>> torch.cdist(torch.zeros(1, 2), torch.tensor([[3., 4.]]))
 tensor([[5.]]))",
-            .forward = forward_of<cdist>, .derivative = kDerivativePlanned, .forms = kFunction);
+        .forward = forward_of<cdist>, .derivative = kDerivativePlanned, .forms = kFunction);
 
 }  // namespace lumbre::ops

@@ -11,7 +11,8 @@ Tensor clone(const Tensor& input, Format memory_format) {
 }
 
 Tensor contiguous(const Tensor& input, MemoryFormat format) {
-  LB_CHECK(format != MemoryFormat::Preserve, Runtime, "preserve memory format is unsupported by the contiguous operator");
+  LB_CHECK(format != MemoryFormat::Preserve, Runtime,
+           "preserve memory format is unsupported by the contiguous operator");
   return input.is_contiguous(format) ? input : input.clone(format);
 }
 
@@ -62,14 +63,15 @@ Tensor copy(const Out& out, const Tensor& input, const Tensor& source, bool) {
 }
 
 Tensor fill_scalar(const Out& out, const Tensor& input, Scalar value) {
-  const Tensor target = out.in_place() ? input : Tensor::empty_strided(input.sizes(), strides_like(input, input.sizes()), input.dtype());
+  const Tensor target =
+      out.in_place() ? input : Tensor::empty_strided(input.sizes(), strides_like(input, input.sizes()), input.dtype());
   target.fill(value);
   if (out.in_place()) target.bump_version();
   return target;
 }
 Tensor fill_tensor(const Out& out, const Tensor& input, const Tensor& value) {
-  LB_CHECK(value.ndim() == 0, Runtime, "fill_ only supports 0-dimension value tensor but got tensor with ", value.ndim(),
-           " dimensions.");
+  LB_CHECK(value.ndim() == 0, Runtime, "fill_ only supports 0-dimension value tensor but got tensor with ",
+           value.ndim(), " dimensions.");
   return fill_scalar(out, input, value.item());
 }
 Tensor zero(const Out& out, const Tensor& input) { return fill_scalar(out, input, Scalar(0)); }
@@ -113,27 +115,35 @@ bool equal(const Tensor& input, const Tensor& other) {
   });
 }
 
-LB_OPERATOR(.signature = "clone(input, *, memory_format=None)", .doc = R"(A copy. Its layout is the input's where that is dense, else row-major, unless memory_format says otherwise.
+LB_OPERATOR(
+        .signature = "clone(input, *, memory_format=None)",
+        .doc =
+            R"(A copy. Its layout is the input's where that is dense, else row-major, unless memory_format says otherwise.
 
 >>> torch.ones(2).clone()
 tensor([1., 1.]))",
-            .forward = forward_of<clone>, .derivative = kDerivativePlanned);
-LB_OPERATOR(.signature = "contiguous(input, *, memory_format=contiguous_format)", .doc = R"(The tensor itself if its memory is in row-major (or the given) order without gaps, else such a copy.
+        .forward = forward_of<clone>, .derivative = kDerivativePlanned);
+LB_OPERATOR(.signature = "contiguous(input, *, memory_format=contiguous_format)",
+            .doc =
+                R"(The tensor itself if its memory is in row-major (or the given) order without gaps, else such a copy.
 
 >>> torch.zeros(2, 3).t().contiguous().stride()
 (2, 1))",
             .forward = forward_of<contiguous>, .derivative = kDerivativePlanned, .forms = kMethod);
-LB_OPERATOR(.signature = "to(input, dtype, non_blocking=False, copy=False, *, memory_format=None)", .doc = R"(The tensor in another dtype: itself when nothing changes and copy is false.
+LB_OPERATOR(.signature = "to(input, dtype, non_blocking=False, copy=False, *, memory_format=None)",
+            .doc = R"(The tensor in another dtype: itself when nothing changes and copy is false.
 
 >>> torch.ones(2).to(torch.int64)
 tensor([1, 1]))",
             .forward = forward_of<to_dtype>, .derivative = kDerivativePlanned, .forms = kMethod);
-LB_OPERATOR(.signature = "to(input, other, non_blocking=False, copy=False, *, memory_format=None)", .doc = R"(The tensor in the dtype of other.
+LB_OPERATOR(.signature = "to(input, other, non_blocking=False, copy=False, *, memory_format=None)",
+            .doc = R"(The tensor in the dtype of other.
 
 >>> torch.ones(2).to(torch.tensor(1))
 tensor([1, 1]))",
             .forward = forward_of<to_other>, .derivative = kDerivativePlanned, .forms = kMethod);
-LB_OPERATOR(.signature = "to(input, device=None, dtype=None, non_blocking=False, copy=False, *, memory_format=None)", .doc = R"(The tensor on a device (the CPU) and in a dtype.
+LB_OPERATOR(.signature = "to(input, device=None, dtype=None, non_blocking=False, copy=False, *, memory_format=None)",
+            .doc = R"(The tensor on a device (the CPU) and in a dtype.
 
 >>> torch.ones(2).to("cpu", torch.int64)
 tensor([1, 1]))",
@@ -149,9 +159,10 @@ LB_OPERATOR(.signature = "type_as(input, other)", .doc = R"(The tensor in the dt
 tensor([1, 1]))",
             .forward = forward_of<type_as>, .derivative = kDerivativePlanned, .forms = kMethod);
 
-#define LB_CONVERSION(name, dtype)                                                                       \
-  LB_OPERATOR(.signature = #name "(input, memory_format=None)",                                          \
-              .doc = "The tensor as " #dtype ".\n\n>>> torch.tensor([0, 1])." #name "().dtype == torch.tensor([0])." #name "().dtype\nTrue", \
+#define LB_CONVERSION(name, dtype)                                                  \
+  LB_OPERATOR(.signature = #name "(input, memory_format=None)",                     \
+              .doc = "The tensor as " #dtype ".\n\n>>> torch.tensor([0, 1])." #name \
+                     "().dtype == torch.tensor([0])." #name "().dtype\nTrue",       \
               .forward = forward_of<to_named<DType::dtype>>, .derivative = kDerivativePlanned, .forms = kMethod)
 LB_CONVERSION(float, Float32);
 LB_CONVERSION(double, Float64);
@@ -164,7 +175,8 @@ LB_CONVERSION(char, Int8);
 LB_CONVERSION(byte, UInt8);
 LB_CONVERSION(bool, Bool);
 
-LB_OPERATOR(.signature = "copy(input, src, non_blocking=False)", .doc = R"(Writes src, broadcast and converted, over the tensor.
+LB_OPERATOR(.signature = "copy(input, src, non_blocking=False)",
+            .doc = R"(Writes src, broadcast and converted, over the tensor.
 
 >>> torch.zeros(2).copy_(torch.tensor(3))
 tensor([3., 3.]))",
@@ -186,12 +198,14 @@ LB_OPERATOR(.signature = "zero(input)", .doc = R"(Every element becomes zero.
 >>> torch.ones(2).zero_()
 tensor([0., 0.]))",
             .forward = forward_of<zero>, .derivative = kDerivativePlanned, .forms = kInPlace | kInPlaceFunction);
-LB_OPERATOR(.signature = "resize(input, *size, *, memory_format=None)", .doc = R"(Gives the tensor other sizes, growing its memory where needed; new elements are zero.
+LB_OPERATOR(.signature = "resize(input, *size, *, memory_format=None)",
+            .doc = R"(Gives the tensor other sizes, growing its memory where needed; new elements are zero.
 
 >>> torch.ones(2).resize_(3)
 tensor([1., 1., 0.]))",
             .forward = forward_of<resize>, .derivative = kNotDifferentiable, .forms = kInPlace);
-LB_OPERATOR(.signature = "resize_as(input, the_template, *, memory_format=None)", .doc = R"(Gives the tensor the sizes of another.
+LB_OPERATOR(.signature = "resize_as(input, the_template, *, memory_format=None)",
+            .doc = R"(Gives the tensor the sizes of another.
 
 >>> torch.ones(3).resize_as_(torch.zeros(2))
 tensor([1., 1.]))",

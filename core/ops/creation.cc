@@ -44,15 +44,18 @@ Tensor empty_strided(const Dims& size, const Dims& stride, MaybeDType dtype) {
   return Tensor::empty_strided(size, stride, dtype.value_or(default_dtype()));
 }
 Tensor empty_permuted(const Dims& size, const Dims& order, MaybeDType dtype) {
-  LB_CHECK(size.size() == order.size(), Runtime, "Number of dimensions in size does not match the length of the "
-           "physical_layout; i.e. len(size) = ", size.size(), " is not equal to len(physical_layout) = ", order.size());
+  LB_CHECK(size.size() == order.size(), Runtime,
+           "Number of dimensions in size does not match the length of the "
+           "physical_layout; i.e. len(size) = ",
+           size.size(), " is not equal to len(physical_layout) = ", order.size());
   Dims strides = size;
   std::vector<bool> seen(size.size());
   int64_t step = 1;
   for (int i = size.ndim() - 1; i >= 0; --i) {
     const int64_t d = order[i];
     LB_CHECK(d >= 0 && d < size.ndim(), Runtime, "Dimension out of range (expected to be between 0 and ",
-             size.ndim() - 1, ", but got ", d, " at index ", i, ").  NB: negative dims not currently supported; file an "
+             size.ndim() - 1, ", but got ", d, " at index ", i,
+             ").  NB: negative dims not currently supported; file an "
              "issue if you want it.");
     LB_CHECK(!seen[d], Runtime, "Duplicate dim not allowed");
     seen[d] = true;
@@ -69,7 +72,8 @@ Tensor scalar_tensor(Scalar value, MaybeDType dtype) { return Tensor::scalar(val
 
 Tensor empty_like(const Tensor& input, MaybeDType dtype, Format format) {
   const MemoryFormat wanted = format.value_or(MemoryFormat::Preserve);
-  const Dims strides = wanted == MemoryFormat::Preserve ? strides_like(input, input.sizes()) : strides_for(input.sizes(), wanted);
+  const Dims strides =
+      wanted == MemoryFormat::Preserve ? strides_like(input, input.sizes()) : strides_for(input.sizes(), wanted);
   return Tensor::empty_strided(input.sizes(), strides, dtype.value_or(input.dtype()));
 }
 Tensor full_like(const Tensor& input, Scalar value, MaybeDType dtype, Format format) {
@@ -137,7 +141,8 @@ Tensor fill_arange(Scalar start, Scalar step, int64_t length, DType dtype) {
   visit_dtype(dtype, [&]<class T>(T) {
     if constexpr (std::is_integral_v<T>) {
       const auto first = static_cast<uint64_t>(start.as_int()), stride = static_cast<uint64_t>(step.as_int());
-      write_sequence<T>(result, [=](int64_t i) { return static_cast<int64_t>(first + static_cast<uint64_t>(i) * stride); });
+      write_sequence<T>(result,
+                        [=](int64_t i) { return static_cast<int64_t>(first + static_cast<uint64_t>(i) * stride); });
     } else {
       using Item = std::conditional_t<is_half_type<T>, float, T>;
       const double first = start.as_double(), stride = step.as_double();
@@ -167,7 +172,9 @@ Tensor arange(const Out& out, Scalar start, Scalar end, Scalar step, MaybeDType 
   LB_CHECK(!is_integral(type, true) || step.as_int() != 0, Value, "step must be nonzero");
   return out.give(fill_arange(start, step, arange_length(start, end, step, type), type));
 }
-Tensor arange_end(const Out& out, Scalar end, MaybeDType dtype) { return arange(out, Scalar(0), end, Scalar(1), dtype); }
+Tensor arange_end(const Out& out, Scalar end, MaybeDType dtype) {
+  return arange(out, Scalar(0), end, Scalar(1), dtype);
+}
 
 Tensor range(const Out& out, Scalar start, Scalar end, Scalar step, MaybeDType dtype) {
   const DType type = dtype_for(out, dtype);
@@ -190,8 +197,8 @@ void write_spaced(const Tensor& result, Scalar start, Scalar end, F map) {
 
 Scalar end_point(const Operand& given, const char* name, const char* which) {
   if (!given.is_tensor()) return given.scalar();
-  LB_CHECK(given.tensor().ndim() == 0, Runtime, name, " only supports 0-dimensional start and end tensors, but got ", which,
-           " with ", given.tensor().ndim(), " dimension(s).");
+  LB_CHECK(given.tensor().ndim() == 0, Runtime, name, " only supports 0-dimensional start and end tensors, but got ",
+           which, " with ", given.tensor().ndim(), " dimension(s).");
   return given.tensor().item();
 }
 
@@ -217,8 +224,10 @@ Tensor logspace(const Out& out, Operand first, Operand last, int64_t steps, doub
   visit_dtype(type, [&]<class T>(T) {
     using Step = std::conditional_t<std::is_same_v<T, double> || std::is_integral_v<T>, double, float>;
     const auto power = [base](Step x) { return static_cast<Step>(std::pow(static_cast<Step>(base), x)); };
-    if (steps == 1) result.fill(Scalar(static_cast<double>(power(static_cast<Step>(start.as_double())))));
-    else if (steps > 1) write_spaced<Step, T>(result, start, end, power);
+    if (steps == 1)
+      result.fill(Scalar(static_cast<double>(power(static_cast<Step>(start.as_double())))));
+    else if (steps > 1)
+      write_spaced<Step, T>(result, start, end, power);
   });
   return out.give(std::move(result));
 }
@@ -247,23 +256,28 @@ LB_OPERATOR(.signature = "ones(*size, *, out=None" LB_FACTORY, .doc = R"(A tenso
 >>> torch.ones(2)
 tensor([1., 1.]))",
             .forward = forward_of<ones>, .derivative = kNotDifferentiable, .forms = kFunction);
-LB_OPERATOR(.signature = "empty(*size, *, out=None, dtype=None, memory_format=None, layout=None, device=None, pin_memory=False, requires_grad=False)",
+LB_OPERATOR(.signature =
+                "empty(*size, *, out=None, dtype=None, memory_format=None, layout=None, device=None, pin_memory=False, "
+                "requires_grad=False)",
             .doc = R"(A tensor whose elements are whatever the memory holds.
 
 >>> torch.empty(2, 3).shape
 torch.Size([2, 3]))",
             .forward = forward_of<empty>, .derivative = kNotDifferentiable, .forms = kFunction);
-LB_OPERATOR(.signature = "empty_strided(size, stride, *" LB_FACTORY, .doc = R"(An uninitialised tensor with the given strides.
+LB_OPERATOR(.signature = "empty_strided(size, stride, *" LB_FACTORY,
+            .doc = R"(An uninitialised tensor with the given strides.
 
 >>> torch.empty_strided((2, 3), (1, 2)).stride()
 (1, 2))",
             .forward = forward_of<empty_strided>, .derivative = kNotDifferentiable, .forms = kFunction);
-LB_OPERATOR(.signature = "empty_permuted(size, physical_layout, *" LB_FACTORY, .doc = R"(An uninitialised dense tensor whose dimensions lie in memory in the given order, outermost first.
+LB_OPERATOR(.signature = "empty_permuted(size, physical_layout, *" LB_FACTORY,
+            .doc = R"(An uninitialised dense tensor whose dimensions lie in memory in the given order, outermost first.
 
 >>> torch.empty_permuted((2, 3), (1, 0)).stride()
 (1, 2))",
             .forward = forward_of<empty_permuted>, .derivative = kNotDifferentiable, .forms = kFunction);
-LB_OPERATOR(.signature = "full(size, fill_value, *, out=None" LB_FACTORY, .doc = R"(A tensor of one value; its dtype is the value's unless given.
+LB_OPERATOR(.signature = "full(size, fill_value, *, out=None" LB_FACTORY,
+            .doc = R"(A tensor of one value; its dtype is the value's unless given.
 
 >>> torch.full((2,), 7)
 tensor([7, 7]))",
@@ -274,7 +288,8 @@ LB_OPERATOR(.signature = "scalar_tensor(s, *" LB_FACTORY, .doc = R"(A 0-d tensor
 tensor(2.))",
             .forward = forward_of<scalar_tensor>, .derivative = kNotDifferentiable, .forms = kFunction);
 #define LB_LIKE ", dtype=None, memory_format=None, layout=None, device=None, pin_memory=False, requires_grad=False)"
-LB_OPERATOR(.signature = "empty_like(input, *" LB_LIKE, .doc = R"(An uninitialised tensor with the input's sizes, layout and dtype.
+LB_OPERATOR(.signature = "empty_like(input, *" LB_LIKE,
+            .doc = R"(An uninitialised tensor with the input's sizes, layout and dtype.
 
 >>> torch.empty_like(torch.zeros(2, 3)).shape
 torch.Size([2, 3]))",
@@ -289,7 +304,8 @@ LB_OPERATOR(.signature = "ones_like(input, *" LB_LIKE, .doc = R"(Ones with the i
 >>> torch.ones_like(torch.zeros(2))
 tensor([1., 1.]))",
             .forward = forward_of<ones_like>, .derivative = kNotDifferentiable, .forms = kFunction);
-LB_OPERATOR(.signature = "full_like(input, fill_value, *" LB_LIKE, .doc = R"(One value with the input's sizes, layout and dtype.
+LB_OPERATOR(.signature = "full_like(input, fill_value, *" LB_LIKE,
+            .doc = R"(One value with the input's sizes, layout and dtype.
 
 >>> torch.full_like(torch.zeros(2), 7)
 tensor([7., 7.]))",
@@ -304,7 +320,8 @@ LB_OPERATOR(.signature = "new_ones(input, *size, *" LB_FACTORY, .doc = R"(Ones o
 >>> torch.tensor([1]).new_ones(2)
 tensor([1, 1]))",
             .forward = forward_of<new_ones>, .derivative = kNotDifferentiable, .forms = kMethod);
-LB_OPERATOR(.signature = "new_empty(input, *size, *" LB_FACTORY, .doc = R"(An uninitialised tensor of the tensor's dtype.
+LB_OPERATOR(.signature = "new_empty(input, *size, *" LB_FACTORY,
+            .doc = R"(An uninitialised tensor of the tensor's dtype.
 
 >>> torch.tensor([1]).new_empty(2).dtype
 torch.int64)",
@@ -314,7 +331,8 @@ LB_OPERATOR(.signature = "new_full(input, size, fill_value, *" LB_FACTORY, .doc 
 >>> torch.tensor([1]).new_full((2,), 7)
 tensor([7, 7]))",
             .forward = forward_of<new_full>, .derivative = kNotDifferentiable, .forms = kMethod);
-LB_OPERATOR(.signature = "new_empty_strided(input, size, stride, *" LB_FACTORY, .doc = R"(An uninitialised tensor of the tensor's dtype with the given strides.
+LB_OPERATOR(.signature = "new_empty_strided(input, size, stride, *" LB_FACTORY,
+            .doc = R"(An uninitialised tensor of the tensor's dtype with the given strides.
 
 >>> torch.tensor([1]).new_empty_strided((2, 2), (1, 2)).stride()
 (1, 2))",
@@ -324,22 +342,26 @@ LB_OPERATOR(.signature = "arange(end, *, out=None" LB_FACTORY, .doc = R"(0, 1, .
 >>> torch.arange(3)
 tensor([0, 1, 2]))",
             .forward = forward_of<arange_end>, .derivative = kNotDifferentiable, .forms = kFunction);
-LB_OPERATOR(.signature = "arange(start, end, step=1, *, out=None" LB_FACTORY, .doc = R"(start, start + step, ... before end; int64 when all three are integers.
+LB_OPERATOR(.signature = "arange(start, end, step=1, *, out=None" LB_FACTORY,
+            .doc = R"(start, start + step, ... before end; int64 when all three are integers.
 
 >>> torch.arange(1, 2, 0.5)
 tensor([1.0000, 1.5000]))",
             .forward = forward_of<arange>, .derivative = kNotDifferentiable, .forms = kFunction);
-LB_OPERATOR(.signature = "range(start, end, step=1, *, out=None" LB_FACTORY, .doc = R"(start, start + step, ... up to and with end. arange is preferred.
+LB_OPERATOR(.signature = "range(start, end, step=1, *, out=None" LB_FACTORY,
+            .doc = R"(start, start + step, ... up to and with end. arange is preferred.
 
 >>> torch.range(1, 3)
 tensor([1., 2., 3.]))",
             .forward = forward_of<range>, .derivative = kNotDifferentiable, .forms = kFunction);
-LB_OPERATOR(.signature = "linspace(start, end, steps, *, out=None" LB_FACTORY, .doc = R"(steps evenly spaced numbers from start to end, both included.
+LB_OPERATOR(.signature = "linspace(start, end, steps, *, out=None" LB_FACTORY,
+            .doc = R"(steps evenly spaced numbers from start to end, both included.
 
 >>> torch.linspace(0, 1, 3)
 tensor([0.0000, 0.5000, 1.0000]))",
             .forward = forward_of<linspace>, .derivative = kNotDifferentiable, .forms = kFunction);
-LB_OPERATOR(.signature = "logspace(start, end, steps, base=10.0, *, out=None" LB_FACTORY, .doc = R"(base to the power of steps evenly spaced numbers from start to end.
+LB_OPERATOR(.signature = "logspace(start, end, steps, base=10.0, *, out=None" LB_FACTORY,
+            .doc = R"(base to the power of steps evenly spaced numbers from start to end.
 
 >>> torch.logspace(0, 2, 3)
 tensor([  1.,  10., 100.]))",

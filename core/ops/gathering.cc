@@ -27,7 +27,8 @@ int64_t stride_bytes(const Tensor& t, int dim) {
 
 namespace {
 Tensor gather_from(const Tensor& given, int64_t dim, const Tensor& given_index, bool allow_negative) {
-  LB_CHECK(is_index_type(given_index) || given_index.count() == 0, Runtime, "gather(): Expected dtype int32/int64 for index");
+  LB_CHECK(is_index_type(given_index) || given_index.count() == 0, Runtime,
+           "gather(): Expected dtype int32/int64 for index");
   const int d = wrap_dim(dim, given.ndim());
   Tensor result = Tensor::empty(given_index.sizes(), given.dtype());
   if (given_index.count() == 0) return result;
@@ -36,9 +37,10 @@ Tensor gather_from(const Tensor& given, int64_t dim, const Tensor& given_index, 
            "Index tensor must have the same number of dimensions as input tensor");
   for (int i = 0; i < input.ndim(); ++i)
     LB_CHECK(i == d || index.sizes()[i] <= input.sizes()[i], Runtime, "Size does not match at dimension ", i,
-             " expected index ", index.sizes(), " to be no larger than self ", input.sizes(), " apart from dimension ", d);
-  const Tensor offsets = offsets_along(index, d, input.sizes()[d], stride_bytes(input, d), allow_negative,
-                                       ErrorKind::Runtime);
+             " expected index ", index.sizes(), " to be no larger than self ", input.sizes(), " apart from dimension ",
+             d);
+  const Tensor offsets =
+      offsets_along(index, d, input.sizes()[d], stride_bytes(input, d), allow_negative, ErrorKind::Runtime);
   Plan plan;
   plan.add_output(at_least_1d(result));
   plan.add_input(along(input, d, index.sizes()));
@@ -50,14 +52,16 @@ Tensor gather_from(const Tensor& given, int64_t dim, const Tensor& given_index, 
 }
 }  // namespace
 
-Tensor gather(const Tensor& input, int64_t dim, const Tensor& index, bool) { return gather_from(input, dim, index, false); }
+Tensor gather(const Tensor& input, int64_t dim, const Tensor& index, bool) {
+  return gather_from(input, dim, index, false);
+}
 
 Tensor index_select(const Tensor& given, int64_t dim, const Tensor& index) {
   LB_CHECK(index.ndim() <= 1, Index, "index_select(): Index is supposed to be a vector");
   LB_CHECK(is_index_type(index), Runtime, "index_select(): Expected dtype int32 or int64 for index");
   const int d = wrap_dim(dim, given.ndim());
-  LB_CHECK(given.ndim() > 0 || index.count() == 1, Runtime, "index_select(): Index to scalar can have only 1 value, got ",
-           index.count(), " value(s)");
+  LB_CHECK(given.ndim() > 0 || index.count() == 1, Runtime,
+           "index_select(): Index to scalar can have only 1 value, got ", index.count(), " value(s)");
   const Tensor positions = at_least_1d(integer_index(index)), input = at_least_1d(given);
   const int64_t size = input.sizes()[d];
   for (int64_t i = 0; i < positions.count(); ++i) {
@@ -100,7 +104,8 @@ void check_scatter(const Tensor& input, int dim, const Tensor& index, const Tens
   LB_CHECK(is_index_type(index) || index.count() == 0, Runtime, "scatter(): Expected dtype int32/int64 for index");
   LB_CHECK(!src || src->dtype() == input.dtype(), Runtime, "scatter(): Expected self.dtype to be equal to src.dtype");
   if (index.count() == 0) return;
-  LB_CHECK(index.ndim() == input.ndim(), Runtime, "Index tensor must have the same number of dimensions as self tensor");
+  LB_CHECK(index.ndim() == input.ndim(), Runtime,
+           "Index tensor must have the same number of dimensions as self tensor");
   bool fits = true;
   for (int d = 0; d < input.ndim(); ++d) fits &= d == dim || index.sizes()[d] <= input.sizes()[d];
   if (!src) {
@@ -119,13 +124,14 @@ void scatter_into(const Tensor& given, int dim, const Tensor& given_index, const
   if (given_index.count() == 0) return;
   check_no_internal_overlap(given);
   const Tensor target = at_least_1d(given), index = at_least_1d(given_index);
-  const Tensor offsets = offsets_along(index, dim, target.sizes()[dim], stride_bytes(target, dim), false, ErrorKind::Runtime);
+  const Tensor offsets =
+      offsets_along(index, dim, target.sizes()[dim], stride_bytes(target, dim), false, ErrorKind::Runtime);
   const Tensor source = values.shares_storage(target) ? values.clone() : values;
   update(along(target, dim, index.sizes()), source, offsets, rule);
 }
 
-Tensor scatter_from(const Out& out, const Tensor& given, int64_t dim, const Tensor& given_index, const Tensor& given_src,
-                    Update rule) {
+Tensor scatter_from(const Out& out, const Tensor& given, int64_t dim, const Tensor& given_index,
+                    const Tensor& given_src, Update rule) {
   const int d = wrap_dim(dim, given.ndim());
   const Tensor input = at_least_1d(given), index = at_least_1d(given_index), src = at_least_1d(given_src);
   check_scatter(input, d, index, &src);
@@ -145,12 +151,14 @@ Tensor scatter_from(const Out& out, const Tensor& given, int64_t dim, const Tens
   return out.in_place() ? target : out.give(target);
 }
 
-Tensor scatter_number(const Out& out, const Tensor& given, int64_t dim, const Tensor& given_index, Scalar value, Update rule) {
+Tensor scatter_number(const Out& out, const Tensor& given, int64_t dim, const Tensor& given_index, Scalar value,
+                      Update rule) {
   const int d = wrap_dim(dim, given.ndim());
   const Tensor input = at_least_1d(given), index = at_least_1d(given_index);
   check_scatter(input, d, index, nullptr);
   const Tensor target = out.in_place() ? given : given.clone(MemoryFormat::Contiguous);
-  if (index.count() > 0) scatter_into(target, d, index, expand(Tensor::scalar(value, given.dtype()), index.sizes()), rule);
+  if (index.count() > 0)
+    scatter_into(target, d, index, expand(Tensor::scalar(value, given.dtype()), index.sizes()), rule);
   target.bump_version();
   return out.in_place() ? target : out.give(target);
 }
@@ -186,10 +194,12 @@ Scalar identity_of(DType dtype, Update rule) {
   if (rule != Update::Maximum && rule != Update::Minimum) return Scalar(0);
   const bool highest = rule == Update::Minimum;
   return visit_dtype(dtype, [&]<class T>(T) -> Scalar {
-    if constexpr (std::is_same_v<T, bool>) return Scalar(highest);
+    if constexpr (std::is_same_v<T, bool>)
+      return Scalar(highest);
     else if constexpr (is_half_type<T> || std::is_floating_point_v<T>)
       return Scalar(highest ? std::numeric_limits<double>::infinity() : -std::numeric_limits<double>::infinity());
-    else return Scalar(static_cast<int64_t>(highest ? std::numeric_limits<T>::max() : std::numeric_limits<T>::min()));
+    else
+      return Scalar(static_cast<int64_t>(highest ? std::numeric_limits<T>::max() : std::numeric_limits<T>::min()));
   });
 }
 
@@ -222,8 +232,7 @@ Tensor reduce_into(const Tensor& input, const Tensor& values, Update rule, bool 
   Tensor work = Tensor::empty(input.sizes(), dtype);
   work.copy_from(input);
   const Tensor source = values.to(dtype);
-  if (!include_self)
-    write(work, expand(Tensor::scalar(identity_of(dtype, rule), dtype), source.sizes()), Update::Set);
+  if (!include_self) write(work, expand(Tensor::scalar(identity_of(dtype, rule), dtype), source.sizes()), Update::Set);
   write(work, source, rule);
   if (rule == Update::Mean) {
     const Tensor counts = Tensor::full(input.sizes(), Scalar(include_self ? 1 : 0), DType::Int64);
@@ -240,30 +249,36 @@ Tensor give_reduced(const Out& out, const Tensor& input, const Tensor& result) {
   return input;
 }
 
-Tensor scatter_reduce(const Out& out, const Tensor& given, int64_t dim, const Tensor& given_index, const Tensor& given_src,
-                      const std::string& reduce, bool include_self) {
+Tensor scatter_reduce(const Out& out, const Tensor& given, int64_t dim, const Tensor& given_index,
+                      const Tensor& given_src, const std::string& reduce, bool include_self) {
   const int d = wrap_dim(dim, given.ndim());
   Update rule;
-  if (reduce == "sum") rule = Update::Add;
-  else if (reduce == "prod") rule = Update::Multiply;
-  else if (reduce == "mean") rule = Update::Mean;
-  else if (reduce == "amax") rule = Update::Maximum;
-  else if (reduce == "amin") rule = Update::Minimum;
-  else fail(ErrorKind::Runtime, "reduce argument must be either sum, prod, mean, amax or amin, got ", reduce);
+  if (reduce == "sum")
+    rule = Update::Add;
+  else if (reduce == "prod")
+    rule = Update::Multiply;
+  else if (reduce == "mean")
+    rule = Update::Mean;
+  else if (reduce == "amax")
+    rule = Update::Maximum;
+  else if (reduce == "amin")
+    rule = Update::Minimum;
+  else
+    fail(ErrorKind::Runtime, "reduce argument must be either sum, prod, mean, amax or amin, got ", reduce);
   const Tensor input = at_least_1d(given), index = at_least_1d(given_index), src = at_least_1d(given_src);
   check_scatter(input, d, index, &src);
   if (index.count() == 0) return give_reduced(out, given, given.clone());
   const Tensor values = with_geometry(src, index.sizes(), src.strides());
-  const Tensor result = reduce_into(given, values, rule, include_self, [&](const Tensor& target, const Tensor& each, Update how) {
-    scatter_into(target, d, index, each, how);
-  });
+  const Tensor result = reduce_into(
+      given, values, rule, include_self,
+      [&](const Tensor& target, const Tensor& each, Update how) { scatter_into(target, d, index, each, how); });
   return give_reduced(out, given, result);
 }
 
 // --- the index_ family: an index vector along one dimension ---------------------------------------------------------
 
-void update_along(const Tensor& given, int dim, const Tensor& index, const Tensor& given_source, Update rule, ErrorKind kind,
-                  const char* prefix) {
+void update_along(const Tensor& given, int dim, const Tensor& index, const Tensor& given_source, Update rule,
+                  ErrorKind kind, const char* prefix) {
   const Tensor target = at_least_1d(given), positions = at_least_1d(index);
   Dims sizes = target.sizes();
   sizes[dim] = positions.count();
@@ -272,7 +287,8 @@ void update_along(const Tensor& given, int dim, const Tensor& index, const Tenso
     return;
   }
   check_no_internal_overlap(given);
-  const Tensor offsets = offsets_along(positions, dim, target.sizes()[dim], stride_bytes(target, dim), false, kind, prefix);
+  const Tensor offsets =
+      offsets_along(positions, dim, target.sizes()[dim], stride_bytes(target, dim), false, kind, prefix);
   Dims steps(sizes.size(), 0);
   steps[dim] = 1;
   const Tensor source = given_source.ndim() == target.ndim() ? given_source : expand(reshape(given_source, {}), sizes);
@@ -283,8 +299,8 @@ void update_along(const Tensor& given, int dim, const Tensor& index, const Tenso
 void check_index_add(const Tensor& input, int d, const Tensor& index, const Tensor& source, const char* name) {
   LB_CHECK(index.ndim() <= 1, Index, name, "(): Index is supposed to be a vector, but got dim: ", index.ndim(),
            " with type: ", dtype_title(index.dtype()), " and size: ", index.sizes());
-  LB_CHECK(is_index_type(index), Runtime, name, "(): Expected dtype int32/int64 for index but got: ",
-           dtype_title(index.dtype()));
+  LB_CHECK(is_index_type(index), Runtime, name,
+           "(): Expected dtype int32/int64 for index but got: ", dtype_title(index.dtype()));
   LB_CHECK(input.dtype() == source.dtype(), Runtime, name, "(): self (", dtype_title(input.dtype()), ") and source (",
            dtype_title(source.dtype()), ") must have the same scalar type");
   const int64_t length = source.ndim() == 0 ? 1 : d < source.ndim() ? source.sizes()[d] : -1;
@@ -292,8 +308,10 @@ void check_index_add(const Tensor& input, int d, const Tensor& index, const Tens
            ") should be equal to source.size(dim): (", length, "), for dim: ", d);
   bool same = source.ndim() == input.ndim();
   for (int i = 0; same && i < input.ndim(); ++i) same = i == d || source.sizes()[i] == input.sizes()[i];
-  LB_CHECK(same || (input.ndim() <= 1 && source.ndim() <= 1), Runtime, "source tensor shape must match self tensor shape, "
-           "excluding the specified dimension. Got self.shape = ", input.sizes(), " source.shape = ", source.sizes());
+  LB_CHECK(same || (input.ndim() <= 1 && source.ndim() <= 1), Runtime,
+           "source tensor shape must match self tensor shape, "
+           "excluding the specified dimension. Got self.shape = ",
+           input.sizes(), " source.shape = ", source.sizes());
 }
 
 Tensor scaled(const Tensor& source, Scalar alpha) {
@@ -302,17 +320,21 @@ Tensor scaled(const Tensor& source, Scalar alpha) {
   visit_dtype(source.dtype(), [&]<class T>(T) {
     T* out = result.as<T>();
     for (int64_t i = 0; i < result.count(); ++i) {
-      if constexpr (std::is_same_v<T, bool>) out[i] = out[i] && alpha.as_bool();
-      else if constexpr (is_half_type<T>) out[i] = T(static_cast<float>(out[i]) * static_cast<float>(alpha.as_double()));
+      if constexpr (std::is_same_v<T, bool>)
+        out[i] = out[i] && alpha.as_bool();
+      else if constexpr (is_half_type<T>)
+        out[i] = T(static_cast<float>(out[i]) * static_cast<float>(alpha.as_double()));
       else if constexpr (std::is_integral_v<T>)
         out[i] = static_cast<T>(static_cast<uint64_t>(out[i]) * static_cast<uint64_t>(alpha.as_int()));
-      else out[i] *= alpha.to<T>();
+      else
+        out[i] *= alpha.to<T>();
     }
   });
   return result;
 }
 
-Tensor index_add(const Out& out, const Tensor& input, int64_t dim, const Tensor& index, const Tensor& source, Scalar alpha) {
+Tensor index_add(const Out& out, const Tensor& input, int64_t dim, const Tensor& index, const Tensor& source,
+                 Scalar alpha) {
   const int d = wrap_dim(dim, input.ndim());
   check_index_add(input, d, index, source, "index_add_");
   const Tensor target = out.in_place() ? input : input.clone(MemoryFormat::Contiguous);
@@ -326,21 +348,27 @@ Tensor index_copy(const Out& out, const Tensor& input, int64_t dim, const Tensor
   LB_CHECK(index.ndim() < 2, Index, "index_copy_(): Index should have dimension 1 or 0 (got ", index.ndim(), ")");
   LB_CHECK(source.ndim() > 0 || index.count() == 1, Index,
            "index_copy_(): When source is scalar, index should have one element (got ", index.count(), ")");
-  LB_CHECK(source.ndim() == input.ndim() || source.ndim() == 0 || input.ndim() == 0, Index, "index_copy_(): When source and "
-           "destination are not scalars, their dimensionality must match. Source dimensionality (", source.ndim(),
-           "), destination dimensionality (", input.ndim(), ")");
+  LB_CHECK(source.ndim() == input.ndim() || source.ndim() == 0 || input.ndim() == 0, Index,
+           "index_copy_(): When source and "
+           "destination are not scalars, their dimensionality must match. Source dimensionality (",
+           source.ndim(), "), destination dimensionality (", input.ndim(), ")");
   LB_CHECK(index.dtype() == DType::Int64, Runtime, "index_copy_(): Expected a long tensor for index, but got ",
            dtype_title(index.dtype()));
-  LB_CHECK(input.dtype() == source.dtype(), Runtime, "index_copy_(): self and source expected to have the same dtype, but "
-           "got (self) ", dtype_title(input.dtype()), " and (source) ", dtype_title(source.dtype()));
+  LB_CHECK(input.dtype() == source.dtype(), Runtime,
+           "index_copy_(): self and source expected to have the same dtype, but "
+           "got (self) ",
+           dtype_title(input.dtype()), " and (source) ", dtype_title(source.dtype()));
   const Tensor from = at_least_1d(source), to = at_least_1d(input);
   if (source.ndim() > 0 && input.ndim() > 0)
     for (int i = 0; i < input.ndim(); ++i)
-      LB_CHECK(i == d || from.sizes()[i] == to.sizes()[i], Runtime, "index_copy_(): Source/destination tensor must have same "
-               "slice shapes. Destination slice shape: ", to.sizes()[i], " at dimension ", i,
-               " and source slice shape: ", from.sizes()[i], " at dimension ", i, ".");
-  LB_CHECK(source.ndim() == 0 || index.count() == from.sizes()[from.ndim() == 1 ? 0 : d], Index, "index_copy_(): Number of indices (", index.count(),
-           ") should be equal to source.size(dim) (", from.sizes()[from.ndim() == 1 ? 0 : d], ")");
+      LB_CHECK(i == d || from.sizes()[i] == to.sizes()[i], Runtime,
+               "index_copy_(): Source/destination tensor must have same "
+               "slice shapes. Destination slice shape: ",
+               to.sizes()[i], " at dimension ", i, " and source slice shape: ", from.sizes()[i], " at dimension ", i,
+               ".");
+  LB_CHECK(source.ndim() == 0 || index.count() == from.sizes()[from.ndim() == 1 ? 0 : d], Index,
+           "index_copy_(): Number of indices (", index.count(), ") should be equal to source.size(dim) (",
+           from.sizes()[from.ndim() == 1 ? 0 : d], ")");
   const Tensor target = out.in_place() ? input : input.clone(MemoryFormat::Contiguous);
   update_along(target, d, index, from, Update::Set, ErrorKind::Index, "index_copy_(): ");
   target.bump_version();
@@ -359,8 +387,8 @@ Tensor fill_along(const Out& out, const Tensor& input, int64_t dim, const Tensor
   Dims steps(sizes.size(), 0);
   steps[d] = 1;
   const Tensor offsets = offsets_along(positions, d, whole.sizes()[d], stride_bytes(whole, d), true, ErrorKind::Index);
-  update(along(whole, d, sizes), expand(Tensor::scalar(value, input.dtype()), sizes), with_geometry(offsets, sizes, steps),
-         Update::Set);
+  update(along(whole, d, sizes), expand(Tensor::scalar(value, input.dtype()), sizes),
+         with_geometry(offsets, sizes, steps), Update::Set);
   target.bump_version();
   return target;
 }
@@ -377,11 +405,17 @@ Tensor index_reduce(const Out& out, const Tensor& input, int64_t dim, const Tens
                     const std::string& reduce, bool include_self) {
   const int d = wrap_dim(dim, input.ndim());
   Update rule;
-  if (reduce == "prod") rule = Update::Multiply;
-  else if (reduce == "mean") rule = Update::Mean;
-  else if (reduce == "amax") rule = Update::Maximum;
-  else if (reduce == "amin") rule = Update::Minimum;
-  else fail(ErrorKind::Runtime, "index_reduce(): Expected reduce to be one of prod, mean, amax or amin but got ", reduce, ".");
+  if (reduce == "prod")
+    rule = Update::Multiply;
+  else if (reduce == "mean")
+    rule = Update::Mean;
+  else if (reduce == "amax")
+    rule = Update::Maximum;
+  else if (reduce == "amin")
+    rule = Update::Minimum;
+  else
+    fail(ErrorKind::Runtime, "index_reduce(): Expected reduce to be one of prod, mean, amax or amin but got ", reduce,
+         ".");
   check_index_add(input, d, index, source, "index_reduce_");
   const Tensor result = reduce_into(input, at_least_1d(source), rule, include_self,
                                     [&](const Tensor& target, const Tensor& each, Update how) {
@@ -408,16 +442,21 @@ Tensor take(const Out& out, const Tensor& input, const Tensor& index) {
   LB_CHECK(index.dtype() == DType::Int64, Runtime, "take(): Expected a long tensor for index, but got ",
            dtype_title(index.dtype()));
   LB_CHECK(input.count() > 0 || index.count() == 0, Index, "take(): tried to take from an empty tensor");
-  return give_apart(out, take_rows(reshape(input, {-1}).contiguous(), 0, flat_positions(index, input.count())), {&input, &index});
+  return give_apart(out, take_rows(reshape(input, {-1}).contiguous(), 0, flat_positions(index, input.count())),
+                    {&input, &index});
 }
 
 Tensor put(const Out& out, const Tensor& input, const Tensor& index, const Tensor& source, bool accumulate) {
   LB_CHECK(index.dtype() == DType::Int64, Runtime, "put_(): Expected a long tensor for index, but got ",
            dtype_title(index.dtype()));
-  LB_CHECK(input.dtype() == source.dtype(), Runtime, "put_(): self and source expected to have the same dtype, but got "
-           "self.dtype = ", dtype_title(input.dtype()), " and source.dtype = ", dtype_title(source.dtype()));
-  LB_CHECK(index.count() == source.count(), Index, "put_(): Expected source and index to have the same number of elements, "
-           "but got source.numel() = ", source.count(), ", index.numel() = ", index.count());
+  LB_CHECK(input.dtype() == source.dtype(), Runtime,
+           "put_(): self and source expected to have the same dtype, but got "
+           "self.dtype = ",
+           dtype_title(input.dtype()), " and source.dtype = ", dtype_title(source.dtype()));
+  LB_CHECK(index.count() == source.count(), Index,
+           "put_(): Expected source and index to have the same number of elements, "
+           "but got source.numel() = ",
+           source.count(), ", index.numel() = ", index.count());
   LB_CHECK(input.count() > 0 || index.count() == 0, Index, "put_(): tried to put elements into an empty tensor");
   const Tensor target = out.in_place() ? input : input.clone();
   if (index.count() == 0) return target;
@@ -427,8 +466,8 @@ Tensor put(const Out& out, const Tensor& input, const Tensor& index, const Tenso
   int64_t* offsets = positions.as<int64_t>();
   for (int64_t i = 0; i < positions.count(); ++i) offsets[i] *= static_cast<int64_t>(flat.item_bytes());
   const Tensor values = reshape(source, {-1});
-  update(with_geometry(flat, {positions.count()}, {0}), values.shares_storage(target) ? values.clone() : values, positions,
-         accumulate ? Update::Add : Update::Set);
+  update(with_geometry(flat, {positions.count()}, {0}), values.shares_storage(target) ? values.clone() : values,
+         positions, accumulate ? Update::Add : Update::Set);
   if (!flat.same(target)) target.copy_from(flat);
   target.bump_version();
   return target;
@@ -438,9 +477,10 @@ Tensor take_along_dim(const Tensor& input, const Tensor& indices, std::optional<
   LB_CHECK(is_index_type(indices), Runtime, "torch.take_along_dim(): dtype of indices should be Long but got ",
            dtype_title(indices.dtype()));
   if (!dim) return gather_from(reshape(input, {-1}), 0, reshape(indices, {-1}), true);
-  LB_CHECK(input.ndim() == indices.ndim(), Runtime, "torch.take_along_dim(): input and indices should have the same number "
-           "of dimensions, but got ", input.ndim(), " dimensions for input, and ", indices.ndim(),
-           " dimensions for indices");
+  LB_CHECK(input.ndim() == indices.ndim(), Runtime,
+           "torch.take_along_dim(): input and indices should have the same number "
+           "of dimensions, but got ",
+           input.ndim(), " dimensions for input, and ", indices.ndim(), " dimensions for indices");
   const int d = wrap_dim(*dim, input.ndim());
   if (input.ndim() == 0) return gather_from(input, 0, indices, true);
   Dims a = input.sizes(), b = indices.sizes();
@@ -450,18 +490,21 @@ Tensor take_along_dim(const Tensor& input, const Tensor& indices, std::optional<
   return gather_from(expand(input, input_sizes), d, expand(indices, index_sizes), true);
 }
 
-LB_OPERATOR(.signature = "gather(input, dim, index, *, sparse_grad=False, out=None)", .doc = R"(The elements whose position along dim an index tensor gives; the result has its sizes.
+LB_OPERATOR(.signature = "gather(input, dim, index, *, sparse_grad=False, out=None)",
+            .doc = R"(The elements whose position along dim an index tensor gives; the result has its sizes.
 
 >>> torch.gather(torch.tensor([[1, 2], [3, 4]]), 1, torch.tensor([[1], [0]]))
 tensor([[2],
         [3]]))",
             .forward = forward_of<give_gather>, .derivative = kDerivativePlanned);
-LB_OPERATOR(.signature = "index_select(input, dim, index, *, out=None)", .doc = R"(The positions of a dimension that an index vector names.
+LB_OPERATOR(.signature = "index_select(input, dim, index, *, out=None)",
+            .doc = R"(The positions of a dimension that an index vector names.
 
 >>> torch.arange(3).index_select(0, torch.tensor([2, 0]))
 tensor([2, 0]))",
             .forward = forward_of<give_index_select>, .derivative = kDerivativePlanned);
-constexpr const char* kScatterDoc = R"(A copy of the input with src (or a value) written where an index tensor points along dim.
+constexpr const char* kScatterDoc =
+    R"(A copy of the input with src (or a value) written where an index tensor points along dim.
 
 >>> torch.zeros(3).scatter(0, torch.tensor([2]), 1.0)
 tensor([0., 0., 1.]))";
@@ -473,27 +516,33 @@ LB_OPERATOR(.signature = "scatter(input, dim, index, value, *, out=None)", .doc 
             .forward = forward_of<scatter_value>, .derivative = kDerivativePlanned, .forms = kEveryForm);
 LB_OPERATOR(.signature = "scatter(input, dim, index, value, *, reduce, out=None)", .doc = kScatterDoc,
             .forward = forward_of<scatter_value_reduce>, .derivative = kDerivativePlanned, .forms = kEveryForm);
-LB_OPERATOR(.signature = "scatter_add(input, dim, index, src, *, out=None)", .doc = R"(The input with src added where an index tensor points along dim.
+LB_OPERATOR(.signature = "scatter_add(input, dim, index, src, *, out=None)",
+            .doc = R"(The input with src added where an index tensor points along dim.
 
 >>> torch.zeros(2).scatter_add(0, torch.tensor([1, 1]), torch.ones(2))
 tensor([0., 2.]))",
             .forward = forward_of<scatter_add>, .derivative = kDerivativePlanned, .forms = kEveryForm);
-LB_OPERATOR(.signature = "scatter_reduce(input, dim, index, src, reduce, *, include_self=True, out=None)", .doc = R"(The input reduced (sum, prod, mean, amax, amin) with src where an index tensor points along dim.
+LB_OPERATOR(.signature = "scatter_reduce(input, dim, index, src, reduce, *, include_self=True, out=None)",
+            .doc = R"(The input reduced (sum, prod, mean, amax, amin) with src where an index tensor points along dim.
 
 >>> torch.ones(2).scatter_reduce(0, torch.tensor([1, 1]), torch.tensor([2.0, 3.0]), "prod")
 tensor([1., 6.]))",
             .forward = forward_of<scatter_reduce>, .derivative = kDerivativePlanned, .forms = kEveryForm);
-LB_OPERATOR(.signature = "index_add(input, dim, index, source, *, alpha=1, out=None)", .doc = R"(The input with alpha times source added at the positions of a dimension that an index vector names.
+LB_OPERATOR(.signature = "index_add(input, dim, index, source, *, alpha=1, out=None)",
+            .doc =
+                R"(The input with alpha times source added at the positions of a dimension that an index vector names.
 
 >>> torch.zeros(2).index_add(0, torch.tensor([1, 1]), torch.ones(2))
 tensor([0., 2.]))",
             .forward = forward_of<index_add>, .derivative = kDerivativePlanned, .forms = kEveryForm);
-LB_OPERATOR(.signature = "index_copy(input, dim, index, source, *, out=None)", .doc = R"(The input with source written at the positions of a dimension that an index vector names.
+LB_OPERATOR(.signature = "index_copy(input, dim, index, source, *, out=None)",
+            .doc = R"(The input with source written at the positions of a dimension that an index vector names.
 
 >>> torch.zeros(3).index_copy(0, torch.tensor([2]), torch.ones(1))
 tensor([0., 0., 1.]))",
             .forward = forward_of<index_copy>, .derivative = kDerivativePlanned, .forms = kEveryForm);
-LB_OPERATOR(.signature = "index_fill(input, dim, index, value)", .doc = R"(The input with a value at the positions of a dimension that an index vector names.
+LB_OPERATOR(.signature = "index_fill(input, dim, index, value)",
+            .doc = R"(The input with a value at the positions of a dimension that an index vector names.
 
 >>> torch.zeros(3).index_fill(0, torch.tensor([2]), 1)
 tensor([0., 0., 1.]))",
@@ -503,22 +552,27 @@ LB_OPERATOR(.signature = "index_fill(input, dim, index, value)", .doc = R"(index
 >>> torch.zeros(3).index_fill(0, torch.tensor([2]), torch.tensor(1.0))
 tensor([0., 0., 1.]))",
             .forward = forward_of<index_fill_tensor>, .derivative = kDerivativePlanned, .forms = kEveryForm);
-LB_OPERATOR(.signature = "index_reduce(input, dim, index, source, reduce, *, include_self=True, out=None)", .doc = R"(The input reduced (prod, mean, amax, amin) with source at the positions that an index vector names.
+LB_OPERATOR(.signature = "index_reduce(input, dim, index, source, reduce, *, include_self=True, out=None)",
+            .doc =
+                R"(The input reduced (prod, mean, amax, amin) with source at the positions that an index vector names.
 
 >>> torch.ones(2).index_reduce(0, torch.tensor([1, 1]), torch.tensor([2.0, 3.0]), "prod")
 tensor([1., 6.]))",
             .forward = forward_of<index_reduce>, .derivative = kDerivativePlanned, .forms = kEveryForm);
-LB_OPERATOR(.signature = "take(input, index, *, out=None)", .doc = R"(The elements at positions in row-major order; the result has the index's sizes.
+LB_OPERATOR(.signature = "take(input, index, *, out=None)",
+            .doc = R"(The elements at positions in row-major order; the result has the index's sizes.
 
 >>> torch.arange(4).reshape(2, 2).take(torch.tensor([3, 0]))
 tensor([3, 0]))",
             .forward = forward_of<take>, .derivative = kDerivativePlanned);
-LB_OPERATOR(.signature = "put(input, index, source, accumulate=False)", .doc = R"(The input with source written (or added) at positions in row-major order.
+LB_OPERATOR(.signature = "put(input, index, source, accumulate=False)",
+            .doc = R"(The input with source written (or added) at positions in row-major order.
 
 >>> torch.zeros(2).put(torch.tensor([1]), torch.tensor([5.0]))
 tensor([0., 5.]))",
             .forward = forward_of<put>, .derivative = kDerivativePlanned, .forms = kEveryForm);
-LB_OPERATOR(.signature = "take_along_dim(input, indices, dim=None, *, out=None)", .doc = R"(gather with broadcasting; without dim among all elements.
+LB_OPERATOR(.signature = "take_along_dim(input, indices, dim=None, *, out=None)",
+            .doc = R"(gather with broadcasting; without dim among all elements.
 
 >>> torch.tensor([[3, 1]]).take_along_dim(torch.tensor([[1]]), 1)
 tensor([[1]]))",

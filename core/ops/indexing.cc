@@ -18,16 +18,20 @@ template <class T, Update rule>
 T combined(T a, T b) {
   const Wide<T> x = static_cast<Wide<T>>(a), y = static_cast<Wide<T>>(b);
   if constexpr (std::is_same_v<T, bool>) {
-    if constexpr (rule == Update::Multiply || rule == Update::Minimum) return x && y;
-    else return x || y;
+    if constexpr (rule == Update::Multiply || rule == Update::Minimum)
+      return x && y;
+    else
+      return x || y;
   } else if constexpr (rule == Update::Add) {
     if constexpr (std::is_integral_v<T>)
       return static_cast<T>(static_cast<uint64_t>(x) + static_cast<uint64_t>(y));
-    else return T(x + y);
+    else
+      return T(x + y);
   } else if constexpr (rule == Update::Multiply) {
     if constexpr (std::is_integral_v<T>)
       return static_cast<T>(static_cast<uint64_t>(x) * static_cast<uint64_t>(y));
-    else return T(x * y);
+    else
+      return T(x * y);
   } else if constexpr (rule == Update::Maximum) {
     return x != x || x > y ? a : b;
   } else {
@@ -89,7 +93,8 @@ Dims common_sizes(const std::vector<Tensor>& indices) {
   bool first = true, fits = true;
   for (const Tensor& index : indices) {
     if (!index.defined()) continue;
-    if (first) sizes = index.sizes();
+    if (first)
+      sizes = index.sizes();
     else if (sizes != index.sizes()) {
       try {
         sizes = broadcast_sizes(sizes, index.sizes());
@@ -119,9 +124,11 @@ Reach reach_of(const Tensor& input, const std::vector<Tensor>& indices) {
     ++used;
     const Tensor one = index.sizes() == common ? index : expand(index, common);
     LB_CHECK(input.sizes()[d] != 0 || one.count() == 0, Index, "index is out of bounds for dimension with size 0");
-    const Tensor along = offsets_along(one, used - 1, input.sizes()[d],
-                                       input.strides()[d] * static_cast<int64_t>(input.item_bytes()), true, ErrorKind::Index);
-    if (!offsets.defined()) offsets = along;
+    const Tensor along =
+        offsets_along(one, used - 1, input.sizes()[d], input.strides()[d] * static_cast<int64_t>(input.item_bytes()),
+                      true, ErrorKind::Index);
+    if (!offsets.defined())
+      offsets = along;
     else
       for (int64_t i = 0; i < along.count(); ++i) offsets.as<int64_t>()[i] += along.as<int64_t>()[i];
   }
@@ -165,20 +172,23 @@ bool any_defined(const std::vector<Tensor>& indices) {
 
 }  // namespace
 
-Loop fetch_loop(size_t item_bytes) {
-  return move_loops(item_bytes).fetch;
-}
+Loop fetch_loop(size_t item_bytes) { return move_loops(item_bytes).fetch; }
 
 Loop update_loop(DType dtype, Update rule) {
   if (rule == Update::Set) return move_loops(item_size(dtype)).set;
   return visit_dtype(dtype, [rule]<class T>(T) -> Loop {
     switch (rule) {
       case Update::Mean:
-      case Update::Add: return &combine_items<T, Update::Add>;
-      case Update::Multiply: return &combine_items<T, Update::Multiply>;
-      case Update::Maximum: return &combine_items<T, Update::Maximum>;
-      case Update::Minimum: return &combine_items<T, Update::Minimum>;
-      case Update::Set: break;
+      case Update::Add:
+        return &combine_items<T, Update::Add>;
+      case Update::Multiply:
+        return &combine_items<T, Update::Multiply>;
+      case Update::Maximum:
+        return &combine_items<T, Update::Maximum>;
+      case Update::Minimum:
+        return &combine_items<T, Update::Minimum>;
+      case Update::Set:
+        break;
     }
     return nullptr;
   });
@@ -249,12 +259,13 @@ Tensor take_rows(const Tensor& input, int dim, const Tensor& index) {
     const auto copy = [=](int64_t begin, int64_t end) {
       for (int64_t o = begin; o < end; ++o) take(out + o * count * item, in + o * size * item, at, count, size);
     };
-    if (result.count() < kGrain) copy(0, outer);
-    else if (outer > 1) parallel_for(outer, std::max<int64_t>(1, kGrain / count), copy);
+    if (result.count() < kGrain)
+      copy(0, outer);
+    else if (outer > 1)
+      parallel_for(outer, std::max<int64_t>(1, kGrain / count), copy);
     else
-      parallel_for(count, kGrain, [=](int64_t begin, int64_t end) {
-        take(out + begin * item, in, at + begin, end - begin, size);
-      });
+      parallel_for(count, kGrain,
+                   [=](int64_t begin, int64_t end) { take(out + begin * item, in, at + begin, end - begin, size); });
     return result;
   }
   const auto copy = [=](int64_t begin, int64_t end) {
@@ -268,8 +279,10 @@ Tensor take_rows(const Tensor& input, int dim, const Tensor& index) {
       }
     }
   };
-  if (result.count() < kGrain) copy(0, outer * count);
-  else parallel_for(outer * count, std::max<int64_t>(1, kGrain / inner), copy);
+  if (result.count() < kGrain)
+    copy(0, outer * count);
+  else
+    parallel_for(outer * count, std::max<int64_t>(1, kGrain / inner), copy);
   return result;
 }
 
@@ -297,8 +310,9 @@ void index_put(const Tensor& target, const std::vector<Tensor>& given, const Ten
                bool trim) {
   Tensor values = given_values;
   LB_CHECK(any_defined(given), Value, "at least one index must be provided");
-  LB_CHECK(target.dtype() == values.dtype(), Runtime, "Index put requires the source and destination dtypes match, got ",
-           dtype_title(target.dtype()), " for the destination and ", dtype_title(values.dtype()), " for the source.");
+  LB_CHECK(target.dtype() == values.dtype(), Runtime,
+           "Index put requires the source and destination dtypes match, got ", dtype_title(target.dtype()),
+           " for the destination and ", dtype_title(values.dtype()), " for the source.");
   check_no_internal_overlap(target);
   if (!accumulate && values.count() == 1 && values.ndim() == 0 && given.size() == 1 && is_mask(given[0]) &&
       given[0].sizes() == target.sizes()) {
@@ -351,19 +365,23 @@ Tensor index_put_public(const Out& out, const Tensor& input, OptionalTensors ind
   return target;
 }
 
-LB_OPERATOR(.signature = "_index(input, indices)", .doc = R"(tensor[...] with index tensors: one entry per dimension, None where a dimension is whole.
+LB_OPERATOR(.signature = "_index(input, indices)",
+            .doc = R"(tensor[...] with index tensors: one entry per dimension, None where a dimension is whole.
 
 >>> torch.arange(3)[torch.tensor([2, 0])]
 tensor([2, 0]))",
             .forward = forward_of<index_hidden>, .derivative = kDerivativePlanned, .forms = kHidden);
-LB_OPERATOR(.signature = "_index_put(input, indices, values, accumulate=False)", .doc = R"(tensor[...] = values with index tensors, as _index reads.
+LB_OPERATOR(.signature = "_index_put(input, indices, values, accumulate=False)",
+            .doc = R"(tensor[...] = values with index tensors, as _index reads.
 
 >>> t = torch.zeros(3)
 >>> t[torch.tensor([2, 0])] = 1.0
 >>> t
 tensor([1., 0., 1.]))",
             .forward = forward_of<index_put_hidden>, .derivative = kDerivativePlanned, .forms = kInPlace);
-LB_OPERATOR(.signature = "index_put(input, indices, values, accumulate=False)", .doc = R"(Writes values, broadcast, where a tuple of index tensors points; adds them when accumulate is true.
+LB_OPERATOR(.signature = "index_put(input, indices, values, accumulate=False)",
+            .doc =
+                R"(Writes values, broadcast, where a tuple of index tensors points; adds them when accumulate is true.
 
 >>> torch.zeros(3).index_put((torch.tensor([2, 2]),), torch.ones(2), accumulate=True)
 tensor([0., 0., 2.]))",

@@ -16,8 +16,8 @@ Loop fetch_loop(size_t item_bytes);
 
 // The elements of an index tensor as row-major int64 (the tensor itself when it is that).
 Tensor integer_index(const Tensor& index);
-// Offsets in bytes along one dimension, in the shape of the index. Throws `kind` with PyTorch's sentence when an element
-// is out of range.
+// Offsets in bytes along one dimension, in the shape of the index. Throws `kind` with PyTorch's sentence when an
+// element is out of range.
 Tensor offsets_along(const Tensor& index, int64_t dim, int64_t size, int64_t stride_bytes, bool allow_negative,
                      ErrorKind kind, const char* prefix = "");
 
@@ -37,7 +37,7 @@ Tensor index_select(const Tensor& input, int64_t dim, const Tensor& index);
 Tensor gather(const Tensor& input, int64_t dim, const Tensor& index, bool sparse_grad);
 
 // masking.cc
-Tensor nonzero(const Tensor& input);                   // (count, ndim)
+Tensor nonzero(const Tensor& input);  // (count, ndim)
 std::vector<Tensor> nonzero_columns(const Tensor& input);
 Tensor masked_select(const Tensor& input, const Tensor& mask);
 void masked_fill(const Tensor& target, const Tensor& mask, Scalar value);

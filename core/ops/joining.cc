@@ -58,9 +58,11 @@ Joint joint_of(const Tensors& tensors, int64_t dim, DType dtype) {
     LB_CHECK(t.ndim() == first->ndim(), Runtime, "Tensors must have same number of dimensions: got ", first->ndim(),
              " and ", t.ndim());
     for (int d = 0; d < t.ndim(); ++d)
-      LB_CHECK(d == joint.dim || t.sizes()[d] == joint.sizes[d], Runtime, "Sizes of tensors must match except in "
-               "dimension ", joint.dim, ". Expected size ", joint.sizes[d], " but got size ", t.sizes()[d],
-               " for tensor number ", i, " in the list.");
+      LB_CHECK(d == joint.dim || t.sizes()[d] == joint.sizes[d], Runtime,
+               "Sizes of tensors must match except in "
+               "dimension ",
+               joint.dim, ". Expected size ", joint.sizes[d], " but got size ", t.sizes()[d], " for tensor number ", i,
+               " in the list.");
     total = checked_add(total, t.sizes()[joint.dim]);
     joint.all_contiguous &= t.is_contiguous() && t.dtype() == dtype;
   }
@@ -102,8 +104,10 @@ void join_runs(const Tensors& tensors, char* out, int64_t outer, int64_t row_byt
           std::memcpy(target + o * row_bytes, in + o * run, static_cast<size_t>(run));
       };
       const int64_t grain = std::max<int64_t>(1, kGrain * 4 / std::max<int64_t>(run, 1));
-      if (outer <= grain) copy(0, outer);
-      else parallel_for(outer, grain, copy);
+      if (outer <= grain)
+        copy(0, outer);
+      else
+        parallel_for(outer, grain, copy);
     }
     at += run;
   }
@@ -139,7 +143,8 @@ namespace {
 Tensor cat_record(const Out& out, const Tensors& tensors, int64_t dim) {
   if (out.target())
     for (const Tensor& t : tensors)
-      LB_CHECK(!out.target()->same(t) && (!out.target()->shares_storage(t) || t.count() == 0), Runtime, "unsupported operation: some elements of the "
+      LB_CHECK(!out.target()->same(t) && (!out.target()->shares_storage(t) || t.count() == 0), Runtime,
+               "unsupported operation: some elements of the "
                "input tensor and the written-to tensor refer to a single memory location. Please clone() the tensor "
                "before performing the operation.");
   return out.give(cat(tensors, dim));
@@ -200,8 +205,8 @@ Tensor block_diag(const Tensors& tensors) {
   int64_t rows = 0, columns = 0;
   Tensors blocks;
   for (size_t i = 0; i < tensors.size(); ++i) {
-    LB_CHECK(tensors[i].ndim() <= 2, Runtime, "torch.block_diag: Input tensors must have 2 or fewer dimensions. Input ", i,
-             " has ", tensors[i].ndim(), " dimensions");
+    LB_CHECK(tensors[i].ndim() <= 2, Runtime, "torch.block_diag: Input tensors must have 2 or fewer dimensions. Input ",
+             i, " has ", tensors[i].ndim(), " dimensions");
     blocks.push_back(atleast(tensors[i], 2));
     rows = checked_add(rows, blocks[i].sizes()[0]);
     columns = checked_add(columns, blocks[i].sizes()[1]);
@@ -216,7 +221,8 @@ Tensor block_diag(const Tensors& tensors) {
   return result;
 }
 
-LB_OPERATOR(.signature = "cat(tensors, dim=0, *, out=None)", .doc = R"(The tensors one after the other along a dimension; other sizes must agree.
+LB_OPERATOR(.signature = "cat(tensors, dim=0, *, out=None)",
+            .doc = R"(The tensors one after the other along a dimension; other sizes must agree.
 
 >>> torch.cat((torch.zeros(1), torch.ones(2)))
 tensor([0., 1., 1.]))",
@@ -228,7 +234,8 @@ LB_OPERATOR(.signature = "stack(tensors, dim=0, *, out=None)", .doc = R"(Tensors
 tensor([[0., 0.],
         [1., 1.]]))",
             .forward = forward_of<stack>, .derivative = kDerivativePlanned, .forms = kFunction);
-LB_OPERATOR(.signature = "hstack(tensors, *, out=None)", .doc = R"(The tensors side by side: along dimension 1, or 0 for vectors.
+LB_OPERATOR(.signature = "hstack(tensors, *, out=None)",
+            .doc = R"(The tensors side by side: along dimension 1, or 0 for vectors.
 
 >>> torch.hstack((torch.zeros(1), torch.ones(2)))
 tensor([0., 1., 1.]))",
@@ -238,7 +245,8 @@ LB_OPERATOR(.signature = "vstack(tensors, *, out=None)", .doc = R"(The tensors b
 >>> torch.vstack((torch.zeros(2), torch.ones(2)))
 tensor([[0., 0.],
         [1., 1.]]))",
-            .forward = forward_of<vstack>, .derivative = kDerivativePlanned, .forms = kFunction, .aliases = "row_stack");
+            .forward = forward_of<vstack>, .derivative = kDerivativePlanned, .forms = kFunction,
+            .aliases = "row_stack");
 LB_OPERATOR(.signature = "dstack(tensors, *, out=None)", .doc = R"(The tensors along the third dimension.
 
 >>> torch.dstack((torch.zeros(2), torch.ones(2))).shape

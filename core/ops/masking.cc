@@ -142,14 +142,14 @@ Tensor masked_fill_tensor(const Out& out, const Tensor& input, const Tensor& mas
 }
 
 Tensor masked_scatter(const Out& out, const Tensor& input, const Tensor& mask, const Tensor& source) {
-  LB_CHECK(input.dtype() == source.dtype(), Runtime, "masked_scatter: expected self and source to have same dtypes but got ",
-           dtype_title(input.dtype()), " and ", dtype_title(source.dtype()));
-  LB_CHECK(mask.dtype() == DType::Bool, Runtime, "masked_scatter_ only supports boolean masks, but got mask with dtype ",
-           dtype_title(mask.dtype()));
+  LB_CHECK(input.dtype() == source.dtype(), Runtime,
+           "masked_scatter: expected self and source to have same dtypes but got ", dtype_title(input.dtype()), " and ",
+           dtype_title(source.dtype()));
+  LB_CHECK(mask.dtype() == DType::Bool, Runtime,
+           "masked_scatter_ only supports boolean masks, but got mask with dtype ", dtype_title(mask.dtype()));
   const Tensor target = target_of(out, input, mask);
   const Tensor chosen = expand(mask, target.sizes()).contiguous();
-  LB_CHECK(count_true(chosen) <= source.count(), Runtime,
-           "Number of elements of source < number of ones in mask");
+  LB_CHECK(count_true(chosen) <= source.count(), Runtime, "Number of elements of source < number of ones in mask");
   const Tensor values = source.contiguous();
   const Tensor whole = target.is_contiguous() ? target : target.clone(MemoryFormat::Contiguous);
   visit_width(target.item_bytes(), [&]<class W>(W) {
@@ -168,12 +168,14 @@ std::vector<Tensor> nonzero_tuple(const Tensor& input) { return nonzero_columns(
 Tensor give_masked_select(const Out& out, const Tensor& input, const Tensor& mask) {
   return give_apart(out, masked_select(input, mask), {&input, &mask});
 }
-LB_OPERATOR(.signature = "where(condition)", .doc = R"(The positions of the elements that are not zero, one tensor per dimension.
+LB_OPERATOR(.signature = "where(condition)",
+            .doc = R"(The positions of the elements that are not zero, one tensor per dimension.
 
 >>> torch.where(torch.tensor([0, 1, 1]))
 (tensor([1, 2]),))",
             .forward = forward_of<nonzero_tuple>, .derivative = kNotDifferentiable, .forms = kFunction);
-LB_OPERATOR(.signature = "masked_select(input, mask, *, out=None)", .doc = R"(The elements where a bool mask, broadcast with the input, is true; one dimension.
+LB_OPERATOR(.signature = "masked_select(input, mask, *, out=None)",
+            .doc = R"(The elements where a bool mask, broadcast with the input, is true; one dimension.
 
 >>> torch.arange(3).masked_select(torch.tensor([True, False, True]))
 tensor([0, 2]))",
@@ -183,12 +185,14 @@ LB_OPERATOR(.signature = "masked_fill(input, mask, value)", .doc = R"(The input 
 >>> torch.zeros(2).masked_fill(torch.tensor([True, False]), 7)
 tensor([7., 0.]))",
             .forward = forward_of<masked_fill_scalar>, .derivative = kDerivativePlanned, .forms = kEveryForm);
-LB_OPERATOR(.signature = "masked_fill(input, mask, value)", .doc = R"(The input with the element of a 0-d tensor where a bool mask is true.
+LB_OPERATOR(.signature = "masked_fill(input, mask, value)",
+            .doc = R"(The input with the element of a 0-d tensor where a bool mask is true.
 
 >>> torch.zeros(2).masked_fill(torch.tensor([True, False]), torch.tensor(7))
 tensor([7., 0.]))",
             .forward = forward_of<masked_fill_tensor>, .derivative = kDerivativePlanned, .forms = kEveryForm);
-LB_OPERATOR(.signature = "masked_scatter(input, mask, source)", .doc = R"(The input with the elements of source, in order, where a bool mask is true.
+LB_OPERATOR(.signature = "masked_scatter(input, mask, source)",
+            .doc = R"(The input with the elements of source, in order, where a bool mask is true.
 
 >>> torch.zeros(3).masked_scatter(torch.tensor([True, False, True]), torch.tensor([1.0, 2.0]))
 tensor([1., 0., 2.]))",
@@ -207,7 +211,8 @@ Tensor nonzero_static(const Tensor& input, int64_t size, int64_t fill_value) {
   narrow(result, 0, 0, kept).copy_from(narrow(found, 0, 0, kept));
   return result;
 }
-LB_OPERATOR(.signature = "nonzero_static(input, *, size, fill_value=-1, out=None)", .doc = R"(nonzero cut or filled up to a number of rows.
+LB_OPERATOR(.signature = "nonzero_static(input, *, size, fill_value=-1, out=None)",
+            .doc = R"(nonzero cut or filled up to a number of rows.
 
 >>> torch.nonzero_static(torch.tensor([0, 1]), size=2)
 tensor([[ 1],
@@ -218,12 +223,15 @@ Result nonzero_either(const Out& out, const Tensor& input, bool as_tuple) {
   if (as_tuple) return Result(nonzero_columns(input));
   return Result(out.give(nonzero(input)));
 }
-LB_OPERATOR(.signature = "nonzero(input, *, out=None, as_tuple=False)", .doc = R"(The positions of the elements that are not zero: (count, ndim), or a tensor per dimension with as_tuple.
+LB_OPERATOR(
+        .signature = "nonzero(input, *, out=None, as_tuple=False)",
+        .doc =
+            R"(The positions of the elements that are not zero: (count, ndim), or a tensor per dimension with as_tuple.
 
 >>> torch.tensor([0, 1, 1]).nonzero()
 tensor([[1],
         [2]]))",
-            .forward = forward_of<nonzero_either>, .derivative = kNotDifferentiable);
+        .forward = forward_of<nonzero_either>, .derivative = kNotDifferentiable);
 
 }  // namespace
 }  // namespace lumbre::ops

@@ -9,8 +9,10 @@ namespace {
 
 Tensor pad_constant(const Tensor& input, const Dims& pad, Scalar value) {
   const int padded = pad.ndim() / 2, n = input.ndim();
-  LB_CHECK(padded <= n, Runtime, "Padding length should be less than or equal to two times the input dimension but got "
-           "padding length ", pad.size(), " and input of dimension ", n);
+  LB_CHECK(padded <= n, Runtime,
+           "Padding length should be less than or equal to two times the input dimension but got "
+           "padding length ",
+           pad.size(), " and input of dimension ", n);
   Dims sizes = input.sizes();
   for (int i = 0; i < padded; ++i) {
     const int d = n - 1 - i;
@@ -25,10 +27,14 @@ Tensor pad_constant(const Tensor& input, const Dims& pad, Scalar value) {
   for (int i = 0; i < padded; ++i) {
     const int d = n - 1 - i;
     const int64_t left = pad[2 * i], right = pad[2 * i + 1];
-    if (left < 0) from = narrow(from, d, std::min(-left, from.sizes()[d]), std::max<int64_t>(from.sizes()[d] + left, 0));
-    else to = narrow(to, d, std::min(left, to.sizes()[d]), std::max<int64_t>(to.sizes()[d] - left, 0));
-    if (right < 0) from = narrow(from, d, 0, std::max<int64_t>(from.sizes()[d] + right, 0));
-    else to = narrow(to, d, 0, std::max<int64_t>(to.sizes()[d] - right, 0));
+    if (left < 0)
+      from = narrow(from, d, std::min(-left, from.sizes()[d]), std::max<int64_t>(from.sizes()[d] + left, 0));
+    else
+      to = narrow(to, d, std::min(left, to.sizes()[d]), std::max<int64_t>(to.sizes()[d] - left, 0));
+    if (right < 0)
+      from = narrow(from, d, 0, std::max<int64_t>(from.sizes()[d] + right, 0));
+    else
+      to = narrow(to, d, 0, std::max<int64_t>(to.sizes()[d] - right, 0));
   }
   if (from.sizes() == to.sizes()) to.copy_from(from);
   return result;
@@ -47,15 +53,19 @@ int64_t source_of(int64_t at, int64_t size, Border border) {
 void check_border(const Tensor& input, int d, int64_t left, int64_t right, Border border) {
   const int64_t size = input.sizes()[d];
   if (border == Border::Reflect)
-    LB_CHECK(left < size && right < size, Runtime, "Argument #4: Padding size should be less than the corresponding input "
-             "dimension, but got: padding (", left, ", ", right, ") at dimension ", d, " of input ", input.sizes());
+    LB_CHECK(left < size && right < size, Runtime,
+             "Argument #4: Padding size should be less than the corresponding input "
+             "dimension, but got: padding (",
+             left, ", ", right, ") at dimension ", d, " of input ", input.sizes());
   if (border == Border::Circular) {
     LB_CHECK(left <= size && right <= size, Runtime, "Padding value causes wrapping around more than once.");
     LB_CHECK(checked_add(checked_add(size, left), right) >= 0, Runtime,
              "Negative padding value is resulting in an empty dimension");
   } else {
-    LB_CHECK(size > 0, Runtime, "Expected ", input.ndim() - 1, "D or ", input.ndim(), "D (batch mode) tensor with possibly 0 batch "
-             "size and other non-zero dimensions for input, but got: ", input.sizes());
+    LB_CHECK(size > 0, Runtime, "Expected ", input.ndim() - 1, "D or ", input.ndim(),
+             "D (batch mode) tensor with possibly 0 batch "
+             "size and other non-zero dimensions for input, but got: ",
+             input.sizes());
     const int64_t out = checked_add(checked_add(size, left), right);
     LB_CHECK(out >= 1, Runtime, "input (W: ", size, ") is too small. Calculated output W: ", out);
   }
@@ -63,8 +73,8 @@ void check_border(const Tensor& input, int d, int64_t left, int64_t right, Borde
 
 Tensor pad_border(const Tensor& input, const Dims& pad, Border border) {
   const int padded = pad.ndim() / 2, n = input.ndim();
-  LB_CHECK(padded >= 1 && padded <= 3 && (n == padded + 1 || n == padded + 2), NotImplemented, "Padding size ", pad.size(),
-           " is not supported for ", n, "D input tensor.");
+  LB_CHECK(padded >= 1 && padded <= 3 && (n == padded + 1 || n == padded + 2), NotImplemented, "Padding size ",
+           pad.size(), " is not supported for ", n, "D input tensor.");
   for (int i = 0; i < padded; ++i) check_border(input, n - 1 - i, pad[2 * i], pad[2 * i + 1], border);
   Tensor result = input.contiguous();
   for (int i = 0; i < padded; ++i) {
@@ -82,8 +92,10 @@ Tensor pad(const Tensor& input, const Dims& pad, const std::string& mode, std::o
   LB_CHECK(pad.size() % 2 == 0, Runtime, "Padding length must be divisible by 2");
   if (mode == "constant") return pad_constant(input, pad, Scalar(value.value_or(0)));
   LB_CHECK(!value || *value == 0, Runtime, "Padding mode \"", mode, "\" doesn't take in value argument");
-  LB_CHECK(pad.ndim() <= 2 * input.ndim(), Runtime, "Padding length should be less than or equal to two times the input "
-           "dimension but got padding length ", pad.size(), " and input of dimension ", input.ndim());
+  LB_CHECK(pad.ndim() <= 2 * input.ndim(), Runtime,
+           "Padding length should be less than or equal to two times the input "
+           "dimension but got padding length ",
+           pad.size(), " and input of dimension ", input.ndim());
   if (mode == "reflect") return pad_border(input, pad, Border::Reflect);
   if (mode == "replicate") return pad_border(input, pad, Border::Replicate);
   if (mode == "circular") return pad_border(input, pad, Border::Circular);
@@ -105,8 +117,10 @@ Tensor one_hot(const Tensor& tensor, int64_t num_classes) {
     LB_CHECK(label[i] >= 0, Runtime, "Class values must be non-negative.");
     highest = std::max(highest, label[i]);
   }
-  if (num_classes == -1) num_classes = checked_add(highest, 1);
-  else LB_CHECK(highest < num_classes, Runtime, "Class values must be smaller than num_classes.");
+  if (num_classes == -1)
+    num_classes = checked_add(highest, 1);
+  else
+    LB_CHECK(highest < num_classes, Runtime, "Class values must be smaller than num_classes.");
   Dims sizes = tensor.sizes();
   sizes.push_back(num_classes);
   Tensor result = Tensor::zeros(sizes, DType::Int64);
@@ -119,8 +133,10 @@ double norm_of(const Tensor& row, double p) {
   double total = 0;
   for (int64_t i = 0; i < values.count(); ++i) {
     const double x = std::abs(values.as<double>()[i]);
-    if (std::isinf(p)) total = std::max(total, x);
-    else total += p == 2 ? x * x : p == 1 ? x : std::pow(x, p);
+    if (std::isinf(p))
+      total = std::max(total, x);
+    else
+      total += p == 2 ? x * x : p == 1 ? x : std::pow(x, p);
   }
   return std::isinf(p) ? total : p == 2 ? std::sqrt(total) : std::pow(total, 1 / p);
 }
@@ -145,9 +161,10 @@ void renormalise(const Tensor& weight, const Tensor& indices, double max_norm, d
 Tensor embedding(const Tensor& input, const Tensor& weight, std::optional<int64_t> padding_idx,
                  std::optional<double> max_norm, double norm_type, bool, bool) {
   LB_CHECK(weight.ndim() == 2, Runtime, "'weight' must be 2-D");
-  LB_CHECK(input.dtype() == DType::Int64 || input.dtype() == DType::Int32, Runtime, "Expected tensor for argument #1 'indices' "
-           "to have one of the following scalar types: Long, Int; but got torch.", dtype_title(input.dtype()),
-           "Tensor instead (while checking arguments for embedding)");
+  LB_CHECK(input.dtype() == DType::Int64 || input.dtype() == DType::Int32, Runtime,
+           "Expected tensor for argument #1 'indices' "
+           "to have one of the following scalar types: Long, Int; but got torch.",
+           dtype_title(input.dtype()), "Tensor instead (while checking arguments for embedding)");
   const int64_t rows = weight.sizes()[0];
   LB_CHECK(!padding_idx || (*padding_idx >= -rows && *padding_idx < rows), Runtime,
            "Padding_idx must be within num_embeddings");
@@ -160,18 +177,23 @@ Tensor embedding(const Tensor& input, const Tensor& weight, std::optional<int64_
   return take_rows(weight.contiguous(), 0, indices);
 }
 
-LB_OPERATOR(.signature = "nn.functional.pad(input, pad, mode='constant', value=None)", .doc = R"(A border around the last dimensions: pad is (left, right, top, bottom, ...), last dimension first. Modes are constant,
+LB_OPERATOR(
+        .signature = "nn.functional.pad(input, pad, mode='constant', value=None)",
+        .doc =
+            R"(A border around the last dimensions: pad is (left, right, top, bottom, ...), last dimension first. Modes are constant,
 reflect, replicate and circular; negative numbers crop.
 
 >>> torch.nn.functional.pad(torch.ones(2), (1, 0))
 tensor([0., 1., 1.]))",
-            .forward = forward_of<pad>, .derivative = kDerivativePlanned, .forms = kFunction);
-LB_OPERATOR(.signature = "constant_pad_nd(input, pad, value=0)", .doc = R"(A border of one value around the last dimensions.
+        .forward = forward_of<pad>, .derivative = kDerivativePlanned, .forms = kFunction);
+LB_OPERATOR(.signature = "constant_pad_nd(input, pad, value=0)",
+            .doc = R"(A border of one value around the last dimensions.
 
 >>> torch.constant_pad_nd(torch.ones(2), (1, 0), 7)
 tensor([7., 1., 1.]))",
             .forward = forward_of<constant_pad_nd>, .derivative = kDerivativePlanned, .forms = kFunction);
-LB_OPERATOR(.signature = "nn.functional.one_hot(tensor, num_classes=-1)", .doc = R"(A new last dimension with a 1 at each class number; int64 only.
+LB_OPERATOR(.signature = "nn.functional.one_hot(tensor, num_classes=-1)",
+            .doc = R"(A new last dimension with a 1 at each class number; int64 only.
 
 >>> torch.nn.functional.one_hot(torch.tensor([0, 2]))
 tensor([[1, 0, 0],
@@ -191,24 +213,31 @@ Tensor embedding_renorm(const Out& out, const Tensor& input, const Tensor& indic
   renormalise(weight, rows, max_norm, norm_type);
   return weight;
 }
-LB_OPERATOR(.signature = "embedding(weight, indices, padding_idx=-1, scale_grad_by_freq=False, sparse=False)", .doc = R"(The rows of weight that integers name.
+LB_OPERATOR(.signature = "embedding(weight, indices, padding_idx=-1, scale_grad_by_freq=False, sparse=False)",
+            .doc = R"(The rows of weight that integers name.
 
 >>> torch.embedding(torch.tensor([[1.0], [2.0]]), torch.tensor([1, 0]))
 tensor([[2.],
         [1.]]))",
             .forward = forward_of<embedding_of>, .derivative = kDerivativePlanned, .forms = kFunction);
-LB_OPERATOR(.signature = "embedding_renorm(input, indices, max_norm, norm_type)", .doc = R"(Scales the named rows whose norm is above max_norm down to it, in place.
+LB_OPERATOR(.signature = "embedding_renorm(input, indices, max_norm, norm_type)",
+            .doc = R"(Scales the named rows whose norm is above max_norm down to it, in place.
 
 >>> torch.embedding_renorm_(torch.tensor([[3.0, 4.0]]), torch.tensor([0]), 5.0, 2.0)
 tensor([[3., 4.]]))",
-            .forward = forward_of<embedding_renorm>, .derivative = kNotDifferentiable, .forms = kInPlaceFunction | kInPlace);
-LB_OPERATOR(.signature = "nn.functional.embedding(input, weight, padding_idx=None, max_norm=None, norm_type=2.0, scale_grad_by_freq=False, sparse=False)",
-            .doc = R"(The rows of weight that the input's integers name; with max_norm, longer rows are first scaled down in place.
+            .forward = forward_of<embedding_renorm>, .derivative = kNotDifferentiable,
+            .forms = kInPlaceFunction | kInPlace);
+LB_OPERATOR(
+        .signature =
+            "nn.functional.embedding(input, weight, padding_idx=None, max_norm=None, norm_type=2.0, "
+            "scale_grad_by_freq=False, sparse=False)",
+        .doc =
+            R"(The rows of weight that the input's integers name; with max_norm, longer rows are first scaled down in place.
 
 >>> torch.nn.functional.embedding(torch.tensor([1, 0]), torch.tensor([[1.0], [2.0]]))
 tensor([[2.],
         [1.]]))",
-            .forward = forward_of<embedding>, .derivative = kDerivativePlanned, .forms = kFunction);
+        .forward = forward_of<embedding>, .derivative = kDerivativePlanned, .forms = kFunction);
 
 }  // namespace
 }  // namespace lumbre::ops

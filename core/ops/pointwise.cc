@@ -30,8 +30,10 @@ DType promoted(const PointwiseSpec& spec, std::span<const Operand> inputs) {
   } else {
     PromotionState state;
     for (const Operand& input : inputs) {
-      if (input.is_tensor()) state.add(input.tensor());
-      else state.add(input.scalar());
+      if (input.is_tensor())
+        state.add(input.tensor());
+      else
+        state.add(input.scalar());
     }
     common = state.result();
   }
@@ -54,8 +56,10 @@ bool try_direct(const LoopTable& table, std::span<const Operand> inputs, DType c
     if (inputs[i].is_tensor()) {
       const Tensor& tensor = inputs[i].tensor();
       if (tensor.dtype() != common || !tensor.is_contiguous()) return false;
-      if (!first) first = &tensor;
-      else if (tensor.get() != first->get() && !(tensor.sizes() == first->sizes())) return false;
+      if (!first)
+        first = &tensor;
+      else if (tensor.get() != first->get() && !(tensor.sizes() == first->sizes()))
+        return false;
       data[i + 1] = tensor.bytes();
       strides[i + 1] = step;
     } else {
@@ -128,8 +132,10 @@ Tensor pointwise(const PointwiseSpec& spec, const Out& out, std::span<const Oper
       });
     }
   }
-  if (target) plan.build_fixed(spec.name);
-  else plan.build(spec.name);
+  if (target)
+    plan.build_fixed(spec.name);
+  else
+    plan.build(spec.name);
   plan.run(loop, std::span<const DType>(dtypes, count), context);
   if (target) target->bump_version();
   return plan.output();

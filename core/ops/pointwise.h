@@ -45,11 +45,21 @@ template <class... Ts>
 struct TypeList {};
 // What a functor is instantiated for; other dtypes are converted in blocks: half types through float, integers
 // through int64, whose arithmetic wraps to the same bits.
-struct Floats { using Types = TypeList<float, double>; };
-struct Numbers { using Types = TypeList<uint8_t, int32_t, int64_t, float, double>; };
-struct NumbersAndBool { using Types = TypeList<bool, uint8_t, int32_t, int64_t, float, double>; };
-struct Integers { using Types = TypeList<uint8_t, int32_t, int64_t>; };
-struct IntegersAndBool { using Types = TypeList<bool, uint8_t, int32_t, int64_t>; };
+struct Floats {
+  using Types = TypeList<float, double>;
+};
+struct Numbers {
+  using Types = TypeList<uint8_t, int32_t, int64_t, float, double>;
+};
+struct NumbersAndBool {
+  using Types = TypeList<bool, uint8_t, int32_t, int64_t, float, double>;
+};
+struct Integers {
+  using Types = TypeList<uint8_t, int32_t, int64_t>;
+};
+struct IntegersAndBool {
+  using Types = TypeList<bool, uint8_t, int32_t, int64_t>;
+};
 
 template <class F, class... Ts>
 constexpr LoopTable make_table(TypeList<Ts...>) {
@@ -106,18 +116,23 @@ Tensor number_forward(const Out& out, Scalar input, const Tensor& other) {
 #define LB_TABLE_(F) extern constinit const ::lumbre::LoopTable F##_table = make_table<F>(F::Types{})
 #if LB_BASELINE
 #if LB_LEVEL_COUNT == 3
-#define LB_LOOPS(F, ...)                                                                                        \
-  LB_TABLE_(F);                                                                                                 \
-  }                                                                                                             \
-  namespace v3 { extern const ::lumbre::LoopTable F##_table; }                                                  \
-  namespace v4 { extern const ::lumbre::LoopTable F##_table; }                                                  \
-  namespace LB_LEVEL {                                                                                          \
-  extern constinit const ::lumbre::PointwiseSpec F##_spec{                                                      \
-      .tables = {{&F##_table, &v3::F##_table, &v4::F##_table}}, __VA_ARGS__}
+#define LB_LOOPS(F, ...)                                                  \
+  LB_TABLE_(F);                                                           \
+  }                                                                       \
+  namespace v3 {                                                          \
+  extern const ::lumbre::LoopTable F##_table;                             \
+  }                                                                       \
+  namespace v4 {                                                          \
+  extern const ::lumbre::LoopTable F##_table;                             \
+  }                                                                       \
+  namespace LB_LEVEL {                                                    \
+  extern constinit const ::lumbre::PointwiseSpec F##_spec {               \
+    .tables = {{&F##_table, &v3::F##_table, &v4::F##_table}}, __VA_ARGS__ \
+  }
 #else
-#define LB_LOOPS(F, ...)                                                                      \
-  LB_TABLE_(F);                                                                               \
-  extern constinit const ::lumbre::PointwiseSpec F##_spec{.tables = {{&F##_table}}, __VA_ARGS__}
+#define LB_LOOPS(F, ...) \
+  LB_TABLE_(F);          \
+  extern constinit const ::lumbre::PointwiseSpec F##_spec { .tables = {{&F##_table}}, __VA_ARGS__ }
 #endif
 #define LB_RECORD(...) LB_OPERATOR(__VA_ARGS__)
 #else
@@ -126,15 +141,16 @@ Tensor number_forward(const Out& out, Scalar input, const Tensor& other) {
 #endif
 
 // A unary operator that is its functor: torch.name, Tensor.name, name_ and out=.
-#define LB_UNARY(name, F, text, ...)                                                                            \
+#define LB_UNARY(name, F, text, ...)                                                                               \
   LB_RECORD(.signature = name "(input, *, out=None)", .doc = text, .forward = forward_of<unary_forward<F##_spec>>, \
             .derivative = kDerivativePlanned, .forms = kUnaryForms __VA_OPT__(, ) __VA_ARGS__)
 // The same for two operands, the second of which may be a number.
-#define LB_BINARY(name, F, text, ...)                                                                              \
-  LB_RECORD(.signature = name "(input, other, *, out=None)", .doc = text, .forward = forward_of<binary_forward<F##_spec>>, \
-            .derivative = kDerivativePlanned, .forms = kEveryForm __VA_OPT__(, ) __VA_ARGS__)
+#define LB_BINARY(name, F, text, ...)                                                          \
+  LB_RECORD(.signature = name "(input, other, *, out=None)", .doc = text,                      \
+            .forward = forward_of<binary_forward<F##_spec>>, .derivative = kDerivativePlanned, \
+            .forms = kEveryForm __VA_OPT__(, ) __VA_ARGS__)
 // Two operands, neither of which may be a number.
-#define LB_TENSORS(name, F, text, ...)                                                            \
-  LB_RECORD(.signature = name "(input, other, *, out=None)", .doc = text,                         \
-            .forward = forward_of<tensors_forward<F##_spec>>, .derivative = kDerivativePlanned    \
-            __VA_OPT__(, ) __VA_ARGS__)
+#define LB_TENSORS(name, F, text, ...)                                    \
+  LB_RECORD(.signature = name "(input, other, *, out=None)", .doc = text, \
+            .forward = forward_of<tensors_forward<F##_spec>>,             \
+            .derivative = kDerivativePlanned __VA_OPT__(, ) __VA_ARGS__)

@@ -13,8 +13,9 @@ namespace {
 constexpr int64_t kSmallWork = 4096;
 
 DType common_dtype(const Tensor& a, const Tensor& b, const char* name) {
-  LB_CHECK(a.dtype() == b.dtype(), Runtime, "expected m1 and m2 to have the same dtype, but got: ",
-           c_type_name(a.dtype()), " != ", c_type_name(b.dtype()));
+  LB_CHECK(a.dtype() == b.dtype(), Runtime,
+           "expected m1 and m2 to have the same dtype, but got: ", c_type_name(a.dtype()),
+           " != ", c_type_name(b.dtype()));
   LB_CHECK(a.dtype() != DType::Bool, NotImplemented, "\"", name, "\" not implemented for 'Bool'");
   return a.dtype();
 }
@@ -50,7 +51,8 @@ void product(const Tensor& a, const Tensor& b, const Tensor& c, Scalar alpha, Sc
   const int64_t c_row = c.strides()[0];
   const bool plain = alpha.as_double() == 1 && beta.as_double() == 0;
   const auto& table = product_table();
-  const bool small = std::is_integral_v<T> || (static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k) <= kSmallWork);
+  const bool small =
+      std::is_integral_v<T> || (static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k) <= kSmallWork);
   if (small && plain && n > 0) {
     const auto kernel = table.gemm[static_cast<int>(c.dtype())];
     const int64_t grain = std::max<int64_t>(1, 65536 / std::max<int64_t>(1, n * k));
@@ -63,7 +65,8 @@ void product(const Tensor& a, const Tensor& b, const Tensor& c, Scalar alpha, Sc
   if constexpr (std::is_floating_point_v<T>) {
     const Operand2d left = prepare(a), right = prepare(b);
     blas::gemm(left.transposed, right.transposed, m, n, k, alpha.to<T>(), left.tensor.as<T>(), left.leading,
-               right.tensor.as<T>(), right.leading, beta.to<T>(), c.as<T>(), std::max<int64_t>(c_row, std::max<int64_t>(n, 1)));
+               right.tensor.as<T>(), right.leading, beta.to<T>(), c.as<T>(),
+               std::max<int64_t>(c_row, std::max<int64_t>(n, 1)));
   } else {
     const Tensor fresh = Tensor::empty({m, n}, c.dtype());
     product<T>(a, b, fresh, Scalar(1), Scalar(0));
@@ -79,13 +82,16 @@ void product(const Tensor& a, const Tensor& b, const Tensor& c, Scalar alpha, Sc
 void product_into(const Tensor& a, const Tensor& b, const Tensor& c, Scalar alpha, Scalar beta) {
   if (c.count() == 0) return;
   if (a.sizes()[1] == 0) {
-    if (beta.as_double() == 0) c.fill(Scalar(0));
-    else if (beta.as_double() != 1) product_into(Tensor::zeros({a.sizes()[0], 1}, a.dtype()), Tensor::zeros({1, b.sizes()[1]}, b.dtype()), c, alpha, beta);
+    if (beta.as_double() == 0)
+      c.fill(Scalar(0));
+    else if (beta.as_double() != 1)
+      product_into(Tensor::zeros({a.sizes()[0], 1}, a.dtype()), Tensor::zeros({1, b.sizes()[1]}, b.dtype()), c, alpha,
+                   beta);
     return;
   }
   if (computes_in_float(c.dtype())) {
-    const Tensor wide = beta.as_double() == 0 ? Tensor::empty(c.sizes(), DType::Float32)
-                                              : c.to(DType::Float32).contiguous();
+    const Tensor wide =
+        beta.as_double() == 0 ? Tensor::empty(c.sizes(), DType::Float32) : c.to(DType::Float32).contiguous();
     product<float>(a.to(DType::Float32), b.to(DType::Float32), wide, alpha, beta);
     return c.copy_from(wide);
   }
@@ -105,8 +111,9 @@ Tensor matrix_of(const Tensor& batch, int64_t index) {
 }
 
 Tensor expanded(const Tensor& t, const Dims& sizes, const char* what) {
-  LB_CHECK(t.ndim() <= sizes.ndim(), Runtime, "expand(torch.", dtype_title(t.dtype()), "Tensor{", t.sizes(), "}, size=", sizes,
-           "): the number of sizes provided (", sizes.ndim(), ") must be greater or equal to the number of dimensions in the tensor (", t.ndim(), ")");
+  LB_CHECK(t.ndim() <= sizes.ndim(), Runtime, "expand(torch.", dtype_title(t.dtype()), "Tensor{", t.sizes(),
+           "}, size=", sizes, "): the number of sizes provided (", sizes.ndim(),
+           ") must be greater or equal to the number of dimensions in the tensor (", t.ndim(), ")");
   (void)what;
   Dims strides(sizes.size(), 0);
   for (int d = 1; d <= t.ndim(); ++d) {
@@ -130,8 +137,10 @@ Tensor accumulator(const Tensor& input, const Dims& sizes, DType dtype, Scalar b
 }
 
 void check_matrices(const Tensor& a, const Tensor& b, const char* first, const char* second) {
-  LB_CHECK(a.ndim() == 2, Runtime, first, " must be a matrix", a.ndim() == 2 ? "" : text(", got ", a.ndim(), "-D tensor"));
-  LB_CHECK(b.ndim() == 2, Runtime, second, " must be a matrix", b.ndim() == 2 ? "" : text(", got ", b.ndim(), "-D tensor"));
+  LB_CHECK(a.ndim() == 2, Runtime, first, " must be a matrix",
+           a.ndim() == 2 ? "" : text(", got ", a.ndim(), "-D tensor"));
+  LB_CHECK(b.ndim() == 2, Runtime, second, " must be a matrix",
+           b.ndim() == 2 ? "" : text(", got ", b.ndim(), "-D tensor"));
   LB_CHECK(a.sizes()[1] == b.sizes()[0], Runtime, "mat1 and mat2 shapes cannot be multiplied (", a.sizes()[0], "x",
            a.sizes()[1], " and ", b.sizes()[0], "x", b.sizes()[1], ")");
 }
@@ -154,31 +163,33 @@ void batched(const Tensor& a, const Tensor& b, const Tensor& c, Scalar alpha, Sc
   const T x = alpha.to<T>(), y = beta.to<T>();
   const Operand2d left = prepare(a, m, k, a.strides()[1], a.strides()[2]);
   const Operand2d right = prepare(b, k, n, b.strides()[1], b.strides()[2]);
-  parallel_for(a.sizes()[0], std::max<int64_t>(1, 65536 / std::max<int64_t>(1, m * n * k)), [&](int64_t begin, int64_t end) {
-    std::vector<T> scratch(own && !(x == 1 && y == 0) ? static_cast<size_t>(m * n) : 0);
-    for (int64_t i = begin; i < end; ++i) {
-      const T* pa = a.as<T>() + i * a.strides()[0];
-      const T* pb = b.as<T>() + i * b.strides()[0];
-      T* pc = c.as<T>() + i * c.strides()[0];
-      if constexpr (std::is_floating_point_v<T>) {
-        if (!own) {
-          blas::gemm(left.transposed, right.transposed, m, n, k, x, pa, left.leading, pb, right.leading, y, pc, n);
-          continue;
+  parallel_for(
+      a.sizes()[0], std::max<int64_t>(1, 65536 / std::max<int64_t>(1, m * n * k)), [&](int64_t begin, int64_t end) {
+        std::vector<T> scratch(own && !(x == 1 && y == 0) ? static_cast<size_t>(m * n) : 0);
+        for (int64_t i = begin; i < end; ++i) {
+          const T* pa = a.as<T>() + i * a.strides()[0];
+          const T* pb = b.as<T>() + i * b.strides()[0];
+          T* pc = c.as<T>() + i * c.strides()[0];
+          if constexpr (std::is_floating_point_v<T>) {
+            if (!own) {
+              blas::gemm(left.transposed, right.transposed, m, n, k, x, pa, left.leading, pb, right.leading, y, pc, n);
+              continue;
+            }
+          }
+          T* target = scratch.empty() ? pc : scratch.data();
+          kernel(m, n, k, pa, {a.strides()[1], a.strides()[2]}, pb, {b.strides()[1], b.strides()[2]}, target, n);
+          if (scratch.empty()) continue;
+          for (int64_t e = 0; e < m * n; ++e)
+            pc[e] = static_cast<T>((y == 0 ? T(0) : static_cast<T>(y * pc[e])) + x * target[e]);
         }
-      }
-      T* target = scratch.empty() ? pc : scratch.data();
-      kernel(m, n, k, pa, {a.strides()[1], a.strides()[2]}, pb, {b.strides()[1], b.strides()[2]}, target, n);
-      if (scratch.empty()) continue;
-      for (int64_t e = 0; e < m * n; ++e)
-        pc[e] = static_cast<T>((y == 0 ? T(0) : static_cast<T>(y * pc[e])) + x * target[e]);
-    }
-  });
+      });
 }
 
 void batched_into(const Tensor& a, const Tensor& b, const Tensor& c, Scalar alpha, Scalar beta) {
   // A batch of half matrices is widened once, not matrix by matrix.
   if (computes_in_float(c.dtype())) {
-    const Tensor wide = beta.as_double() == 0 ? Tensor::empty(c.sizes(), DType::Float32) : c.to(DType::Float32).contiguous();
+    const Tensor wide =
+        beta.as_double() == 0 ? Tensor::empty(c.sizes(), DType::Float32) : c.to(DType::Float32).contiguous();
     batched_into(a.to(DType::Float32), b.to(DType::Float32), wide, alpha, beta);
     return c.copy_from(wide);
   }
@@ -189,8 +200,10 @@ void batched_into(const Tensor& a, const Tensor& b, const Tensor& c, Scalar alph
       product_into(matrix_of(a, i), matrix_of(b, i), matrix_of(c, i), alpha, beta);
     return;
   }
-  const Tensor left = prepare(a, a.sizes()[1], a.sizes()[2], a.strides()[1], a.strides()[2]).tensor.defined() ? a : a.contiguous();
-  const Tensor right = prepare(b, b.sizes()[1], b.sizes()[2], b.strides()[1], b.strides()[2]).tensor.defined() ? b : b.contiguous();
+  const Tensor left =
+      prepare(a, a.sizes()[1], a.sizes()[2], a.strides()[1], a.strides()[2]).tensor.defined() ? a : a.contiguous();
+  const Tensor right =
+      prepare(b, b.sizes()[1], b.sizes()[2], b.strides()[1], b.strides()[2]).tensor.defined() ? b : b.contiguous();
   visit_dtype(c.dtype(), [&]<class T>(T) {
     if constexpr (!is_half_type<T> && !std::is_same_v<T, bool>) batched<T>(left, right, c, alpha, beta);
   });
@@ -317,8 +330,8 @@ Tensor addmm(const Tensor& input, const Tensor& mat1, const Tensor& mat2, Scalar
 }
 
 Tensor addmv(const Tensor& input, const Tensor& mat, const Tensor& vec, Scalar beta, Scalar alpha) {
-  LB_CHECK(mat.ndim() == 2 && vec.ndim() == 1 && input.ndim() <= 1, Runtime,
-           "vector + matrix @ vector expected, got ", input.ndim(), ", ", mat.ndim(), ", ", vec.ndim());
+  LB_CHECK(mat.ndim() == 2 && vec.ndim() == 1 && input.ndim() <= 1, Runtime, "vector + matrix @ vector expected, got ",
+           input.ndim(), ", ", mat.ndim(), ", ", vec.ndim());
   LB_CHECK(mat.sizes()[1] == vec.sizes()[0], Runtime, "size mismatch, got input (", input.count(), "), mat (",
            mat.sizes()[0], "x", mat.sizes()[1], "), vec (", vec.sizes()[0], ")");
   const DType dtype = common_dtype(mat, vec, "addmv_impl_cpu");
@@ -342,10 +355,13 @@ Tensor addbmm(const Tensor& input, const Tensor& batch1, const Tensor& batch2, S
   check_scalar(beta, dtype, "beta");
   check_scalar(alpha, dtype, "alpha");
   Tensor result = accumulator(input, {batch1.sizes()[1], batch2.sizes()[2]}, dtype, beta);
-  if (batch1.sizes()[0] == 0) product_into(Tensor::zeros({result.sizes()[0], 1}, dtype), Tensor::zeros({1, result.sizes()[1]}, dtype), result, alpha, beta);
+  if (batch1.sizes()[0] == 0)
+    product_into(Tensor::zeros({result.sizes()[0], 1}, dtype), Tensor::zeros({1, result.sizes()[1]}, dtype), result,
+                 alpha, beta);
   const Tensor wide = computes_in_float(dtype) ? result.to(DType::Float32) : result;
   for (int64_t i = 0; i < batch1.sizes()[0]; ++i)
-    product_into(matrix_of(batch1, i).to(wide.dtype()), matrix_of(batch2, i).to(wide.dtype()), wide, alpha, i == 0 ? beta : Scalar(1));
+    product_into(matrix_of(batch1, i).to(wide.dtype()), matrix_of(batch2, i).to(wide.dtype()), wide, alpha,
+                 i == 0 ? beta : Scalar(1));
   return wide.to(dtype);
 }
 
@@ -361,8 +377,10 @@ Tensor outer(const Tensor& input, const Tensor& vec2) {
   const bool boolean = dtype == DType::Bool;
   const DType compute = boolean ? DType::UInt8 : dtype;
   const Tensor a = reshaped(input.to(compute), {input.count(), 1}), b = reshaped(vec2.to(compute), {1, vec2.count()});
-  if (!boolean) product_into(a, b, result, Scalar(1), Scalar(0));
-  else result.copy_from(mm(a, b));
+  if (!boolean)
+    product_into(a, b, result, Scalar(1), Scalar(0));
+  else
+    result.copy_from(mm(a, b));
   return result;
 }
 
@@ -387,12 +405,14 @@ Tensor inner(const Tensor& input, const Tensor& other) {
   const int64_t n = count_elements(rest);
   for (int64_t size : rest) sizes.push_back(size);
   const Tensor right = reshaped(other, {n, k});
-  const Tensor transposed = Tensor::over(right->storage, right.dtype(), {k, n}, {right.strides()[1], right.strides()[0]}, right->offset);
+  const Tensor transposed =
+      Tensor::over(right->storage, right.dtype(), {k, n}, {right.strides()[1], right.strides()[0]}, right->offset);
   return reshaped(mm(reshaped(input, {m, k}), transposed), sizes);
 }
 
 Tensor linear(const Tensor& input, const Tensor& weight, std::optional<Tensor> bias) {
-  LB_CHECK(weight.ndim() == 2 || weight.ndim() == 1, Runtime, "linear(): weight must be a matrix, got ", weight.ndim(), "-D");
+  LB_CHECK(weight.ndim() == 2 || weight.ndim() == 1, Runtime, "linear(): weight must be a matrix, got ", weight.ndim(),
+           "-D");
   if (weight.ndim() == 1) {
     if (!bias) return matmul(input, weight);
     LB_CHECK(input.ndim() > 0, Runtime, "linear(): input must have at least one dimension");
@@ -441,8 +461,7 @@ tensor([[[3.]],
 
         [[3.]]]))",
             .forward = forward_of<bmm>, .derivative = kDerivativePlanned);
-LB_OPERATOR(.signature = "matmul(input, other, *, out=None)",
-            .doc = R"(The matrix product of two tensors.
+LB_OPERATOR(.signature = "matmul(input, other, *, out=None)", .doc = R"(The matrix product of two tensors.
 
 Vectors give their dot product, matrices their product; leading dimensions are batches and are broadcast. A vector on
 the left is taken as a row, one on the right as a column, and that dimension is dropped from the result.
@@ -450,8 +469,8 @@ the left is taken as a row, one on the right as a column, and that dimension is 
 >>> torch.matmul(torch.ones(2, 3), torch.ones(3))
 tensor([3., 3.]))",
             .forward = forward_of<matmul>, .derivative = kDerivativePlanned, .aliases = "__matmul__ linalg.matmul");
-LB_OPERATOR(.signature = "_reversed_matmul(input, other)", .doc = "other @ input.", .forward = forward_of<reversed_matmul>,
-            .derivative = kDerivativePlanned, .forms = kHidden);
+LB_OPERATOR(.signature = "_reversed_matmul(input, other)", .doc = "other @ input.",
+            .forward = forward_of<reversed_matmul>, .derivative = kDerivativePlanned, .forms = kHidden);
 LB_OPERATOR(.signature = "addmm(input, mat1, mat2, *, beta=1, alpha=1, out=None)",
             .doc = R"(beta * input + alpha * (mat1 @ mat2); `input` is broadcast to the product's shape.
 
@@ -485,8 +504,7 @@ LB_OPERATOR(.signature = "outer(input, vec2, *, out=None)",
 tensor([[ 1., 10.],
         [ 2., 20.]]))",
             .forward = forward_of<outer>, .derivative = kDerivativePlanned, .aliases = "ger");
-LB_OPERATOR(.signature = "inner(input, other, *, out=None)",
-            .doc = R"(Sums of products over the last dimension of both.
+LB_OPERATOR(.signature = "inner(input, other, *, out=None)", .doc = R"(Sums of products over the last dimension of both.
 
 >>> torch.inner(torch.tensor([1., 2.]), torch.tensor([[1., 1.], [2., 2.]]))
 tensor([3., 6.]))",

@@ -49,7 +49,9 @@ void fill_normal(const Tensor& t, double mean, double std, Generator& generator)
 
 template <class F>
 Tensor filled(const Out& out, const Tensor& input, const F& fill) {
-  const Tensor target = out.target() ? *out.target() : Tensor::empty_strided(input.sizes(), strides_like(input, input.sizes()), input.dtype());
+  const Tensor target = out.target()
+                            ? *out.target()
+                            : Tensor::empty_strided(input.sizes(), strides_like(input, input.sizes()), input.dtype());
   fill(target);
   target.bump_version();
   return target;
@@ -74,7 +76,10 @@ Tensor log_normal(const Out& out, const Tensor& input, double mean, double std, 
 }
 Tensor exponential(const Out& out, const Tensor& input, double lambd, Generator* generator) {
   random::check_exponential(lambd);
-  LB_CHECK(is_floating(input.dtype()), Runtime, "Exponential distribution is a continuous probability distribution. dtype must be a floating point but you specified ", dtype_title(input.dtype()));
+  LB_CHECK(is_floating(input.dtype()), Runtime,
+           "Exponential distribution is a continuous probability distribution. dtype must be a floating point but you "
+           "specified ",
+           dtype_title(input.dtype()));
   return filled(out, input, [&](const Tensor& t) {
     for_runs(t, [&](Run run) { random::exponential(chosen(generator), t.dtype(), run, lambd); });
   });
@@ -88,7 +93,10 @@ Tensor geometric(const Out& out, const Tensor& input, double p, Generator* gener
 }
 Tensor cauchy(const Out& out, const Tensor& input, double median, double sigma, Generator* generator) {
   random::check_cauchy(input.dtype(), sigma);
-  LB_CHECK(is_floating(input.dtype()), Runtime, "Cauchy distribution is a continuous probability distribution. dtype must be a floating point but you specified ", dtype_title(input.dtype()));
+  LB_CHECK(
+      is_floating(input.dtype()), Runtime,
+      "Cauchy distribution is a continuous probability distribution. dtype must be a floating point but you specified ",
+      dtype_title(input.dtype()));
   return filled(out, input, [&](const Tensor& t) {
     for_runs(t, [&](Run run) { random::cauchy(chosen(generator), t.dtype(), run, median, sigma); });
   });
@@ -119,7 +127,8 @@ void fill_bernoulli(const Tensor& t, double p, Generator& generator) {
 
 // Probabilities of a tensor, element by element in the target's logical order.
 void fill_bernoulli(const Tensor& t, const Tensor& p, Generator& generator) {
-  LB_CHECK(is_floating(p.dtype()), Runtime, "expected probabilities tensor to have floating type, got ", dtype_title(p.dtype()));
+  LB_CHECK(is_floating(p.dtype()), Runtime, "expected probabilities tensor to have floating type, got ",
+           dtype_title(p.dtype()));
   Plan plan;
   plan.add_output(t);
   plan.add_input(p);
@@ -137,8 +146,11 @@ void fill_bernoulli(const Tensor& t, const Tensor& p, Generator& generator) {
 }
 
 Tensor bernoulli(const Out& out, const Tensor& input, Generator* generator) {
-  LB_CHECK(is_floating(input.dtype()), NotImplemented, "\"bernoulli_tensor_cpu_p_\" not implemented for '", dtype_title(input.dtype()), "'");
-  Tensor target = out.target() ? *out.target() : Tensor::empty_strided(input.sizes(), strides_like(input, input.sizes()), input.dtype());
+  LB_CHECK(is_floating(input.dtype()), NotImplemented, "\"bernoulli_tensor_cpu_p_\" not implemented for '",
+           dtype_title(input.dtype()), "'");
+  Tensor target = out.target()
+                      ? *out.target()
+                      : Tensor::empty_strided(input.sizes(), strides_like(input, input.sizes()), input.dtype());
   if (out.target() && target.sizes() != input.sizes()) target.resize(input.sizes());
   const Tensor probabilities = out.target() && target.shares_storage(input) ? input.clone() : input;
   fill_bernoulli(target, probabilities, chosen(generator));
@@ -151,8 +163,10 @@ Tensor bernoulli_p(const Out& out, const Tensor& input, double p, Generator* gen
 // bernoulli_() : p is a number or a tensor.
 Tensor bernoulli_fill(const Out& out, const Tensor& input, Operand p, Generator* generator) {
   return filled(out, input, [&](const Tensor& t) {
-    if (p.is_tensor()) fill_bernoulli(t, p.tensor(), chosen(generator));
-    else fill_bernoulli(t, p.scalar().as_double(), chosen(generator));
+    if (p.is_tensor())
+      fill_bernoulli(t, p.tensor(), chosen(generator));
+    else
+      fill_bernoulli(t, p.scalar().as_double(), chosen(generator));
   });
 }
 
@@ -161,7 +175,8 @@ Tensor bernoulli_fill(const Out& out, const Tensor& input, Operand p, Generator*
 Tensor target_of(const Out& out, const Dims& size, std::optional<DType> dtype, DType fallback) {
   if (!out.target()) return Tensor::empty(size, dtype.value_or(fallback));
   if (dtype)
-    LB_CHECK(*dtype == out.target()->dtype(), Runtime, "dtype ", dtype_title(*dtype), " does not match dtype of out parameter (", dtype_title(out.target()->dtype()), ")");
+    LB_CHECK(*dtype == out.target()->dtype(), Runtime, "dtype ", dtype_title(*dtype),
+             " does not match dtype of out parameter (", dtype_title(out.target()->dtype()), ")");
   if (out.target()->sizes() != size) out.target()->resize(size);
   return *out.target();
 }
@@ -177,7 +192,8 @@ Tensor randn(const Out& out, const Dims& size, Generator* generator, std::option
   fill_normal(t, 0, 1, chosen(generator));
   return t;
 }
-Tensor randint_between(const Out& out, int64_t low, int64_t high, const Dims& size, Generator* generator, std::optional<DType> dtype) {
+Tensor randint_between(const Out& out, int64_t low, int64_t high, const Dims& size, Generator* generator,
+                       std::optional<DType> dtype) {
   const Tensor t = target_of(out, size, dtype, DType::Int64);
   fill_range(t, low, high, chosen(generator));
   return t;
@@ -200,12 +216,14 @@ Tensor randn_like(const Tensor& input, std::optional<DType> dtype, std::optional
   fill_normal(t, 0, 1, chosen(generator));
   return t;
 }
-Tensor randint_like(const Tensor& input, int64_t low, int64_t high, std::optional<DType> dtype, std::optional<MemoryFormat>, Generator* generator) {
+Tensor randint_like(const Tensor& input, int64_t low, int64_t high, std::optional<DType> dtype,
+                    std::optional<MemoryFormat>, Generator* generator) {
   const Tensor t = like(input, dtype);
   fill_range(t, low, high, chosen(generator));
   return t;
 }
-Tensor randint_like_below(const Tensor& input, int64_t high, std::optional<DType> dtype, std::optional<MemoryFormat> format, Generator* generator) {
+Tensor randint_like_below(const Tensor& input, int64_t high, std::optional<DType> dtype,
+                          std::optional<MemoryFormat> format, Generator* generator) {
   return randint_like(input, 0, high, dtype, format, generator);
 }
 
@@ -213,14 +231,14 @@ Tensor randperm(const Out& out, int64_t n, Generator* generator, std::optional<D
   LB_CHECK(n >= 0, Runtime, "n must be non-negative, got ", n);
   Tensor t = target_of(out, {n}, dtype, DType::Int64);
   LB_CHECK(t.dtype() != DType::Bool, NotImplemented, "\"randperm\" not implemented for 'Bool'");
-  const int64_t largest = t.dtype() == DType::UInt8     ? 255
-                          : t.dtype() == DType::Int8    ? 127
-                          : t.dtype() == DType::Int16   ? 32767
-                          : t.dtype() == DType::Int32   ? INT32_MAX
-                          : t.dtype() == DType::Float16 ? 2049
+  const int64_t largest = t.dtype() == DType::UInt8      ? 255
+                          : t.dtype() == DType::Int8     ? 127
+                          : t.dtype() == DType::Int16    ? 32767
+                          : t.dtype() == DType::Int32    ? INT32_MAX
+                          : t.dtype() == DType::Float16  ? 2049
                           : t.dtype() == DType::BFloat16 ? 257
-                          : t.dtype() == DType::Float32 ? (int64_t{1} << 24) + 1
-                                                        : INT64_MAX;
+                          : t.dtype() == DType::Float32  ? (int64_t{1} << 24) + 1
+                                                         : INT64_MAX;
   LB_CHECK(n <= largest, Runtime, "n is too large for result tensor type: '", dtype_title(t.dtype()), "'");
   if (t.is_contiguous()) {
     random::permutation(chosen(generator), t.dtype(), t.bytes(), n);
@@ -233,21 +251,26 @@ Tensor randperm(const Out& out, int64_t n, Generator* generator, std::optional<D
 }
 
 Tensor multinomial(const Tensor& input, int64_t num_samples, bool replacement, Generator* generator) {
-  LB_CHECK(is_floating(input.dtype()), Runtime, "multinomial only supports floating-point dtypes for input, got: ", dtype_title(input.dtype()));
+  LB_CHECK(is_floating(input.dtype()), Runtime,
+           "multinomial only supports floating-point dtypes for input, got: ", dtype_title(input.dtype()));
   LB_CHECK(input.ndim() == 1 || input.ndim() == 2, Runtime, "prob_dist must be 1 or 2 dim");
   const int64_t categories = input.sizes().back(), rows = input.ndim() == 2 ? input.sizes()[0] : 1;
   LB_CHECK(num_samples > 0, Runtime, "cannot sample n_sample <= 0 samples");
-  LB_CHECK(replacement || num_samples <= categories, Runtime, "cannot sample n_sample > prob_dist.size(-1) samples without replacement");
+  LB_CHECK(replacement || num_samples <= categories, Runtime,
+           "cannot sample n_sample > prob_dist.size(-1) samples without replacement");
   LB_CHECK(categories <= int64_t{1} << 24, Runtime, "number of categories cannot exceed 2^24");
   Tensor out = Tensor::empty(input.ndim() == 2 ? Dims{rows, num_samples} : Dims{num_samples}, DType::Int64);
   const Tensor weights = input.contiguous();
-  if (rows > 0) random::multinomial(chosen(generator), input.dtype(), weights.bytes(), rows, categories, num_samples, replacement, out.as<int64_t>());
+  if (rows > 0)
+    random::multinomial(chosen(generator), input.dtype(), weights.bytes(), rows, categories, num_samples, replacement,
+                        out.as<int64_t>());
   return out;
 }
 
 Tensor normal_tensors(const Out& out, Operand mean, Operand std, Generator* generator) {
   const auto sizes_of = [](const Operand& x) { return x.is_tensor() ? x.tensor().sizes() : Dims(); };
-  LB_CHECK(mean.is_tensor() || std.is_tensor(), Type, "normal(): one of mean and std must be a tensor, or a size given");
+  LB_CHECK(mean.is_tensor() || std.is_tensor(), Type,
+           "normal(): one of mean and std must be a tensor, or a size given");
   const Dims sizes = broadcast_sizes(sizes_of(mean), sizes_of(std));
   const DType dtype = mean.is_tensor() ? mean.dtype() : std.dtype();
   const Tensor t = target_of(out, sizes, std::nullopt, is_floating(dtype) ? dtype : default_dtype());
@@ -263,8 +286,10 @@ Tensor normal_tensors(const Out& out, Operand mean, Operand std, Generator* gene
   // t * std + mean, in the tensor's own precision.
   const auto spread = [&](const Operand& x) {
     Tensor full = Tensor::empty(sizes, t.dtype());
-    if (x.is_tensor()) full.copy_from(x.tensor());
-    else full.fill(x.scalar());
+    if (x.is_tensor())
+      full.copy_from(x.tensor());
+    else
+      full.fill(x.scalar());
     return full;
   };
   const Tensor m = spread(mean), s = spread(std), draw = t.contiguous();
@@ -273,12 +298,15 @@ Tensor normal_tensors(const Out& out, Operand mean, Operand std, Generator* gene
       for (int64_t i = 0; i < draw.count(); ++i) draw.as<T>()[i] = draw.as<T>()[i] * s.as<T>()[i] + m.as<T>()[i];
     else if constexpr (is_half_type<T>)
       for (int64_t i = 0; i < draw.count(); ++i)
-        draw.as<T>()[i] = T(static_cast<float>(T(static_cast<float>(draw.as<T>()[i]) * static_cast<float>(s.as<T>()[i]))) + static_cast<float>(m.as<T>()[i]));
+        draw.as<T>()[i] =
+            T(static_cast<float>(T(static_cast<float>(draw.as<T>()[i]) * static_cast<float>(s.as<T>()[i]))) +
+              static_cast<float>(m.as<T>()[i]));
   });
   if (!draw.same(t)) t.copy_from(draw);
   return t;
 }
-Tensor normal_numbers(const Out& out, double mean, double std, const Dims& size, Generator* generator, std::optional<DType> dtype) {
+Tensor normal_numbers(const Out& out, double mean, double std, const Dims& size, Generator* generator,
+                      std::optional<DType> dtype) {
   const Tensor t = target_of(out, size, dtype, default_dtype());
   fill_normal(t, mean, std, chosen(generator));
   return t;
@@ -305,7 +333,8 @@ Tensor binomial(const Tensor& count, const Tensor& prob, Generator* generator) {
   const Tensor n = spread(count), p = spread(prob);
   Tensor out = Tensor::empty(sizes, count.dtype());
   const auto item = static_cast<int64_t>(out.item_bytes());
-  random::binomial(chosen(generator), out.dtype(), Run{out.bytes(), item, out.count()}, n.bytes(), item, p.bytes(), item);
+  random::binomial(chosen(generator), out.dtype(), Run{out.bytes(), item, out.count()}, n.bytes(), item, p.bytes(),
+                   item);
   return out;
 }
 Tensor standard_gamma(const Tensor& input, Generator* generator) {
@@ -324,8 +353,10 @@ Tensor dropout(const Tensor& input, double p, bool training, bool inplace) {
   check_floating(input, "bernoulli_scalar_cpu_");
   const Tensor target = inplace ? input : like(input, std::nullopt);
   const Tensor mask = like(input, std::nullopt);
-  if (p == 1) mask.fill(Scalar(0));
-  else fill_bernoulli(mask, 1 - p, default_generator());
+  if (p == 1)
+    mask.fill(Scalar(0));
+  else
+    fill_bernoulli(mask, 1 - p, default_generator());
   const Tensor source = input.contiguous(), keep = mask.contiguous();
   Tensor result = Tensor::empty(input.sizes(), input.dtype());
   visit_dtype(input.dtype(), [&]<class T>(T) {
@@ -346,9 +377,10 @@ Tensor dropout(const Tensor& input, double p, bool training, bool inplace) {
 }  // namespace
 
 #define LB_FACTORY ", dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False)"
-#define LB_LIKE ", dtype=None, memory_format=None, generator=None, layout=None, device=None, pin_memory=False, requires_grad=False)"
-#define LB_FILL(name, arguments, f, text)                                                                          \
-  LB_OPERATOR(.signature = name "(input" arguments ", *, generator=None)", .doc = text, .forward = forward_of<f>,   \
+#define LB_LIKE \
+  ", dtype=None, memory_format=None, generator=None, layout=None, device=None, pin_memory=False, requires_grad=False)"
+#define LB_FILL(name, arguments, f, text)                                                                         \
+  LB_OPERATOR(.signature = name "(input" arguments ", *, generator=None)", .doc = text, .forward = forward_of<f>, \
               .derivative = kNotDifferentiable, .forms = kInPlace)
 
 LB_FILL("uniform", ", from=0.0, to=1.0", uniform, R"(Fills with numbers drawn evenly from [from, to).
@@ -383,83 +415,118 @@ LB_FILL("random", ", to", random_to, R"(Fills with whole numbers from 0 up to, n
 
 >>> torch.zeros(3).random_(2).max() <= 1
 tensor(True))");
-LB_FILL("random", ", from, to", random_from, R"(Fills with whole numbers in [from, to); None: up to the largest of the dtype.
+LB_FILL("random", ", from, to", random_from,
+        R"(Fills with whole numbers in [from, to); None: up to the largest of the dtype.
 
 >>> torch.zeros(3).random_(2, 5).min() >= 2
 tensor(True))");
-LB_OPERATOR(.signature = "bernoulli(input, p, *, generator=None)", .doc = R"(Zeros and ones, one with probability p, in the sizes of `input`.
+LB_OPERATOR(.signature = "bernoulli(input, p, *, generator=None)",
+            .doc = R"(Zeros and ones, one with probability p, in the sizes of `input`.
 
 >>> torch.bernoulli(torch.zeros(3), 1.0)
-tensor([1., 1., 1.]))", .forward = forward_of<bernoulli_p>, .derivative = kNotDifferentiable);
-LB_OPERATOR(.signature = "bernoulli(input, p=0.5, *, generator=None)", .doc = R"(Fills with zeros and ones; p is a number or a tensor of probabilities.
+tensor([1., 1., 1.]))",
+            .forward = forward_of<bernoulli_p>, .derivative = kNotDifferentiable);
+LB_OPERATOR(.signature = "bernoulli(input, p=0.5, *, generator=None)",
+            .doc = R"(Fills with zeros and ones; p is a number or a tensor of probabilities.
 
 >>> torch.zeros(3).bernoulli_(1.0)
-tensor([1., 1., 1.]))", .forward = forward_of<bernoulli_fill>, .derivative = kNotDifferentiable, .forms = kInPlace);
-LB_OPERATOR(.signature = "bernoulli(input, *, generator=None, out=None)", .doc = R"(Zeros and ones; `input` holds the probabilities of one.
+tensor([1., 1., 1.]))",
+            .forward = forward_of<bernoulli_fill>, .derivative = kNotDifferentiable, .forms = kInPlace);
+LB_OPERATOR(.signature = "bernoulli(input, *, generator=None, out=None)",
+            .doc = R"(Zeros and ones; `input` holds the probabilities of one.
 
 >>> torch.bernoulli(torch.tensor([0., 1.]))
-tensor([0., 1.]))", .forward = forward_of<bernoulli>, .derivative = kNotDifferentiable);
-LB_OPERATOR(.signature = "rand(*size, *, generator=None, out=None" LB_FACTORY, .doc = R"(Numbers drawn evenly from [0, 1).
+tensor([0., 1.]))",
+            .forward = forward_of<bernoulli>, .derivative = kNotDifferentiable);
+LB_OPERATOR(.signature = "rand(*size, *, generator=None, out=None" LB_FACTORY,
+            .doc = R"(Numbers drawn evenly from [0, 1).
 
 >>> torch.rand(2, 3).shape
-torch.Size([2, 3]))", .forward = forward_of<rand>, .derivative = kNotDifferentiable, .forms = kFunction);
-LB_OPERATOR(.signature = "randn(*size, *, generator=None, out=None" LB_FACTORY, .doc = R"(Draws of the standard normal distribution.
+torch.Size([2, 3]))",
+            .forward = forward_of<rand>, .derivative = kNotDifferentiable, .forms = kFunction);
+LB_OPERATOR(.signature = "randn(*size, *, generator=None, out=None" LB_FACTORY,
+            .doc = R"(Draws of the standard normal distribution.
 
 >>> torch.randn(2, 3).shape
-torch.Size([2, 3]))", .forward = forward_of<randn>, .derivative = kNotDifferentiable, .forms = kFunction);
-LB_OPERATOR(.signature = "randint(high, size, *, generator=None, out=None" LB_FACTORY, .doc = R"(Whole numbers from 0 up to, not including, `high`.
+torch.Size([2, 3]))",
+            .forward = forward_of<randn>, .derivative = kNotDifferentiable, .forms = kFunction);
+LB_OPERATOR(.signature = "randint(high, size, *, generator=None, out=None" LB_FACTORY,
+            .doc = R"(Whole numbers from 0 up to, not including, `high`.
 
 >>> torch.randint(3, (2, 2)).max() < 3
-tensor(True))", .forward = forward_of<randint_below>, .derivative = kNotDifferentiable, .forms = kFunction);
-LB_OPERATOR(.signature = "randint(low, high, size, *, generator=None, out=None" LB_FACTORY, .doc = R"(Whole numbers in [low, high).
+tensor(True))",
+            .forward = forward_of<randint_below>, .derivative = kNotDifferentiable, .forms = kFunction);
+LB_OPERATOR(.signature = "randint(low, high, size, *, generator=None, out=None" LB_FACTORY,
+            .doc = R"(Whole numbers in [low, high).
 
 >>> torch.randint(1, 3, (2, 2)).min() >= 1
-tensor(True))", .forward = forward_of<randint_between>, .derivative = kNotDifferentiable, .forms = kFunction);
+tensor(True))",
+            .forward = forward_of<randint_between>, .derivative = kNotDifferentiable, .forms = kFunction);
 LB_OPERATOR(.signature = "rand_like(input, *" LB_LIKE, .doc = R"(rand in the sizes and dtype of `input`.
 
 >>> torch.rand_like(torch.zeros(3)).shape
-torch.Size([3]))", .forward = forward_of<rand_like>, .derivative = kNotDifferentiable, .forms = kFunction);
+torch.Size([3]))",
+            .forward = forward_of<rand_like>, .derivative = kNotDifferentiable, .forms = kFunction);
 LB_OPERATOR(.signature = "randn_like(input, *" LB_LIKE, .doc = R"(randn in the sizes and dtype of `input`.
 
 >>> torch.randn_like(torch.zeros(3)).shape
-torch.Size([3]))", .forward = forward_of<randn_like>, .derivative = kNotDifferentiable, .forms = kFunction);
-LB_OPERATOR(.signature = "randint_like(input, high, *" LB_LIKE, .doc = R"(Whole numbers from 0 up to `high` in the sizes and dtype of `input`.
+torch.Size([3]))",
+            .forward = forward_of<randn_like>, .derivative = kNotDifferentiable, .forms = kFunction);
+LB_OPERATOR(.signature = "randint_like(input, high, *" LB_LIKE,
+            .doc = R"(Whole numbers from 0 up to `high` in the sizes and dtype of `input`.
 
 >>> torch.randint_like(torch.zeros(3), 2).max() < 2
-tensor(True))", .forward = forward_of<randint_like_below>, .derivative = kNotDifferentiable, .forms = kFunction);
-LB_OPERATOR(.signature = "randint_like(input, low, high, *" LB_LIKE, .doc = R"(Whole numbers in [low, high) in the sizes and dtype of `input`.
+tensor(True))",
+            .forward = forward_of<randint_like_below>, .derivative = kNotDifferentiable, .forms = kFunction);
+LB_OPERATOR(.signature = "randint_like(input, low, high, *" LB_LIKE,
+            .doc = R"(Whole numbers in [low, high) in the sizes and dtype of `input`.
 
 >>> torch.randint_like(torch.zeros(3), 1, 3).min() >= 1
-tensor(True))", .forward = forward_of<randint_like>, .derivative = kNotDifferentiable, .forms = kFunction);
-LB_OPERATOR(.signature = "randperm(n, *, generator=None, out=None" LB_FACTORY, .doc = R"(The numbers 0 to n - 1 in random order.
+tensor(True))",
+            .forward = forward_of<randint_like>, .derivative = kNotDifferentiable, .forms = kFunction);
+LB_OPERATOR(.signature = "randperm(n, *, generator=None, out=None" LB_FACTORY,
+            .doc = R"(The numbers 0 to n - 1 in random order.
 
 >>> torch.randperm(4).sort().values
-tensor([0, 1, 2, 3]))", .forward = forward_of<randperm>, .derivative = kNotDifferentiable, .forms = kFunction);
-LB_OPERATOR(.signature = "multinomial(input, num_samples, replacement=False, *, generator=None, out=None)", .doc = R"(Indices drawn in proportion to the weights of each row: (c) gives (n), (r, c) gives (r, n).
+tensor([0, 1, 2, 3]))",
+            .forward = forward_of<randperm>, .derivative = kNotDifferentiable, .forms = kFunction);
+LB_OPERATOR(.signature = "multinomial(input, num_samples, replacement=False, *, generator=None, out=None)",
+            .doc = R"(Indices drawn in proportion to the weights of each row: (c) gives (n), (r, c) gives (r, n).
 
 >>> torch.multinomial(torch.tensor([0., 1.]), 1)
-tensor([1]))", .forward = forward_of<multinomial>, .derivative = kNotDifferentiable);
-LB_OPERATOR(.signature = "normal(mean, std, size, *, generator=None, out=None" LB_FACTORY, .doc = R"(Draws of a normal distribution given by two numbers.
+tensor([1]))",
+            .forward = forward_of<multinomial>, .derivative = kNotDifferentiable);
+LB_OPERATOR(.signature = "normal(mean, std, size, *, generator=None, out=None" LB_FACTORY,
+            .doc = R"(Draws of a normal distribution given by two numbers.
 
 >>> torch.normal(0., 1., (2,)).shape
-torch.Size([2]))", .forward = forward_of<normal_numbers>, .derivative = kNotDifferentiable, .forms = kFunction);
-LB_OPERATOR(.signature = "normal(mean, std=1.0, *, generator=None, out=None)", .doc = R"(Draws of normal distributions whose means and deviations are tensors (one may be a number).
+torch.Size([2]))",
+            .forward = forward_of<normal_numbers>, .derivative = kNotDifferentiable, .forms = kFunction);
+LB_OPERATOR(.signature = "normal(mean, std=1.0, *, generator=None, out=None)",
+            .doc = R"(Draws of normal distributions whose means and deviations are tensors (one may be a number).
 
 >>> torch.normal(torch.zeros(2), torch.zeros(2))
-tensor([0., 0.]))", .forward = forward_of<normal_tensors>, .derivative = kNotDifferentiable, .forms = kFunction);
-LB_OPERATOR(.signature = "poisson(input, generator=None)", .doc = R"(Draws of Poisson distributions whose rates are in `input`.
+tensor([0., 0.]))",
+            .forward = forward_of<normal_tensors>, .derivative = kNotDifferentiable, .forms = kFunction);
+LB_OPERATOR(.signature = "poisson(input, generator=None)",
+            .doc = R"(Draws of Poisson distributions whose rates are in `input`.
 
 >>> torch.poisson(torch.zeros(2))
-tensor([0., 0.]))", .forward = forward_of<poisson>, .derivative = kNotDifferentiable, .forms = kFunction);
+tensor([0., 0.]))",
+            .forward = forward_of<poisson>, .derivative = kNotDifferentiable, .forms = kFunction);
 LB_OPERATOR(.signature = "binomial(count, prob, generator=None)", .doc = R"(Draws of binomial distributions.
 
 >>> torch.binomial(torch.tensor([3.]), torch.tensor([1.]))
-tensor([3.]))", .forward = forward_of<binomial>, .derivative = kNotDifferentiable, .forms = kFunction);
-LB_OPERATOR(.signature = "_standard_gamma(input, generator=None)", .doc = "Draws of gamma distributions of scale 1 whose shapes are in `input`.",
+tensor([3.]))",
+            .forward = forward_of<binomial>, .derivative = kNotDifferentiable, .forms = kFunction);
+LB_OPERATOR(.signature = "_standard_gamma(input, generator=None)",
+            .doc = "Draws of gamma distributions of scale 1 whose shapes are in `input`.",
             .forward = forward_of<standard_gamma>, .derivative = kNotDifferentiable, .forms = kFunction);
-LB_OPERATOR(.signature = "nn.functional.dropout(input, p=0.5, training=True, inplace=False)", .doc = R"(Zeroes elements with probability p and scales the others by 1 / (1 - p) (Srivastava et al., 2014).
+LB_OPERATOR(.signature = "nn.functional.dropout(input, p=0.5, training=True, inplace=False)",
+            .doc = R"(Zeroes elements with probability p and scales the others by 1 / (1 - p) (Srivastava et al., 2014).
 
 >>> torch.nn.functional.dropout(torch.ones(2), training=False)
-tensor([1., 1.]))", .forward = forward_of<dropout>, .derivative = kDerivativePlanned, .forms = kFunction);
+tensor([1., 1.]))",
+            .forward = forward_of<dropout>, .derivative = kDerivativePlanned, .forms = kFunction);
 
 }  // namespace lumbre::ops

@@ -56,8 +56,8 @@ Tensor roll(const Tensor& input, const Dims& shifts, const Dims& dims) {
     if (input.count() == 0) return input.clone();
     return view(roll_dim(reshape(input, {-1}), shifts[0], 0), input.sizes());
   }
-  LB_CHECK(shifts.size() == dims.size(), Runtime, "shifts and dimensions must align. shifts: ", shifts.size(), ", dims:",
-           dims.size());
+  LB_CHECK(shifts.size() == dims.size(), Runtime, "shifts and dimensions must align. shifts: ", shifts.size(),
+           ", dims:", dims.size());
   for (int64_t dim : dims) {
     LB_CHECK(input.ndim() > 0, Index, "Dimension specified as ", dim, " but tensor has no dimensions");
     wrap_dim(dim, input.ndim());
@@ -72,24 +72,29 @@ Tensor rot90(const Tensor& input, int64_t k, const Dims& dims) {
   LB_CHECK(dims.size() == 2, Runtime, "expected total rotation dims == 2, but got dims = ", dims.size());
   LB_CHECK(input.ndim() >= 2, Runtime, "expected total dims >= 2, but got total dims = ", input.ndim());
   const int64_t gap = dims[0] > dims[1] ? dims[0] - dims[1] : dims[1] - dims[0];
-  LB_CHECK(dims[0] != dims[1] && gap != input.ndim(), Runtime, "expected rotation dims to be different, but got dim0 = ",
-           dims[0], " and dim1 = ", dims[1]);
+  LB_CHECK(dims[0] != dims[1] && gap != input.ndim(), Runtime,
+           "expected rotation dims to be different, but got dim0 = ", dims[0], " and dim1 = ", dims[1]);
   for (int i = 0; i < 2; ++i)
-    LB_CHECK(dims[i] < input.ndim() && dims[i] >= -input.ndim(), Runtime, "Rotation dim", i, " out of range, dim", i, " = ",
-             dims[i]);
+    LB_CHECK(dims[i] < input.ndim() && dims[i] >= -input.ndim(), Runtime, "Rotation dim", i, " out of range, dim", i,
+             " = ", dims[i]);
   const int64_t a = dims[0], b = dims[1];
   switch ((k % 4 + 4) % 4) {
-    case 1: return transpose(flip(input, {b}), a, b);
-    case 2: return flip(input, {a, b});
-    case 3: return transpose(flip(input, {a}), a, b);
-    default: return input.clone(MemoryFormat::Contiguous);
+    case 1:
+      return transpose(flip(input, {b}), a, b);
+    case 2:
+      return flip(input, {a, b});
+    case 3:
+      return transpose(flip(input, {a}), a, b);
+    default:
+      return input.clone(MemoryFormat::Contiguous);
   }
 }
 
 Tensor repeat(const Tensor& input, const Dims& repeats) {
   LB_CHECK(repeats.ndim() >= input.ndim(), Runtime,
            "Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor");
-  for (int64_t times : repeats) LB_CHECK(times >= 0, Runtime, "Trying to create tensor with negative dimension ", times, ": ", repeats);
+  for (int64_t times : repeats)
+    LB_CHECK(times >= 0, Runtime, "Trying to create tensor with negative dimension ", times, ": ", repeats);
   const int pad = repeats.ndim() - input.ndim();
   Dims sizes = repeats, pairs, strides;
   for (int d = 0; d < repeats.ndim(); ++d) {
@@ -120,7 +125,8 @@ Tensor tile(const Tensor& input, const Dims& dims) {
 
 Tensor positions_of(const Tensor& repeats, std::optional<int64_t> output_size) {
   LB_CHECK(repeats.ndim() == 1, Runtime, "repeat_interleave only accept 1D vector as repeat");
-  LB_CHECK(repeats.dtype() == DType::Int64 || repeats.dtype() == DType::Int32, Runtime, "repeats has to be Long or Int tensor");
+  LB_CHECK(repeats.dtype() == DType::Int64 || repeats.dtype() == DType::Int32, Runtime,
+           "repeats has to be Long or Int tensor");
   const Tensor times = integer_index(repeats);
   int64_t total = 0;
   for (int64_t i = 0; i < times.count(); ++i) {
@@ -146,8 +152,10 @@ Tensor repeat_interleave(const Tensor& given, const Tensor& repeats, std::option
     times = expand(reshape(repeats, {1}), {input.sizes()[d]});
   else
     LB_CHECK(repeats.ndim() == 1, Runtime, "repeats must be 0-dim or 1-dim tensor");
-  LB_CHECK(times.sizes()[0] == input.sizes()[d], Runtime, "repeats must have the same size as input along dim, but got "
-           "repeats.size(0) = ", times.sizes()[0], " and input.size(", d, ") = ", input.sizes()[d]);
+  LB_CHECK(times.sizes()[0] == input.sizes()[d], Runtime,
+           "repeats must have the same size as input along dim, but got "
+           "repeats.size(0) = ",
+           times.sizes()[0], " and input.size(", d, ") = ", input.sizes()[d]);
   return take_rows(input.contiguous(), d, positions_of(times, output_size));
 }
 
@@ -196,8 +204,10 @@ Tensor pixel_shuffle(const Tensor& input, int64_t r) {
   LB_CHECK(r > 0, Runtime, "pixel_shuffle expects a positive upscale_factor, but got ", r);
   const int n = input.ndim();
   const int64_t c = input.sizes()[n - 3], h = input.sizes()[n - 2], w = input.sizes()[n - 1];
-  LB_CHECK(c % checked_multiply(r, r) == 0, Runtime, "pixel_shuffle expects its input's 'channel' dimension to be divisible by the "
-           "square of upscale_factor, but input.size(-3)=", c, " is not divisible by ", checked_multiply(r, r));
+  LB_CHECK(c % checked_multiply(r, r) == 0, Runtime,
+           "pixel_shuffle expects its input's 'channel' dimension to be divisible by the "
+           "square of upscale_factor, but input.size(-3)=",
+           c, " is not divisible by ", checked_multiply(r, r));
   return rearranged(input, {c / (r * r), r, r, h, w}, {0, 3, 1, 4, 2}, {c / (r * r), h * r, w * r});
 }
 Tensor pixel_unshuffle(const Tensor& input, int64_t r) {
@@ -205,18 +215,22 @@ Tensor pixel_unshuffle(const Tensor& input, int64_t r) {
   LB_CHECK(r > 0, Runtime, "pixel_unshuffle expects a positive downscale_factor, but got ", r);
   const int n = input.ndim();
   const int64_t c = input.sizes()[n - 3], h = input.sizes()[n - 2], w = input.sizes()[n - 1];
-  LB_CHECK(h % r == 0, Runtime, "pixel_unshuffle expects height to be divisible by downscale_factor, but input.size(-2)=", h,
+  LB_CHECK(h % r == 0, Runtime,
+           "pixel_unshuffle expects height to be divisible by downscale_factor, but input.size(-2)=", h,
            " is not divisible by ", r);
-  LB_CHECK(w % r == 0, Runtime, "pixel_unshuffle expects width to be divisible by downscale_factor, but input.size(-1)=", w,
+  LB_CHECK(w % r == 0, Runtime,
+           "pixel_unshuffle expects width to be divisible by downscale_factor, but input.size(-1)=", w,
            " is not divisible by ", r);
-  return rearranged(input, {c, h / r, r, w / r, r}, {0, 2, 4, 1, 3}, {checked_multiply(c, checked_multiply(r, r)), h / r, w / r});
+  return rearranged(input, {c, h / r, r, w / r, r}, {0, 2, 4, 1, 3},
+                    {checked_multiply(c, checked_multiply(r, r)), h / r, w / r});
 }
 Tensor channel_shuffle(const Tensor& input, int64_t groups) {
-  LB_CHECK(input.ndim() > 2, Runtime, "channel_shuffle expects input with > 2 dims, but got input with sizes ", input.sizes());
+  LB_CHECK(input.ndim() > 2, Runtime, "channel_shuffle expects input with > 2 dims, but got input with sizes ",
+           input.sizes());
   const int64_t c = input.sizes()[1];
   LB_CHECK(groups > 0, Runtime, "Number of groups to divide channels in must be positive. Value of groups:", groups);
-  LB_CHECK(c % groups == 0, Runtime, "Number of channels must be divisible by groups. Got ", c, " channels and ", groups,
-           " groups.");
+  LB_CHECK(c % groups == 0, Runtime, "Number of channels must be divisible by groups. Got ", c, " channels and ",
+           groups, " groups.");
   Dims sizes = input.sizes(), order;
   sizes[1] = c / groups;
   sizes.insert(1, groups);
@@ -239,38 +253,47 @@ LB_OPERATOR(.signature = "flipud(input)", .doc = R"(A copy with the rows in reve
 >>> torch.arange(3).flipud()
 tensor([2, 1, 0]))",
             .forward = forward_of<flipud>, .derivative = kDerivativePlanned);
-LB_OPERATOR(.signature = "roll(input, shifts, dims=())", .doc = R"(A copy shifted along dimensions, elements that leave entering at the other end; without dims over all elements.
+LB_OPERATOR(
+        .signature = "roll(input, shifts, dims=())",
+        .doc =
+            R"(A copy shifted along dimensions, elements that leave entering at the other end; without dims over all elements.
 
 >>> torch.arange(3).roll(1)
 tensor([2, 0, 1]))",
-            .forward = forward_of<roll>, .derivative = kDerivativePlanned);
-LB_OPERATOR(.signature = "rot90(input, k=1, dims=(0, 1))", .doc = R"(Rotated k times by 90 degrees, from the first towards the second dimension.
+        .forward = forward_of<roll>, .derivative = kDerivativePlanned);
+LB_OPERATOR(.signature = "rot90(input, k=1, dims=(0, 1))",
+            .doc = R"(Rotated k times by 90 degrees, from the first towards the second dimension.
 
 >>> torch.arange(4).reshape(2, 2).rot90()
 tensor([[1, 3],
         [0, 2]]))",
             .forward = forward_of<rot90>, .derivative = kDerivativePlanned);
-LB_OPERATOR(.signature = "repeat(input, *repeats)", .doc = R"(Copies side by side, as many along each dimension as said; new dimensions come first.
+LB_OPERATOR(.signature = "repeat(input, *repeats)",
+            .doc = R"(Copies side by side, as many along each dimension as said; new dimensions come first.
 
 >>> torch.arange(2).repeat(2)
 tensor([0, 1, 0, 1]))",
             .forward = forward_of<repeat>, .derivative = kDerivativePlanned, .forms = kMethod);
-LB_OPERATOR(.signature = "tile(input, *dims)", .doc = R"(Copies side by side; missing repetitions are 1 and belong to the first dimensions.
+LB_OPERATOR(.signature = "tile(input, *dims)",
+            .doc = R"(Copies side by side; missing repetitions are 1 and belong to the first dimensions.
 
 >>> torch.arange(2).tile(2)
 tensor([0, 1, 0, 1]))",
             .forward = forward_of<tile>, .derivative = kDerivativePlanned);
-LB_OPERATOR(.signature = "repeat_interleave(repeats, *, output_size=None)", .doc = R"(Each position as often as its number says.
+LB_OPERATOR(.signature = "repeat_interleave(repeats, *, output_size=None)",
+            .doc = R"(Each position as often as its number says.
 
 >>> torch.repeat_interleave(torch.tensor([1, 2]))
 tensor([0, 1, 1]))",
             .forward = forward_of<repeat_positions>, .derivative = kNotDifferentiable);
-LB_OPERATOR(.signature = "repeat_interleave(input, repeats, dim=None, *, output_size=None)", .doc = R"(Each element (or position of dim) as often as a tensor says.
+LB_OPERATOR(.signature = "repeat_interleave(input, repeats, dim=None, *, output_size=None)",
+            .doc = R"(Each element (or position of dim) as often as a tensor says.
 
 >>> torch.arange(2).repeat_interleave(torch.tensor([1, 2]))
 tensor([0, 1, 1]))",
             .forward = forward_of<repeat_interleave>, .derivative = kDerivativePlanned);
-LB_OPERATOR(.signature = "repeat_interleave(input, repeats, dim=None, *, output_size=None)", .doc = R"(Each element (or position of dim) several times.
+LB_OPERATOR(.signature = "repeat_interleave(input, repeats, dim=None, *, output_size=None)",
+            .doc = R"(Each element (or position of dim) several times.
 
 >>> torch.arange(2).repeat_interleave(2)
 tensor([0, 0, 1, 1]))",
@@ -287,7 +310,8 @@ LB_OPERATOR(.signature = "pixel_unshuffle(input, downscale_factor)", .doc = R"((
 torch.Size([4, 2, 2]))",
             .forward = forward_of<pixel_unshuffle>, .derivative = kDerivativePlanned, .forms = kFunction,
             .aliases = "nn.functional.pixel_unshuffle");
-LB_OPERATOR(.signature = "channel_shuffle(input, groups)", .doc = R"(Channels of groups interleaved: (N, g c, ...) read as (N, c, g, ...).
+LB_OPERATOR(.signature = "channel_shuffle(input, groups)",
+            .doc = R"(Channels of groups interleaved: (N, g c, ...) read as (N, c, g, ...).
 
 >>> torch.channel_shuffle(torch.arange(4).reshape(1, 4, 1), 2).flatten()
 tensor([0, 2, 1, 3]))",

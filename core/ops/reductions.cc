@@ -10,13 +10,12 @@ namespace lumbre::ops {
 
 namespace {
 
-constexpr int64_t kWork = 32768;       // elements that one task takes
-constexpr int64_t kWholeBlock = 65536; // elements of one part of a whole reduction
+constexpr int64_t kWork = 32768;        // elements that one task takes
+constexpr int64_t kWholeBlock = 65536;  // elements of one part of a whole reduction
 
 Tensor viewed(const Tensor& t, Dims sizes, Dims strides) {
   return Tensor::over(t->storage, t.dtype(), std::move(sizes), std::move(strides), t->offset);
 }
-Tensor with_sizes(const Tensor& t, const Dims& sizes) { return viewed(t, sizes, contiguous_strides(sizes)); }
 
 using Loop = ReduceLoop;
 
@@ -36,7 +35,8 @@ void run(Loop loop, const Reduction& r, const Tensor& out, Loop combine) {
     std::vector<char> partial(static_cast<size_t>(parts * out_item));
     parallel_for(parts, 1, [&](int64_t begin, int64_t end) {
       for (int64_t p = begin; p < end; ++p)
-        loop(in + p * kWholeBlock * item, std::min(kWholeBlock, r.n - p * kWholeBlock), 1, partial.data() + p * out_item);
+        loop(in + p * kWholeBlock * item, std::min(kWholeBlock, r.n - p * kWholeBlock), 1,
+             partial.data() + p * out_item);
     });
     return combine(partial.data(), parts, 1, target);
   }
@@ -63,7 +63,8 @@ void run(Loop loop, const Reduction& r, const Tensor& out, Loop combine) {
         for (int64_t row = 0; row < r.n; row += kRows, ++part) {
           const int64_t rows = std::min(kRows, r.n - row);
           for (int64_t i = 0; i < rows; ++i)
-            std::memcpy(tile.data() + i * width * item, in + ((row + i) * r.b + from) * item, static_cast<size_t>(width * item));
+            std::memcpy(tile.data() + i * width * item, in + ((row + i) * r.b + from) * item,
+                        static_cast<size_t>(width * item));
           loop(tile.data(), rows, width, parts.data() + part * width * out_item);
         }
         combine(parts.data(), part, width, target + from * out_item);
@@ -93,7 +94,8 @@ DType compute_dtype(DType dtype) {
   return is_half(dtype) ? DType::Float32 : is_integral(dtype, true) ? DType::Int64 : dtype;
 }
 
-Tensor fold(const ReduceLoop (&loops)[kDTypeCount], const Tensor& input, const std::optional<Dims>& dims, bool keepdim, DType result) {
+Tensor fold(const ReduceLoop (&loops)[kDTypeCount], const Tensor& input, const std::optional<Dims>& dims, bool keepdim,
+            DType result) {
   const DType compute = compute_dtype(result);
   // A small contiguous tensor reduced whole needs no plan.
   if (input.dtype() == compute && result == compute && !keepdim && input.is_contiguous() && input.count() <= kWork &&
@@ -198,8 +200,10 @@ void divide(const Tensor& t, double by) {
 
 Tensor mean(const Tensor& input, const std::optional<Dims>& dims, bool keepdim, std::optional<DType> dtype) {
   const DType result = dtype.value_or(input.dtype());
-  LB_CHECK(is_floating(result), Runtime, "mean(): could not infer output dtype. Input dtype must be either a floating "
-           "point or complex dtype. Got: ", dtype_title(result));
+  LB_CHECK(is_floating(result), Runtime,
+           "mean(): could not infer output dtype. Input dtype must be either a floating "
+           "point or complex dtype. Got: ",
+           dtype_title(result));
   const Tensor total = sum(input.to(result), dims, keepdim, compute_dtype(result));
   const double count = total.count() ? static_cast<double>(input.count()) / static_cast<double>(total.count()) : 1;
   divide(total, count);
@@ -221,8 +225,10 @@ Tensor nansum(const Tensor& input, const std::optional<Dims>& dims, bool keepdim
   visit_dtype(clean.dtype(), [&]<class T>(T) {
     for (int64_t i = 0; i < clean.count(); ++i) {
       const auto value = static_cast<double>(Scalar(0).to<double>() + [&] {
-        if constexpr (is_half_type<T>) return static_cast<double>(static_cast<float>(clean.as<T>()[i]));
-        else return static_cast<double>(clean.as<T>()[i]);
+        if constexpr (is_half_type<T>)
+          return static_cast<double>(static_cast<float>(clean.as<T>()[i]));
+        else
+          return static_cast<double>(clean.as<T>()[i]);
       }());
       if (value != value) clean.as<T>()[i] = T{};
     }
@@ -234,15 +240,20 @@ Tensor nansum(const Tensor& input, const std::optional<Dims>& dims, bool keepdim
 
 void check_not_empty(const Reduction& r, const Tensor& input, const char* name, bool whole) {
   if (r.n > 0) return;
-  if (whole) fail(ErrorKind::Runtime, name, "(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the 'dim' argument.");
+  if (whole)
+    fail(ErrorKind::Runtime, name,
+         "(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the 'dim' "
+         "argument.");
   for (int d = 0; d < input.ndim(); ++d)
-    LB_CHECK(input.sizes()[d] != 0 || r.kept_with_ones[d] != 1, Index, name, "(): Expected reduction dim ", d, " to have non-zero size.");
+    LB_CHECK(input.sizes()[d] != 0 || r.kept_with_ones[d] != 1, Index, name, "(): Expected reduction dim ", d,
+             " to have non-zero size.");
 }
 
 // Half types are ordered as float; bool as bytes.
 Tensor ordered(const Tensor& input) { return is_half(input.dtype()) ? input.to(DType::Float32) : input; }
 
-Tensor extreme(const ReduceLoop (&loops)[kDTypeCount], const Tensor& input, const std::optional<Dims>& dims, bool keepdim, const char* name) {
+Tensor extreme(const ReduceLoop (&loops)[kDTypeCount], const Tensor& input, const std::optional<Dims>& dims,
+               bool keepdim, const char* name) {
   const Tensor values = ordered(input);
   const Reduction r = prepare_reduction(values, dims);
   Tensor out = Tensor::empty(r.sizes(keepdim), values.dtype());
@@ -253,11 +264,15 @@ Tensor extreme(const ReduceLoop (&loops)[kDTypeCount], const Tensor& input, cons
 }
 
 Tensor max_all(const Tensor& input) {
-  LB_CHECK(input.count() > 0, Runtime, "max(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the 'dim' argument.");
+  LB_CHECK(input.count() > 0, Runtime,
+           "max(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the "
+           "'dim' argument.");
   return extreme(reduce_table().max, input, std::nullopt, false, "max");
 }
 Tensor min_all(const Tensor& input) {
-  LB_CHECK(input.count() > 0, Runtime, "min(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the 'dim' argument.");
+  LB_CHECK(input.count() > 0, Runtime,
+           "min(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the "
+           "'dim' argument.");
   return extreme(reduce_table().min, input, std::nullopt, false, "min");
 }
 Tensor amax(const Tensor& input, const std::optional<Dims>& dim, bool keepdim) {
@@ -267,21 +282,28 @@ Tensor amin(const Tensor& input, const std::optional<Dims>& dim, bool keepdim) {
   return extreme(reduce_table().min, input, dim, keepdim, "amin");
 }
 std::tuple<Tensor, Tensor> aminmax(const Tensor& input, std::optional<int64_t> dim, bool keepdim) {
-  if (!dim) LB_CHECK(input.count() > 0, Runtime, "aminmax(): cannot compute aminmax over an empty dimension as the operation has no identity.");
+  if (!dim)
+    LB_CHECK(input.count() > 0, Runtime,
+             "aminmax(): cannot compute aminmax over an empty dimension as the operation has no identity.");
   Tensor low = extreme(reduce_table().min, input, one_dim(dim), keepdim, "aminmax");
   return {low, extreme(reduce_table().max, input, one_dim(dim), keepdim, "aminmax")};
 }
 
-Tensor arg(const ArgLoop (&loops)[kDTypeCount], const Tensor& input, std::optional<int64_t> dim, bool keepdim, const char* name) {
+Tensor arg(const ArgLoop (&loops)[kDTypeCount], const Tensor& input, std::optional<int64_t> dim, bool keepdim,
+           const char* name) {
   const Tensor values = ordered(input);
-  if (!dim) LB_CHECK(input.count() > 0, Index, name, "(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the 'dim' argument.");
+  if (!dim)
+    LB_CHECK(input.count() > 0, Index, name,
+             "(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the "
+             "'dim' argument.");
   const Reduction r = prepare_reduction(values, one_dim(dim));
   Tensor out = Tensor::empty(r.sizes(keepdim), DType::Int64);
   check_not_empty(r, input, name, !dim);
   const auto item = static_cast<int64_t>(values.item_bytes());
   const auto loop = loops[static_cast<int>(values.dtype())];
   if (out.count() > 0)
-    each_block(r, [&](int64_t i) { loop(r.input.bytes() + i * r.n * r.b * item, r.n, r.b, out.as<int64_t>() + i * r.b); });
+    each_block(r,
+               [&](int64_t i) { loop(r.input.bytes() + i * r.n * r.b * item, r.n, r.b, out.as<int64_t>() + i * r.b); });
   return out;
 }
 void check_arg_dtype(const Tensor& input, const char* name) {
@@ -318,17 +340,24 @@ std::tuple<Tensor, Tensor> min_dim(const Tensor& input, int64_t dim, bool keepdi
 
 // --- truth ----------------------------------------------------------------------------------------------------------
 
-Tensor truth(const ReduceLoop (&loops)[kDTypeCount], const Tensor& input, const std::optional<Dims>& dims, bool keepdim, bool of_none) {
+Tensor truth(const ReduceLoop (&loops)[kDTypeCount], const Tensor& input, const std::optional<Dims>& dims, bool keepdim,
+             bool of_none) {
   const Reduction r = prepare_reduction(input.to(DType::Bool), dims);
   Tensor out = Tensor::empty(r.sizes(keepdim), DType::Bool);
   const auto loop = loops[static_cast<int>(DType::Bool)];
-  if (r.n == 0) out.fill(Scalar(of_none));
-  else if (out.count() > 0) run(loop, r, out, loop);
+  if (r.n == 0)
+    out.fill(Scalar(of_none));
+  else if (out.count() > 0)
+    run(loop, r, out, loop);
   // PyTorch keeps uint8 for uint8.
   return input.dtype() == DType::UInt8 ? out.to(DType::UInt8) : out;
 }
-Tensor all(const Tensor& input, const std::optional<Dims>& dim, bool keepdim) { return truth(reduce_table().min, input, dim, keepdim, true); }
-Tensor any(const Tensor& input, const std::optional<Dims>& dim, bool keepdim) { return truth(reduce_table().max, input, dim, keepdim, false); }
+Tensor all(const Tensor& input, const std::optional<Dims>& dim, bool keepdim) {
+  return truth(reduce_table().min, input, dim, keepdim, true);
+}
+Tensor any(const Tensor& input, const std::optional<Dims>& dim, bool keepdim) {
+  return truth(reduce_table().max, input, dim, keepdim, false);
+}
 
 Tensor count_nonzero(const Tensor& input, const std::optional<Dims>& dim) {
   return sum(input.to(DType::Bool), dim, false, DType::Int64);
@@ -342,85 +371,119 @@ Tensor logsumexp(const Tensor& input, const Dims& dims, bool keepdim) {
   const auto loop = reduce_table().logsumexp[static_cast<int>(compute)];
   const auto item = static_cast<int64_t>(out.item_bytes());
   if (out.count() > 0)
-    each_block(r, [&](int64_t i) { loop(r.input.bytes() + i * r.n * r.b * item, r.n, r.b, out.bytes() + i * r.b * item); });
+    each_block(
+        r, [&](int64_t i) { loop(r.input.bytes() + i * r.n * r.b * item, r.n, r.b, out.bytes() + i * r.b * item); });
   return out.to(result);
 }
 
 }  // namespace
 
-LB_OPERATOR(.signature = "sum(input, dim=None, keepdim=False, *, dtype=None, out=None)", .doc = R"(The sum of all elements, or over the dimensions `dim`.
+LB_OPERATOR(.signature = "sum(input, dim=None, keepdim=False, *, dtype=None, out=None)",
+            .doc = R"(The sum of all elements, or over the dimensions `dim`.
 
 Integers and bool are summed as int64; `dtype` converts first. float32 sums are pairwise.
 
 >>> torch.sum(torch.tensor([[1., 2.], [3., 4.]]), 0)
-tensor([4., 6.]))", .forward = forward_of<sum>, .derivative = kDerivativePlanned);
-LB_OPERATOR(.signature = "mean(input, dim=None, keepdim=False, *, dtype=None, out=None)", .doc = R"(The mean of all elements, or over the dimensions `dim`. Floating-point only.
+tensor([4., 6.]))",
+            .forward = forward_of<sum>, .derivative = kDerivativePlanned);
+LB_OPERATOR(.signature = "mean(input, dim=None, keepdim=False, *, dtype=None, out=None)",
+            .doc = R"(The mean of all elements, or over the dimensions `dim`. Floating-point only.
 
 >>> torch.mean(torch.tensor([1., 2., 6.]))
-tensor(3.))", .forward = forward_of<mean>, .derivative = kDerivativePlanned);
-LB_OPERATOR(.signature = "nansum(input, dim=None, keepdim=False, *, dtype=None, out=None)", .doc = R"(The sum with NaN counted as 0.
+tensor(3.))",
+            .forward = forward_of<mean>, .derivative = kDerivativePlanned);
+LB_OPERATOR(.signature = "nansum(input, dim=None, keepdim=False, *, dtype=None, out=None)",
+            .doc = R"(The sum with NaN counted as 0.
 
 >>> torch.nansum(torch.tensor([1., float("nan")]))
-tensor(1.))", .forward = forward_of<nansum>, .derivative = kDerivativePlanned);
+tensor(1.))",
+            .forward = forward_of<nansum>, .derivative = kDerivativePlanned);
 LB_OPERATOR(.signature = "prod(input, *, dtype=None)", .doc = R"(The product of all elements.
 
 >>> torch.prod(torch.tensor([2., 3.]))
-tensor(6.))", .forward = forward_of<prod_all>, .derivative = kDerivativePlanned);
-LB_OPERATOR(.signature = "prod(input, dim, keepdim=False, *, dtype=None, out=None)", .doc = R"(The product over the dimension `dim`.
+tensor(6.))",
+            .forward = forward_of<prod_all>, .derivative = kDerivativePlanned);
+LB_OPERATOR(.signature = "prod(input, dim, keepdim=False, *, dtype=None, out=None)",
+            .doc = R"(The product over the dimension `dim`.
 
 >>> torch.prod(torch.tensor([[1., 2.], [3., 4.]]), 0)
-tensor([3., 8.]))", .forward = forward_of<prod>, .derivative = kDerivativePlanned);
+tensor([3., 8.]))",
+            .forward = forward_of<prod>, .derivative = kDerivativePlanned);
 LB_OPERATOR(.signature = "max(input, *, out=None)", .doc = R"(The greatest element; NaN if there is one.
 
 >>> torch.max(torch.tensor([1., 3., 2.]))
-tensor(3.))", .forward = forward_of<max_all>, .derivative = kDerivativePlanned);
-LB_OPERATOR(.signature = "max(input, dim, keepdim=False, *, out=None) -> (values, indices)", .doc = R"(The greatest elements along `dim` and where they are (the first of equals).
+tensor(3.))",
+            .forward = forward_of<max_all>, .derivative = kDerivativePlanned);
+LB_OPERATOR(.signature = "max(input, dim, keepdim=False, *, out=None) -> (values, indices)",
+            .doc = R"(The greatest elements along `dim` and where they are (the first of equals).
 
 >>> torch.max(torch.tensor([[1., 3.], [4., 2.]]), 1).indices
-tensor([1, 0]))", .forward = forward_of<max_dim>, .derivative = kDerivativePlanned);
+tensor([1, 0]))",
+            .forward = forward_of<max_dim>, .derivative = kDerivativePlanned);
 LB_OPERATOR(.signature = "min(input, *, out=None)", .doc = R"(The least element; NaN if there is one.
 
 >>> torch.min(torch.tensor([1., 3., 2.]))
-tensor(1.))", .forward = forward_of<min_all>, .derivative = kDerivativePlanned);
-LB_OPERATOR(.signature = "min(input, dim, keepdim=False, *, out=None) -> (values, indices)", .doc = R"(The least elements along `dim` and where they are (the first of equals).
+tensor(1.))",
+            .forward = forward_of<min_all>, .derivative = kDerivativePlanned);
+LB_OPERATOR(.signature = "min(input, dim, keepdim=False, *, out=None) -> (values, indices)",
+            .doc = R"(The least elements along `dim` and where they are (the first of equals).
 
 >>> torch.min(torch.tensor([[1., 3.], [4., 2.]]), 1).indices
-tensor([0, 1]))", .forward = forward_of<min_dim>, .derivative = kDerivativePlanned);
-LB_OPERATOR(.signature = "amax(input, dim=(), keepdim=False, *, out=None)", .doc = R"(The greatest elements over the dimensions `dim`.
+tensor([0, 1]))",
+            .forward = forward_of<min_dim>, .derivative = kDerivativePlanned);
+LB_OPERATOR(.signature = "amax(input, dim=(), keepdim=False, *, out=None)",
+            .doc = R"(The greatest elements over the dimensions `dim`.
 
 >>> torch.amax(torch.tensor([[1., 3.], [4., 2.]]), 1)
-tensor([3., 4.]))", .forward = forward_of<amax>, .derivative = kDerivativePlanned);
-LB_OPERATOR(.signature = "amin(input, dim=(), keepdim=False, *, out=None)", .doc = R"(The least elements over the dimensions `dim`.
+tensor([3., 4.]))",
+            .forward = forward_of<amax>, .derivative = kDerivativePlanned);
+LB_OPERATOR(.signature = "amin(input, dim=(), keepdim=False, *, out=None)",
+            .doc = R"(The least elements over the dimensions `dim`.
 
 >>> torch.amin(torch.tensor([[1., 3.], [4., 2.]]), 1)
-tensor([1., 2.]))", .forward = forward_of<amin>, .derivative = kDerivativePlanned);
-LB_OPERATOR(.signature = "aminmax(input, *, dim=None, keepdim=False, out=None) -> (min, max)", .doc = R"(The least and the greatest element, or those along `dim`.
+tensor([1., 2.]))",
+            .forward = forward_of<amin>, .derivative = kDerivativePlanned);
+LB_OPERATOR(.signature = "aminmax(input, *, dim=None, keepdim=False, out=None) -> (min, max)",
+            .doc = R"(The least and the greatest element, or those along `dim`.
 
 >>> torch.aminmax(torch.tensor([1., 3., 2.])).max
-tensor(3.))", .forward = forward_of<aminmax>, .derivative = kDerivativePlanned);
-LB_OPERATOR(.signature = "argmax(input, dim=None, keepdim=False, *, out=None)", .doc = R"(The position of the greatest element (the first of equals): of the flattened tensor, or along `dim`.
+tensor(3.))",
+            .forward = forward_of<aminmax>, .derivative = kDerivativePlanned);
+LB_OPERATOR(.signature = "argmax(input, dim=None, keepdim=False, *, out=None)",
+            .doc =
+                R"(The position of the greatest element (the first of equals): of the flattened tensor, or along `dim`.
 
 >>> torch.argmax(torch.tensor([1., 3., 2.]))
-tensor(1))", .forward = forward_of<argmax>, .derivative = kNotDifferentiable);
-LB_OPERATOR(.signature = "argmin(input, dim=None, keepdim=False, *, out=None)", .doc = R"(The position of the least element (the first of equals): of the flattened tensor, or along `dim`.
+tensor(1))",
+            .forward = forward_of<argmax>, .derivative = kNotDifferentiable);
+LB_OPERATOR(.signature = "argmin(input, dim=None, keepdim=False, *, out=None)",
+            .doc = R"(The position of the least element (the first of equals): of the flattened tensor, or along `dim`.
 
 >>> torch.argmin(torch.tensor([1., 3., 2.]))
-tensor(0))", .forward = forward_of<argmin>, .derivative = kNotDifferentiable);
-LB_OPERATOR(.signature = "all(input, dim=None, keepdim=False, *, out=None)", .doc = R"(Whether all elements are nonzero, or all along `dim`.
+tensor(0))",
+            .forward = forward_of<argmin>, .derivative = kNotDifferentiable);
+LB_OPERATOR(.signature = "all(input, dim=None, keepdim=False, *, out=None)",
+            .doc = R"(Whether all elements are nonzero, or all along `dim`.
 
 >>> torch.all(torch.tensor([True, False]))
-tensor(False))", .forward = forward_of<all>, .derivative = kNotDifferentiable);
-LB_OPERATOR(.signature = "any(input, dim=None, keepdim=False, *, out=None)", .doc = R"(Whether any element is nonzero, or any along `dim`.
+tensor(False))",
+            .forward = forward_of<all>, .derivative = kNotDifferentiable);
+LB_OPERATOR(.signature = "any(input, dim=None, keepdim=False, *, out=None)",
+            .doc = R"(Whether any element is nonzero, or any along `dim`.
 
 >>> torch.any(torch.tensor([True, False]))
-tensor(True))", .forward = forward_of<any>, .derivative = kNotDifferentiable);
+tensor(True))",
+            .forward = forward_of<any>, .derivative = kNotDifferentiable);
 LB_OPERATOR(.signature = "count_nonzero(input, dim=None)", .doc = R"(How many elements are nonzero.
 
 >>> torch.count_nonzero(torch.tensor([0, 1, 2]))
-tensor(2))", .forward = forward_of<count_nonzero>, .derivative = kNotDifferentiable);
-LB_OPERATOR(.signature = "logsumexp(input, dim, keepdim=False, *, out=None)", .doc = R"(log(sum(exp(input))) over the dimensions `dim`, without overflow.
+tensor(2))",
+            .forward = forward_of<count_nonzero>, .derivative = kNotDifferentiable);
+LB_OPERATOR(.signature = "logsumexp(input, dim, keepdim=False, *, out=None)",
+            .doc = R"(log(sum(exp(input))) over the dimensions `dim`, without overflow.
 
 >>> torch.logsumexp(torch.tensor([1000., 1000.]), 0)
-tensor(1000.6931))", .forward = forward_of<logsumexp>, .derivative = kDerivativePlanned, .aliases = "special.logsumexp");
+tensor(1000.6931))",
+            .forward = forward_of<logsumexp>, .derivative = kDerivativePlanned, .aliases = "special.logsumexp");
 
 }  // namespace lumbre::ops

@@ -8,10 +8,10 @@
 namespace lumbre::ops {
 
 struct Reduction {
-  Tensor input;           // contiguous, its elements in (a, n, b) order
+  Tensor input;  // contiguous, its elements in (a, n, b) order
   int64_t a = 1, n = 1, b = 1;
-  Dims kept;              // sizes of the result without the reduced dimensions
-  Dims kept_with_ones;    // the same with ones in their places
+  Dims kept;            // sizes of the result without the reduced dimensions
+  Dims kept_with_ones;  // the same with ones in their places
   const Dims& sizes(bool keepdim) const { return keepdim ? kept_with_ones : kept; }
 };
 

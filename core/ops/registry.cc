@@ -33,7 +33,8 @@ Tensor Out::give(Tensor result, int i) const {
 Result detail::give_all(const Out& out, Result result) {
   if (auto* tensor = std::get_if<Tensor>(&result)) return out.give(std::move(*tensor));
   if (auto* tensors = std::get_if<std::vector<Tensor>>(&result))
-    for (size_t i = 0; i < tensors->size(); ++i) (*tensors)[i] = out.give(std::move((*tensors)[i]), static_cast<int>(i));
+    for (size_t i = 0; i < tensors->size(); ++i)
+      (*tensors)[i] = out.give(std::move((*tensors)[i]), static_cast<int>(i));
   return result;
 }
 

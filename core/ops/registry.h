@@ -31,8 +31,21 @@ class Operand {
 };
 
 // What a parameter accepts. The C++ type of the forward's parameter decides it.
-enum class Param : uint8_t { Tensor, Operand, Scalar, Int, Float, Bool, Dims, DType, Tensors, String, MemoryFormat,
-                             Generator, OptionalTensors };
+enum class Param : uint8_t {
+  Tensor,
+  Operand,
+  Scalar,
+  Int,
+  Float,
+  Bool,
+  Dims,
+  DType,
+  Tensors,
+  String,
+  MemoryFormat,
+  Generator,
+  OptionalTensors
+};
 
 // One argument. Tensors are borrowed from the caller for the length of the call.
 struct Value {
@@ -57,7 +70,8 @@ struct Value {
   Value() : integer(0) {}
 };
 
-// Where results go. A function's results are new; an in-place form's first result is its input; an out= form's are given.
+// Where results go. A function's results are new; an in-place form's first result is its input; an out= form's are
+// given.
 class Out {
  public:
   static constexpr int kMax = 3;
@@ -78,8 +92,8 @@ class Out {
   const Tensor* targets_[kMax] = {};
 };
 
-using Result = std::variant<std::monostate, Tensor, std::vector<Tensor>, bool, int64_t, double, Scalar, DType, Dims,
-                            std::string>;
+using Result =
+    std::variant<std::monostate, Tensor, std::vector<Tensor>, bool, int64_t, double, Scalar, DType, Dims, std::string>;
 
 using Thunk = Result (*)(const Out& out, Value* values);
 
@@ -128,51 +142,63 @@ namespace detail {
 
 template <class T>
 struct ParamOf;
-template <> struct ParamOf<Tensor> {
+template <>
+struct ParamOf<Tensor> {
   static constexpr Param kind = Param::Tensor;
   static const Tensor& get(Value& v) { return *v.tensor; }
 };
-template <> struct ParamOf<Operand> {
+template <>
+struct ParamOf<Operand> {
   static constexpr Param kind = Param::Operand;
   static Operand get(Value& v) { return v.kind == Param::Tensor ? Operand(*v.tensor) : Operand(v.scalar); }
 };
-template <> struct ParamOf<Scalar> {
+template <>
+struct ParamOf<Scalar> {
   static constexpr Param kind = Param::Scalar;
   static Scalar get(Value& v) { return v.scalar; }
 };
-template <> struct ParamOf<int64_t> {
+template <>
+struct ParamOf<int64_t> {
   static constexpr Param kind = Param::Int;
   static int64_t get(Value& v) { return v.integer; }
 };
-template <> struct ParamOf<double> {
+template <>
+struct ParamOf<double> {
   static constexpr Param kind = Param::Float;
   static double get(Value& v) { return v.real; }
 };
-template <> struct ParamOf<bool> {
+template <>
+struct ParamOf<bool> {
   static constexpr Param kind = Param::Bool;
   static bool get(Value& v) { return v.flag; }
 };
-template <> struct ParamOf<Dims> {
+template <>
+struct ParamOf<Dims> {
   static constexpr Param kind = Param::Dims;
   static const Dims& get(Value& v) { return v.dims; }
 };
-template <> struct ParamOf<DType> {
+template <>
+struct ParamOf<DType> {
   static constexpr Param kind = Param::DType;
   static DType get(Value& v) { return v.dtype; }
 };
-template <> struct ParamOf<MemoryFormat> {
+template <>
+struct ParamOf<MemoryFormat> {
   static constexpr Param kind = Param::MemoryFormat;
   static MemoryFormat get(Value& v) { return v.format; }
 };
-template <> struct ParamOf<Generator*> {
+template <>
+struct ParamOf<Generator*> {
   static constexpr Param kind = Param::Generator;
   static Generator* get(Value& v) { return v.given ? v.generator : nullptr; }
 };
-template <> struct ParamOf<std::string> {
+template <>
+struct ParamOf<std::string> {
   static constexpr Param kind = Param::String;
   static const std::string& get(Value& v) { return v.lists->string; }
 };
-template <> struct ParamOf<std::vector<Tensor>> {
+template <>
+struct ParamOf<std::vector<Tensor>> {
   static constexpr Param kind = Param::Tensors;
   static const std::vector<Tensor>& get(Value& v) { return v.lists->tensors; }
 };
@@ -180,7 +206,8 @@ template <> struct ParamOf<std::vector<Tensor>> {
 struct OptionalTensors {
   const std::vector<Tensor>& list;
 };
-template <> struct ParamOf<OptionalTensors> {
+template <>
+struct ParamOf<OptionalTensors> {
   static constexpr Param kind = Param::OptionalTensors;
   static OptionalTensors get(Value& v) { return {v.lists->tensors}; }
 };
@@ -207,21 +234,34 @@ Result to_result(std::tuple<Ts...> t) {
   return std::apply([](auto&... each) { return Result(std::vector<Tensor>{std::move(each)...}); }, t);
 }
 template <class T>
-Result to_result(T value) { return Result(std::move(value)); }
+Result to_result(T value) {
+  return Result(std::move(value));
+}
 
 template <class R>
 constexpr const char* result_title() {
-  if constexpr (std::is_same_v<R, Tensor>) return "Tensor";
-  else if constexpr (std::is_void_v<R>) return "None";
-  else if constexpr (std::is_same_v<R, bool>) return "bool";
-  else if constexpr (std::is_same_v<R, int64_t>) return "int";
-  else if constexpr (std::is_same_v<R, double>) return "float";
-  else if constexpr (std::is_same_v<R, Scalar>) return "Number";
-  else if constexpr (std::is_same_v<R, DType>) return "dtype";
-  else if constexpr (std::is_same_v<R, Dims>) return "tuple of ints";
-  else if constexpr (std::is_same_v<R, std::string>) return "str";
-  else if constexpr (std::is_same_v<R, Result>) return "Any";
-  else return "tuple of Tensors";
+  if constexpr (std::is_same_v<R, Tensor>)
+    return "Tensor";
+  else if constexpr (std::is_void_v<R>)
+    return "None";
+  else if constexpr (std::is_same_v<R, bool>)
+    return "bool";
+  else if constexpr (std::is_same_v<R, int64_t>)
+    return "int";
+  else if constexpr (std::is_same_v<R, double>)
+    return "float";
+  else if constexpr (std::is_same_v<R, Scalar>)
+    return "Number";
+  else if constexpr (std::is_same_v<R, DType>)
+    return "dtype";
+  else if constexpr (std::is_same_v<R, Dims>)
+    return "tuple of ints";
+  else if constexpr (std::is_same_v<R, std::string>)
+    return "str";
+  else if constexpr (std::is_same_v<R, Result>)
+    return "Any";
+  else
+    return "tuple of Tensors";
 }
 
 template <class F>
@@ -295,6 +335,6 @@ inline constexpr Forward forward_of = [] {
 #define LB_JOIN_(a, b) a##b
 #define LB_JOIN(a, b) LB_JOIN_(a, b)
 // Registers a record: LB_OPERATOR(.signature = "...", .doc = R"(...)", .forward = forward_of<f>, .derivative = ...);
-#define LB_OPERATOR(...)                                                             \
+#define LB_OPERATOR(...)                                                            \
   static const ::lumbre::Operator LB_JOIN(operator_record_, __LINE__){__VA_ARGS__}; \
   static const ::lumbre::Registration LB_JOIN(operator_registration_, __LINE__)(LB_JOIN(operator_record_, __LINE__))

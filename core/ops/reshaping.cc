@@ -35,10 +35,11 @@ Tensor narrow(const Tensor& input, int64_t dim, int64_t start, int64_t length) {
   LB_CHECK(length >= 0, Runtime, "narrow(): length must be non-negative.");
   const int d = wrap_dim(dim, input.ndim());
   const int64_t size = input.sizes()[d];
-  LB_CHECK(start >= -size && start <= size, Index, "start out of range (expected to be in range of [", -size, ", ", size,
-           "], but got ", start, ")");
+  LB_CHECK(start >= -size && start <= size, Index, "start out of range (expected to be in range of [", -size, ", ",
+           size, "], but got ", start, ")");
   const int64_t first = start < 0 ? start + size : start;
-  LB_CHECK(first <= size - length, Runtime, "start (", first, ") + length (", length, ") exceeds dimension size (", size, ").");
+  LB_CHECK(first <= size - length, Runtime, "start (", first, ") + length (", length, ") exceeds dimension size (",
+           size, ").");
   return slice(input, d, first, first + length, 1);
 }
 
@@ -62,8 +63,8 @@ Tensor diagonal(const Tensor& input, int64_t offset, int64_t dim1, int64_t dim2)
 }
 
 Tensor movedim(const Tensor& input, const Dims& source, const Dims& destination) {
-  LB_CHECK(source.size() == destination.size(), Runtime, "movedim: Invalid source or destination dims: source (", source,
-           " dims) should contain the same number of dims as destination (", destination, " dims)");
+  LB_CHECK(source.size() == destination.size(), Runtime, "movedim: Invalid source or destination dims: source (",
+           source, " dims) should contain the same number of dims as destination (", destination, " dims)");
   const int n = input.ndim();
   Dims from = source, to = destination;
   for (auto& d : from) d = wrap_dim(d, n);
@@ -135,16 +136,20 @@ Tensor unflatten(const Tensor& input, int64_t dim, const Dims& sizes) {
   const int64_t have = input.sizes()[d];
   int64_t known = 1, unknown = 0;
   for (int64_t size : sizes) {
-    if (size == -1) ++unknown;
-    else known = checked_multiply(known, size);
+    if (size == -1)
+      ++unknown;
+    else
+      known = checked_multiply(known, size);
   }
   LB_CHECK(unknown <= 1, Runtime, "only one dimension can be inferred");
   LB_CHECK(unknown ? known > 0 && have % known == 0 : known == have, Runtime, "unflatten: Provided sizes ", sizes,
            " don't multiply up to the size of dim ", d, " (", have, ") in the input tensor");
   Dims result;
   for (int i = 0; i < input.ndim(); ++i) {
-    if (i != d) result.push_back(input.sizes()[i]);
-    else for (int64_t size : sizes) result.push_back(size == -1 ? have / known : size);
+    if (i != d)
+      result.push_back(input.sizes()[i]);
+    else
+      for (int64_t size : sizes) result.push_back(size == -1 ? have / known : size);
   }
   return view(input, result);
 }
@@ -159,8 +164,9 @@ Tensor clone_strided(const Tensor& input) {
 }
 
 void write_view(const Tensor& view, const Tensor& src) {
-  LB_CHECK(view.sizes() == src.sizes(), Runtime, "expected src to have a size equal to the slice of self. src size = ",
-           src.sizes(), ", slice size = ", view.sizes());
+  LB_CHECK(view.sizes() == src.sizes(), Runtime,
+           "expected src to have a size equal to the slice of self. src size = ", src.sizes(),
+           ", slice size = ", view.sizes());
   view.copy_from(src);
 }
 
@@ -188,7 +194,8 @@ Tensor as_strided_scatter(const Tensor& input, const Tensor& src, const Dims& si
   return result;
 }
 
-LB_OPERATOR(.signature = "narrow(input, dim, start, length)", .doc = R"(A view of length positions of a dimension, from start on.
+LB_OPERATOR(.signature = "narrow(input, dim, start, length)",
+            .doc = R"(A view of length positions of a dimension, from start on.
 
 >>> torch.arange(4).narrow(0, 1, 2)
 tensor([1, 2]))",
@@ -203,12 +210,14 @@ LB_OPERATOR(.signature = "select(input, dim, index)", .doc = R"(A view of one po
 >>> torch.arange(4).select(0, 2)
 tensor(2))",
             .forward = forward_of<select>, .derivative = kDerivativePlanned);
-LB_OPERATOR(.signature = "_slice(input, dim=0, start=None, end=None, step=1)", .doc = R"(A view of every step-th position of a dimension from start to before end.
+LB_OPERATOR(.signature = "_slice(input, dim=0, start=None, end=None, step=1)",
+            .doc = R"(A view of every step-th position of a dimension from start to before end.
 
 >>> torch.arange(4)[1:3]
 tensor([1, 2]))",
             .forward = forward_of<slice>, .derivative = kDerivativePlanned, .forms = kHidden);
-LB_OPERATOR(.signature = "diagonal(input, offset=0, dim1=0, dim2=1)", .doc = R"(A view of the diagonal of two dimensions, which becomes the last one.
+LB_OPERATOR(.signature = "diagonal(input, offset=0, dim1=0, dim2=1)",
+            .doc = R"(A view of the diagonal of two dimensions, which becomes the last one.
 
 >>> torch.arange(4).reshape(2, 2).diagonal()
 tensor([0, 3]))",
@@ -218,14 +227,17 @@ LB_OPERATOR(.signature = "movedim(input, source, destination)", .doc = R"(A view
 >>> torch.zeros(2, 3, 5).movedim(0, 2).shape
 torch.Size([3, 5, 2]))",
             .forward = forward_of<movedim_record>, .derivative = kDerivativePlanned, .aliases = "moveaxis");
-LB_OPERATOR(.signature = "as_strided(input, size, stride, storage_offset=None)", .doc = R"(A view of the tensor's memory with the given geometry. RuntimeError when it would leave the memory.
+LB_OPERATOR(.signature = "as_strided(input, size, stride, storage_offset=None)",
+            .doc =
+                R"(A view of the tensor's memory with the given geometry. RuntimeError when it would leave the memory.
 
 >>> torch.arange(4).as_strided((2, 2), (1, 1))
 tensor([[0, 1],
         [1, 2]]))",
             .forward = forward_of<give_as_strided>, .derivative = kDerivativePlanned,
             .forms = kEveryForm | kInPlaceFunction);
-LB_OPERATOR(.signature = "unfold(input, dimension, size, step)", .doc = R"(A view of all windows of a size along a dimension; the window is the last dimension.
+LB_OPERATOR(.signature = "unfold(input, dimension, size, step)",
+            .doc = R"(A view of all windows of a size along a dimension; the window is the last dimension.
 
 >>> torch.arange(4).unfold(0, 2, 1)
 tensor([[0, 1],
@@ -237,24 +249,28 @@ LB_OPERATOR(.signature = "unflatten(input, dim, sizes)", .doc = R"(A view with o
 >>> torch.zeros(6).unflatten(0, (2, -1)).shape
 torch.Size([2, 3]))",
             .forward = forward_of<unflatten>, .derivative = kDerivativePlanned);
-LB_OPERATOR(.signature = "select_scatter(input, src, dim, index)", .doc = R"(A copy of the input with one position of a dimension replaced.
+LB_OPERATOR(.signature = "select_scatter(input, src, dim, index)",
+            .doc = R"(A copy of the input with one position of a dimension replaced.
 
 >>> torch.zeros(2, 2).select_scatter(torch.ones(2), 0, 0)
 tensor([[1., 1.],
         [0., 0.]]))",
             .forward = forward_of<select_scatter>, .derivative = kDerivativePlanned);
-LB_OPERATOR(.signature = "slice_scatter(input, src, dim=0, start=None, end=None, step=1, *, out=None)", .doc = R"(A copy of the input with a slice replaced.
+LB_OPERATOR(.signature = "slice_scatter(input, src, dim=0, start=None, end=None, step=1, *, out=None)",
+            .doc = R"(A copy of the input with a slice replaced.
 
 >>> torch.zeros(3).slice_scatter(torch.ones(2), 0, 1)
 tensor([0., 1., 1.]))",
             .forward = forward_of<slice_scatter>, .derivative = kDerivativePlanned);
-LB_OPERATOR(.signature = "diagonal_scatter(input, src, offset=0, dim1=0, dim2=1)", .doc = R"(A copy of the input with a diagonal replaced.
+LB_OPERATOR(.signature = "diagonal_scatter(input, src, offset=0, dim1=0, dim2=1)",
+            .doc = R"(A copy of the input with a diagonal replaced.
 
 >>> torch.zeros(2, 2).diagonal_scatter(torch.ones(2))
 tensor([[1., 0.],
         [0., 1.]]))",
             .forward = forward_of<diagonal_scatter>, .derivative = kDerivativePlanned);
-LB_OPERATOR(.signature = "as_strided_scatter(input, src, size, stride, storage_offset=None)", .doc = R"(A copy of the input with the view as_strided(size, stride) replaced.
+LB_OPERATOR(.signature = "as_strided_scatter(input, src, size, stride, storage_offset=None)",
+            .doc = R"(A copy of the input with the view as_strided(size, stride) replaced.
 
 >>> torch.zeros(3).as_strided_scatter(torch.ones(2), (2,), (2,))
 tensor([1., 0., 1.]))",
@@ -271,8 +287,9 @@ Tensor expand_copy(const Tensor& input, const Dims& size, bool) {
   return expand(input, size).clone(MemoryFormat::Contiguous);
 }
 
-#define LB_VIEW_COPY(text, what, function)                                                                        \
-  LB_OPERATOR(.signature = text, .doc = "As " what ", but a row-major copy.\n\n>>> torch." what "_copy.__name__\n'" what "_copy'", \
+#define LB_VIEW_COPY(text, what, function)                                                                      \
+  LB_OPERATOR(.signature = text,                                                                                \
+              .doc = "As " what ", but a row-major copy.\n\n>>> torch." what "_copy.__name__\n'" what "_copy'", \
               .forward = forward_of<function>, .derivative = kDerivativePlanned, .forms = kFunction)
 LB_VIEW_COPY("alias_copy(input, *, out=None)", "alias", alias_copy);
 LB_VIEW_COPY("detach_copy(input, *, out=None)", "detach", alias_copy);
@@ -292,16 +309,18 @@ LB_VIEW_COPY("as_strided_copy(input, size, stride, storage_offset=None, *, out=N
 LB_VIEW_COPY("unfold_copy(input, dimension, size, step, *, out=None)", "unfold", Copied<unfold>::call);
 Tensor narrow_copy(const Tensor& input, int64_t dim, int64_t start, int64_t length) {
   LB_CHECK(input.ndim() > 0, Runtime, "narrow() cannot be applied to a 0-dim tensor.");
-  LB_CHECK(dim < input.ndim(), Runtime, "Expected dim < static_cast<int64_t>(self_sizes.size()) to be true, but got false.");
+  LB_CHECK(dim < input.ndim(), Runtime,
+           "Expected dim < static_cast<int64_t>(self_sizes.size()) to be true, but got false.");
   const int64_t size = input.size(dim);
-  LB_CHECK(start >= -size && start <= size, Index, "start out of range (expected to be in range of [", -size, ", ", size,
-           "], but got ", start, ")");
+  LB_CHECK(start >= -size && start <= size, Index, "start out of range (expected to be in range of [", -size, ", ",
+           size, "], but got ", start, ")");
   const int64_t first = start < 0 ? start + size : start;
   LB_CHECK(length >= 0 && first <= size - length, Runtime, "start (", first, ") + length (", length,
            ") exceeds dimension size (", size, ").");
   return narrow(input, dim, start, length).clone(MemoryFormat::Contiguous);
 }
-LB_OPERATOR(.signature = "narrow_copy(input, dim, start, length, *, out=None)", .doc = R"(As narrow, but a row-major copy.
+LB_OPERATOR(.signature = "narrow_copy(input, dim, start, length, *, out=None)",
+            .doc = R"(As narrow, but a row-major copy.
 
 >>> torch.narrow_copy(torch.arange(4), 0, 1, 2)
 tensor([1, 2]))",

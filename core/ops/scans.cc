@@ -34,7 +34,8 @@ Tensor scan(const SoftmaxLoop (&loops)[kDTypeCount], const Tensor& input, int64_
   return along(loops, input.to(result).to(compute_dtype(result)), d).to(result);
 }
 // In place the result keeps the tensor's dtype, which the copy would refuse for integers that became int64.
-Tensor scan_out(const SoftmaxLoop (&loops)[kDTypeCount], const Out& out, const Tensor& input, int64_t dim, std::optional<DType> dtype) {
+Tensor scan_out(const SoftmaxLoop (&loops)[kDTypeCount], const Out& out, const Tensor& input, int64_t dim,
+                std::optional<DType> dtype) {
   if (out.in_place()) return out.give(scan(loops, input, dim, input.dtype()));
   return out.give(scan(loops, input, dim, dtype));
 }
@@ -74,7 +75,8 @@ std::tuple<Tensor, Tensor> cummin(const Tensor& input, int64_t dim) { return cum
 
 Tensor logcumsumexp(const Tensor& input, int64_t dim) {
   const int d = wrap_dim(dim, input.ndim());
-  LB_CHECK(is_floating(input.dtype()), NotImplemented, "\"logcumsumexp_out_cpu\" not implemented for '", dtype_title(input.dtype()), "'");
+  LB_CHECK(is_floating(input.dtype()), NotImplemented, "\"logcumsumexp_out_cpu\" not implemented for '",
+           dtype_title(input.dtype()), "'");
   const Tensor rows = dim_to_last(input, d).to(DType::Float64).contiguous();
   const int64_t n = input.ndim() ? input.sizes()[d] : 1;
   Tensor out = Tensor::empty(rows.sizes(), DType::Float64);
@@ -82,21 +84,24 @@ Tensor logcumsumexp(const Tensor& input, int64_t dim) {
     double running = -INFINITY;
     for (int64_t i = row * n; i < (row + 1) * n; ++i) {
       const double x = rows.as<double>()[i], low = std::min(x, running), high = std::max(x, running);
-      if (x != x || running != running) running = NAN;
-      else running = low == high && std::isinf(low) ? low : high + std::log1p(std::exp(low - high));
+      if (x != x || running != running)
+        running = NAN;
+      else
+        running = low == high && std::isinf(low) ? low : high + std::log1p(std::exp(low - high));
       out.as<double>()[i] = running;
     }
   }
   return dim_from_last(out, d).contiguous().to(input.dtype());
 }
 
-Tensor softmax_of(const SoftmaxLoop (&loops)[kDTypeCount], const Tensor& input, int64_t dim, std::optional<DType> dtype, const char* name) {
+Tensor softmax_of(const SoftmaxLoop (&loops)[kDTypeCount], const Tensor& input, int64_t dim, std::optional<DType> dtype,
+                  const char* name) {
   const int d = wrap_dim(dim, input.ndim());
   const DType result = dtype.value_or(input.dtype());
   LB_CHECK(is_floating(result), NotImplemented, "\"", name, "\" not implemented for '", dtype_title(result), "'");
   // A small contiguous row at the end needs no preparation.
-  if (input.dtype() == result && !is_half(result) && input.is_contiguous() && input.ndim() > 0 && d == input.ndim() - 1 &&
-      input.count() <= 4096) {
+  if (input.dtype() == result && !is_half(result) && input.is_contiguous() && input.ndim() > 0 &&
+      d == input.ndim() - 1 && input.count() <= 4096) {
     Tensor out = Tensor::empty(input.sizes(), result);
     const int64_t n = input.sizes()[d];
     const auto step = static_cast<int64_t>(input.item_bytes()) * n;
@@ -113,7 +118,9 @@ Tensor log_softmax(const Tensor& input, int64_t dim, std::optional<DType> dtype)
   return softmax_of(reduce_table().log_softmax, input, dim, dtype, "log_softmax_lastdim_kernel_impl");
 }
 // The dimension that is taken where none is named, as PyTorch's functional forms (deprecated) take it.
-int64_t implicit_dim(const Tensor& input) { return input.ndim() == 0 || input.ndim() == 1 || input.ndim() == 3 ? 0 : 1; }
+int64_t implicit_dim(const Tensor& input) {
+  return input.ndim() == 0 || input.ndim() == 1 || input.ndim() == 3 ? 0 : 1;
+}
 Tensor functional_softmax(const Tensor& input, std::optional<int64_t> dim, int64_t, std::optional<DType> dtype) {
   return softmax(input, dim.value_or(implicit_dim(input)), dtype);
 }
@@ -131,52 +138,71 @@ Tensor softmin(const Tensor& input, std::optional<int64_t> dim, int64_t, std::op
     else if constexpr (is_half_type<T>)
       for (int64_t i = 0; i < negative.count(); ++i) data[i].bits ^= 0x8000u;
     else if constexpr (!std::is_same_v<T, bool>)
-      for (int64_t i = 0; i < negative.count(); ++i) data[i] = static_cast<T>(-static_cast<std::make_unsigned_t<T>>(data[i]));
+      for (int64_t i = 0; i < negative.count(); ++i)
+        data[i] = static_cast<T>(-static_cast<std::make_unsigned_t<T>>(data[i]));
   });
   return softmax(negative, dim.value_or(implicit_dim(input)), dtype);
 }
 
 }  // namespace
 
-LB_OPERATOR(.signature = "cumsum(input, dim, *, dtype=None, out=None)", .doc = R"(Running sums along `dim`; integers as int64.
+LB_OPERATOR(.signature = "cumsum(input, dim, *, dtype=None, out=None)",
+            .doc = R"(Running sums along `dim`; integers as int64.
 
 >>> torch.cumsum(torch.tensor([1, 2, 3]), 0)
-tensor([1, 3, 6]))", .forward = forward_of<cumsum>, .derivative = kDerivativePlanned, .forms = kEveryForm);
-LB_OPERATOR(.signature = "cumprod(input, dim, *, dtype=None, out=None)", .doc = R"(Running products along `dim`; integers as int64.
+tensor([1, 3, 6]))",
+            .forward = forward_of<cumsum>, .derivative = kDerivativePlanned, .forms = kEveryForm);
+LB_OPERATOR(.signature = "cumprod(input, dim, *, dtype=None, out=None)",
+            .doc = R"(Running products along `dim`; integers as int64.
 
 >>> torch.cumprod(torch.tensor([1, 2, 3]), 0)
-tensor([1, 2, 6]))", .forward = forward_of<cumprod>, .derivative = kDerivativePlanned, .forms = kEveryForm);
-LB_OPERATOR(.signature = "cummax(input, dim, *, out=None) -> (values, indices)", .doc = R"(Running maxima along `dim` and where they are.
+tensor([1, 2, 6]))",
+            .forward = forward_of<cumprod>, .derivative = kDerivativePlanned, .forms = kEveryForm);
+LB_OPERATOR(.signature = "cummax(input, dim, *, out=None) -> (values, indices)",
+            .doc = R"(Running maxima along `dim` and where they are.
 
 >>> torch.cummax(torch.tensor([1, 3, 2]), 0).values
-tensor([1, 3, 3]))", .forward = forward_of<cummax>, .derivative = kDerivativePlanned);
-LB_OPERATOR(.signature = "cummin(input, dim, *, out=None) -> (values, indices)", .doc = R"(Running minima along `dim` and where they are.
+tensor([1, 3, 3]))",
+            .forward = forward_of<cummax>, .derivative = kDerivativePlanned);
+LB_OPERATOR(.signature = "cummin(input, dim, *, out=None) -> (values, indices)",
+            .doc = R"(Running minima along `dim` and where they are.
 
 >>> torch.cummin(torch.tensor([3, 1, 2]), 0).values
-tensor([3, 1, 1]))", .forward = forward_of<cummin>, .derivative = kDerivativePlanned);
+tensor([3, 1, 1]))",
+            .forward = forward_of<cummin>, .derivative = kDerivativePlanned);
 LB_OPERATOR(.signature = "logcumsumexp(input, dim, *, out=None)", .doc = R"(Running log(sum(exp(x))) along `dim`.
 
 >>> torch.logcumsumexp(torch.tensor([0., 0.]), 0)
-tensor([0.0000, 0.6931]))", .forward = forward_of<logcumsumexp>, .derivative = kDerivativePlanned);
+tensor([0.0000, 0.6931]))",
+            .forward = forward_of<logcumsumexp>, .derivative = kDerivativePlanned);
 LB_OPERATOR(.signature = "softmax(input, dim, dtype=None, *, out=None)", .doc = R"(exp(x) over its sum along `dim`.
 
 >>> torch.softmax(torch.tensor([0., 0.]), 0)
-tensor([0.5000, 0.5000]))", .forward = forward_of<softmax>, .derivative = kDerivativePlanned, .aliases = "special.softmax");
-LB_OPERATOR(.signature = "log_softmax(input, dim, dtype=None, *, out=None)", .doc = R"(The logarithm of softmax, without overflow.
+tensor([0.5000, 0.5000]))",
+            .forward = forward_of<softmax>, .derivative = kDerivativePlanned, .aliases = "special.softmax");
+LB_OPERATOR(.signature = "log_softmax(input, dim, dtype=None, *, out=None)",
+            .doc = R"(The logarithm of softmax, without overflow.
 
 >>> torch.log_softmax(torch.tensor([0., 0.]), 0)
-tensor([-0.6931, -0.6931]))", .forward = forward_of<log_softmax>, .derivative = kDerivativePlanned, .aliases = "special.log_softmax");
-LB_OPERATOR(.signature = "nn.functional.softmax(input, dim=None, _stacklevel=3, dtype=None)", .doc = R"(exp(x) over its sum along `dim`.
+tensor([-0.6931, -0.6931]))",
+            .forward = forward_of<log_softmax>, .derivative = kDerivativePlanned, .aliases = "special.log_softmax");
+LB_OPERATOR(.signature = "nn.functional.softmax(input, dim=None, _stacklevel=3, dtype=None)",
+            .doc = R"(exp(x) over its sum along `dim`.
 
 >>> torch.nn.functional.softmax(torch.tensor([0., 0.]), dim=0)
-tensor([0.5000, 0.5000]))", .forward = forward_of<functional_softmax>, .derivative = kDerivativePlanned, .forms = kFunction);
-LB_OPERATOR(.signature = "nn.functional.log_softmax(input, dim=None, _stacklevel=3, dtype=None)", .doc = R"(The logarithm of softmax, without overflow.
+tensor([0.5000, 0.5000]))",
+            .forward = forward_of<functional_softmax>, .derivative = kDerivativePlanned, .forms = kFunction);
+LB_OPERATOR(.signature = "nn.functional.log_softmax(input, dim=None, _stacklevel=3, dtype=None)",
+            .doc = R"(The logarithm of softmax, without overflow.
 
 >>> torch.nn.functional.log_softmax(torch.tensor([0., 0.]), dim=0)
-tensor([-0.6931, -0.6931]))", .forward = forward_of<functional_log_softmax>, .derivative = kDerivativePlanned, .forms = kFunction);
-LB_OPERATOR(.signature = "nn.functional.softmin(input, dim=None, _stacklevel=3, dtype=None)", .doc = R"(softmax of the negated input.
+tensor([-0.6931, -0.6931]))",
+            .forward = forward_of<functional_log_softmax>, .derivative = kDerivativePlanned, .forms = kFunction);
+LB_OPERATOR(.signature = "nn.functional.softmin(input, dim=None, _stacklevel=3, dtype=None)",
+            .doc = R"(softmax of the negated input.
 
 >>> torch.nn.functional.softmin(torch.tensor([0., 0.]), dim=0)
-tensor([0.5000, 0.5000]))", .forward = forward_of<softmin>, .derivative = kDerivativePlanned, .forms = kFunction);
+tensor([0.5000, 0.5000]))",
+            .forward = forward_of<softmin>, .derivative = kDerivativePlanned, .forms = kFunction);
 
 }  // namespace lumbre::ops

@@ -14,11 +14,15 @@ namespace {
 // NaN counts as greater than every number.
 template <class T>
 bool less(T a, T b) {
-  if constexpr (std::is_floating_point_v<T>) return a < b || (b != b && a == a);
-  else return a < b;
+  if constexpr (std::is_floating_point_v<T>)
+    return a < b || (b != b && a == a);
+  else
+    return a < b;
 }
 template <class T>
-bool greater(T a, T b) { return less(b, a); }
+bool greater(T a, T b) {
+  return less(b, a);
+}
 
 template <class T>
 struct Entry {
@@ -91,12 +95,18 @@ std::tuple<Tensor, Tensor> sort_stable(const Tensor& input, bool, int64_t dim, b
   });
   return {r.restore(values).to(input.dtype()), r.restore(indices)};
 }
-std::tuple<Tensor, Tensor> sort(const Tensor& input, int64_t dim, bool descending) { return sort_stable(input, false, dim, descending); }
+std::tuple<Tensor, Tensor> sort(const Tensor& input, int64_t dim, bool descending) {
+  return sort_stable(input, false, dim, descending);
+}
 std::tuple<Tensor, Tensor> sort_keyword(const Tensor& input, std::optional<bool>, int64_t dim, bool descending) {
   return sort_stable(input, true, dim, descending);
 }
-Tensor argsort(const Tensor& input, int64_t dim, bool descending) { return std::get<1>(sort_stable(input, true, dim, descending)); }
-Tensor argsort_stable(const Tensor& input, std::optional<bool>, int64_t dim, bool descending) { return argsort(input, dim, descending); }
+Tensor argsort(const Tensor& input, int64_t dim, bool descending) {
+  return std::get<1>(sort_stable(input, true, dim, descending));
+}
+Tensor argsort_stable(const Tensor& input, std::optional<bool>, int64_t dim, bool descending) {
+  return argsort(input, dim, descending);
+}
 Tensor msort(const Tensor& input) { return std::get<0>(sort_stable(input, true, 0, false)); }
 
 std::tuple<Tensor, Tensor> topk(const Tensor& input, int64_t k, int64_t dim, bool largest, bool) {
@@ -105,15 +115,18 @@ std::tuple<Tensor, Tensor> topk(const Tensor& input, int64_t k, int64_t dim, boo
   LB_CHECK(input.dtype() != DType::Bool, NotImplemented, "\"topk_cpu\" not implemented for 'Bool'");
   Tensor values = r.empty(k, r.data.dtype()), indices = r.empty(k, DType::Int64);
   visit_ordered(r.data.dtype(), [&]<class T>(T) {
-    if (k > 0) each_row(r, [&](int64_t row) {
-      auto entries = entries_of(r.data.as<T>() + row * r.n, r.n);
-      const auto before = [largest](const Entry<T>& a, const Entry<T>& b) { return largest ? greater(a.value, b.value) : less(a.value, b.value); };
-      std::partial_sort(entries.begin(), entries.begin() + k, entries.end(), before);
-      for (int64_t i = 0; i < k; ++i) {
-        values.as<T>()[row * k + i] = entries[static_cast<size_t>(i)].value;
-        indices.as<int64_t>()[row * k + i] = entries[static_cast<size_t>(i)].index;
-      }
-    });
+    if (k > 0)
+      each_row(r, [&](int64_t row) {
+        auto entries = entries_of(r.data.as<T>() + row * r.n, r.n);
+        const auto before = [largest](const Entry<T>& a, const Entry<T>& b) {
+          return largest ? greater(a.value, b.value) : less(a.value, b.value);
+        };
+        std::partial_sort(entries.begin(), entries.begin() + k, entries.end(), before);
+        for (int64_t i = 0; i < k; ++i) {
+          values.as<T>()[row * k + i] = entries[static_cast<size_t>(i)].value;
+          indices.as<int64_t>()[row * k + i] = entries[static_cast<size_t>(i)].index;
+        }
+      });
   });
   return {r.restore(values).to(input.dtype()), r.restore(indices)};
 }
@@ -121,11 +134,15 @@ std::tuple<Tensor, Tensor> topk(const Tensor& input, int64_t k, int64_t dim, boo
 Dims without(const Tensor& input, int dim, bool keepdim) {
   Dims sizes = input.sizes();
   if (sizes.empty()) return sizes;
-  if (keepdim) sizes[dim] = 1;
-  else sizes.erase(static_cast<size_t>(dim));
+  if (keepdim)
+    sizes[dim] = 1;
+  else
+    sizes.erase(static_cast<size_t>(dim));
   return sizes;
 }
-Tensor shaped(const Tensor& t, const Dims& sizes) { return Tensor::over(t->storage, t.dtype(), sizes, contiguous_strides(sizes), 0); }
+Tensor shaped(const Tensor& t, const Dims& sizes) {
+  return Tensor::over(t->storage, t.dtype(), sizes, contiguous_strides(sizes), 0);
+}
 
 // One (value, index) of each row: choose(row pointer, n, value&, index&).
 template <class F>
@@ -133,10 +150,13 @@ std::tuple<Tensor, Tensor> one_of_each_row(const Tensor& input, int64_t dim, boo
   const Rows r(input, dim);
   Tensor values = Tensor::empty({r.rows}, r.data.dtype()), indices = Tensor::empty({r.rows}, DType::Int64);
   visit_ordered(r.data.dtype(), [&]<class T>(T) {
-    each_row(r, [&](int64_t row) { choose(r.data.as<T>() + row * r.n, r.n, values.as<T>()[row], indices.as<int64_t>()[row]); });
+    each_row(r, [&](int64_t row) {
+      choose(r.data.as<T>() + row * r.n, r.n, values.as<T>()[row], indices.as<int64_t>()[row]);
+    });
   });
   const Dims sizes = without(input, r.dim, keepdim);
-  if (r.rows == 0 && count_elements(sizes) > 0) fail(ErrorKind::Index, "Expected reduction dim ", r.dim, " to have non-zero size.");
+  if (r.rows == 0 && count_elements(sizes) > 0)
+    fail(ErrorKind::Index, "Expected reduction dim ", r.dim, " to have non-zero size.");
   return {shaped(values, sizes).to(input.dtype()), shaped(indices, sizes)};
 }
 
@@ -148,7 +168,8 @@ std::tuple<Tensor, Tensor> kthvalue(const Tensor& input, int64_t k, int64_t dim,
   LB_CHECK(input.dtype() != DType::Bool, NotImplemented, "\"kthvalue_cpu\" not implemented for 'Bool'");
   return one_of_each_row(input, dim, keepdim, [k](const auto* in, int64_t n, auto& value, int64_t& index) {
     auto entries = entries_of(in, n);
-    std::nth_element(entries.begin(), entries.begin() + (k - 1), entries.end(), [](const auto& a, const auto& b) { return less(a.value, b.value); });
+    std::nth_element(entries.begin(), entries.begin() + (k - 1), entries.end(),
+                     [](const auto& a, const auto& b) { return less(a.value, b.value); });
     value = entries[static_cast<size_t>(k - 1)].value;
     index = entries[static_cast<size_t>(k - 1)].index;
   });
@@ -158,7 +179,8 @@ std::tuple<Tensor, Tensor> kthvalue(const Tensor& input, int64_t k, int64_t dim,
 template <bool kSkipNan>
 std::tuple<Tensor, Tensor> median_dim(const Tensor& input, int64_t dim, bool keepdim) {
   const int d = wrap_dim(dim, input.ndim());
-  LB_CHECK(input.ndim() == 0 || input.sizes()[d] > 0, Index, "median(): Expected reduction dim ", d, " to have non-zero size.");
+  LB_CHECK(input.ndim() == 0 || input.sizes()[d] > 0, Index, "median(): Expected reduction dim ", d,
+           " to have non-zero size.");
   LB_CHECK(input.dtype() != DType::Bool, NotImplemented, "\"median_out\" not implemented for 'Bool'");
   return one_of_each_row(input, dim, keepdim, [](const auto* in, int64_t n, auto& value, int64_t& index) {
     using T = std::remove_cvref_t<decltype(value)>;
@@ -175,7 +197,8 @@ std::tuple<Tensor, Tensor> median_dim(const Tensor& input, int64_t dim, bool kee
       }
     auto entries = entries_of(in, n);
     const int64_t at = std::max<int64_t>(n - nans - 1, 0) / 2;
-    std::nth_element(entries.begin(), entries.begin() + at, entries.end(), [](const auto& a, const auto& b) { return less(a.value, b.value); });
+    std::nth_element(entries.begin(), entries.begin() + at, entries.end(),
+                     [](const auto& a, const auto& b) { return less(a.value, b.value); });
     value = entries[static_cast<size_t>(at)].value;
     index = entries[static_cast<size_t>(at)].index;
   });
@@ -183,7 +206,8 @@ std::tuple<Tensor, Tensor> median_dim(const Tensor& input, int64_t dim, bool kee
 template <bool kSkipNan>
 Tensor median_all(const Tensor& input) {
   if (input.count() == 0) {
-    LB_CHECK(is_floating(input.dtype()), Runtime, "median() operation does not have an identity for empty input tensor");
+    LB_CHECK(is_floating(input.dtype()), Runtime,
+             "median() operation does not have an identity for empty input tensor");
     return Tensor::scalar(Scalar(NAN), input.dtype());
   }
   const Tensor flat = shaped(input.contiguous().clone(MemoryFormat::Contiguous), {input.count()});
@@ -192,7 +216,8 @@ Tensor median_all(const Tensor& input) {
 
 std::tuple<Tensor, Tensor> mode(const Tensor& input, int64_t dim, bool keepdim) {
   const int d = wrap_dim(dim, input.ndim());
-  LB_CHECK(input.ndim() == 0 || input.sizes()[d] > 0, Index, "mode(): Expected reduction dim ", d, " to have non-zero size.");
+  LB_CHECK(input.ndim() == 0 || input.sizes()[d] > 0, Index, "mode(): Expected reduction dim ", d,
+           " to have non-zero size.");
   return one_of_each_row(input, dim, keepdim, [](const auto* in, int64_t n, auto& value, int64_t& index) {
     auto entries = entries_of(in, n);
     std::sort(entries.begin(), entries.end(), [](const auto& a, const auto& b) {
@@ -212,20 +237,23 @@ std::tuple<Tensor, Tensor> mode(const Tensor& input, int64_t dim, bool keepdim) 
 
 // --- places in sorted sequences -------------------------------------------------------------------------------------
 
-Tensor find_places(const Tensor& sequence, const Tensor& values, bool out_int32, bool right, const std::optional<Tensor>& sorter) {
+Tensor find_places(const Tensor& sequence, const Tensor& values, bool out_int32, bool right,
+                   const std::optional<Tensor>& sorter) {
   const bool shared = sequence.ndim() == 1;
   PromotionState state;
   state.add(sequence);
   state.add(values);
   LB_CHECK(sequence.dtype() == values.dtype() || values.ndim() == 0, Runtime,
-           "torch.searchsorted(): boundary tensor and input value tensor should have same dtype, but got boundary tensor dtype ",
+           "torch.searchsorted(): boundary tensor and input value tensor should have same dtype, but got boundary "
+           "tensor dtype ",
            c_type_name(sequence.dtype()), " and input value tensor dtype ", c_type_name(values.dtype()));
   const DType dtype = is_half(sequence.dtype()) ? DType::Float32 : sequence.dtype();
   const Tensor edges = sequence.to(dtype).contiguous(), wanted = values.to(dtype).contiguous();
   const Tensor order = sorter ? sorter->contiguous() : Tensor();
   const int64_t n = edges.ndim() ? edges.sizes().back() : 1;
   const int64_t per_row = shared || values.ndim() == 0 ? values.count() : values.sizes().back();
-  LB_CHECK(!out_int32 || n < INT32_MAX, Runtime, "torch.searchsorted(): the size of boundaries' last dimension should be less than ", INT32_MAX,
+  LB_CHECK(!out_int32 || n < INT32_MAX, Runtime,
+           "torch.searchsorted(): the size of boundaries' last dimension should be less than ", INT32_MAX,
            ", but we got ", n);
   Tensor out = Tensor::empty(values.sizes(), DType::Int64);
   visit_ordered(dtype, [&]<class T>(T) {
@@ -239,8 +267,10 @@ Tensor find_places(const Tensor& sequence, const Tensor& values, bool out_int32,
         const int64_t middle = low + (high - low) / 2;
         const T edge = base[permutation ? permutation[middle] : middle];
         const bool before = right ? !(edge > x) && !(edge != edge && x == x) : less(edge, x);
-        if (before) low = middle + 1;
-        else high = middle;
+        if (before)
+          low = middle + 1;
+        else
+          high = middle;
       }
       out.as<int64_t>()[i] = low;
     }
@@ -250,33 +280,48 @@ Tensor find_places(const Tensor& sequence, const Tensor& values, bool out_int32,
 
 bool from_right(bool right, const std::optional<std::string>& side) {
   if (!side) return right;
-  LB_CHECK(*side == "left" || *side == "right", Runtime, "torch.searchsorted(): side can only be 'left' or 'right' but got ", *side);
-  LB_CHECK(!right || *side == "right", Runtime, "torch.searchsorted(): side and right can't be set to opposites, got side of ", *side, " while right was True");
+  LB_CHECK(*side == "left" || *side == "right", Runtime,
+           "torch.searchsorted(): side can only be 'left' or 'right' but got ", *side);
+  LB_CHECK(!right || *side == "right", Runtime,
+           "torch.searchsorted(): side and right can't be set to opposites, got side of ", *side,
+           " while right was True");
   return *side == "right";
 }
 
-Tensor searchsorted(const Tensor& sequence, Operand input, bool out_int32, bool right, std::optional<std::string> side, std::optional<Tensor> sorter) {
+Tensor searchsorted(const Tensor& sequence, Operand input, bool out_int32, bool right, std::optional<std::string> side,
+                    std::optional<Tensor> sorter) {
   const Tensor values = input.is_tensor() ? input.tensor() : Tensor::scalar(input.scalar(), sequence.dtype());
-  if (!input.is_tensor()) LB_CHECK(sequence.ndim() == 1, Runtime, "torch.searchsorted(): input value can be a scalar only when boundaries tensor dimension is 1");
-  LB_CHECK(sequence.ndim() > 0, Runtime, "torch.searchsorted(): input value can be a scalar only when boundaries tensor dimension is 1");
+  if (!input.is_tensor())
+    LB_CHECK(sequence.ndim() == 1, Runtime,
+             "torch.searchsorted(): input value can be a scalar only when boundaries tensor dimension is 1");
+  LB_CHECK(sequence.ndim() > 0, Runtime,
+           "torch.searchsorted(): input value can be a scalar only when boundaries tensor dimension is 1");
   if (sequence.ndim() > 1) {
     bool fits = sequence.ndim() == values.ndim();
     for (int d = 0; fits && d + 1 < sequence.ndim(); ++d) fits = sequence.sizes()[d] == values.sizes()[d];
-    LB_CHECK(fits, Runtime, "torch.searchsorted(): boundaries tensor should be 1 dimension or the first N-1 dimensions of boundaries tensor and input value tensor must match, but we got boundaries tensor ",
+    LB_CHECK(fits, Runtime,
+             "torch.searchsorted(): boundaries tensor should be 1 dimension or the first N-1 dimensions of boundaries "
+             "tensor and input value tensor must match, but we got boundaries tensor ",
              sequence.sizes(), " and input value tensor ", values.sizes());
   }
   if (sorter) {
-    LB_CHECK(sorter->sizes() == sequence.sizes(), Runtime, "torch.searchsorted(): boundary and sorter must have the same size, but got boundary tensor ", sequence.sizes(), "and got sorter tensor ", sorter->sizes());
-    LB_CHECK(sorter->dtype() == DType::Int64, Runtime, "torch.searchsorted(): sorter must be a tensor of long dtype but got dtype ", dtype_title(sorter->dtype()));
+    LB_CHECK(sorter->sizes() == sequence.sizes(), Runtime,
+             "torch.searchsorted(): boundary and sorter must have the same size, but got boundary tensor ",
+             sequence.sizes(), "and got sorter tensor ", sorter->sizes());
+    LB_CHECK(sorter->dtype() == DType::Int64, Runtime,
+             "torch.searchsorted(): sorter must be a tensor of long dtype but got dtype ",
+             dtype_title(sorter->dtype()));
     const Tensor order = sorter->contiguous();
     for (int64_t i = 0; i < order.count(); ++i)
-      LB_CHECK(order.as<int64_t>()[i] >= 0 && order.as<int64_t>()[i] < sequence.sizes().back(), Runtime, "torch.searchsorted(): sorter index out of range");
+      LB_CHECK(order.as<int64_t>()[i] >= 0 && order.as<int64_t>()[i] < sequence.sizes().back(), Runtime,
+               "torch.searchsorted(): sorter index out of range");
   }
   return find_places(sequence, values, out_int32, from_right(right, side), sorter);
 }
 
 Tensor bucketize(Operand input, const Tensor& boundaries, bool out_int32, bool right) {
-  LB_CHECK(boundaries.ndim() == 1, Runtime, "bucketize(): boundaries tensor must be 1 dimension, but got dim(", boundaries.ndim(), ")");
+  LB_CHECK(boundaries.ndim() == 1, Runtime, "bucketize(): boundaries tensor must be 1 dimension, but got dim(",
+           boundaries.ndim(), ")");
   const Tensor values = input.is_tensor() ? input.tensor() : Tensor::scalar(input.scalar(), boundaries.dtype());
   return find_places(boundaries, values, out_int32, right, std::nullopt);
 }
@@ -295,7 +340,8 @@ std::tuple<Tensor, Tensor, Tensor> group(const std::vector<int64_t>& order, cons
     ++counts.back();
     inverse.as<int64_t>()[at] = static_cast<int64_t>(firsts.size()) - 1;
   }
-  Tensor first = Tensor::empty({static_cast<int64_t>(firsts.size())}, DType::Int64), count = Tensor::empty({static_cast<int64_t>(counts.size())}, DType::Int64);
+  Tensor first = Tensor::empty({static_cast<int64_t>(firsts.size())}, DType::Int64),
+         count = Tensor::empty({static_cast<int64_t>(counts.size())}, DType::Int64);
   std::copy(firsts.begin(), firsts.end(), first.as<int64_t>());
   std::copy(counts.begin(), counts.end(), count.as<int64_t>());
   return {first, inverse, count};
@@ -323,74 +369,104 @@ std::tuple<Tensor, Tensor, Tensor> unique_groups(const Tensor& input, std::optio
   visit_ordered(rows.dtype(), [&]<class T>(T) {
     const T* data = rows.as<T>();
     const auto compare = [&](int64_t a, int64_t b) {
-      return std::lexicographical_compare(data + a * width, data + (a + 1) * width, data + b * width, data + (b + 1) * width, less<T>);
+      return std::lexicographical_compare(data + a * width, data + (a + 1) * width, data + b * width,
+                                          data + (b + 1) * width, less<T>);
     };
     if (sorted) std::stable_sort(order.begin(), order.end(), compare);
-    result = group(order, [&](int64_t a, int64_t b) { return std::equal(data + a * width, data + (a + 1) * width, data + b * width); });
+    result = group(order, [&](int64_t a, int64_t b) {
+      return std::equal(data + a * width, data + (a + 1) * width, data + b * width);
+    });
   });
   return result;
 }
 
 }  // namespace
 
-LB_OPERATOR(.signature = "sort(input, dim=-1, descending=False, *, out=None) -> (values, indices)", .doc = R"(The elements along `dim` in order, and where each was. NaN comes last.
+LB_OPERATOR(.signature = "sort(input, dim=-1, descending=False, *, out=None) -> (values, indices)",
+            .doc = R"(The elements along `dim` in order, and where each was. NaN comes last.
 
 >>> torch.sort(torch.tensor([3, 1, 2])).indices
-tensor([1, 2, 0]))", .forward = forward_of<sort>, .derivative = kDerivativePlanned);
-LB_OPERATOR(.signature = "sort(input, *, stable, dim=-1, descending=False, out=None) -> (values, indices)", .doc = R"(The same, equal elements keeping their order.
+tensor([1, 2, 0]))",
+            .forward = forward_of<sort>, .derivative = kDerivativePlanned);
+LB_OPERATOR(.signature = "sort(input, *, stable, dim=-1, descending=False, out=None) -> (values, indices)",
+            .doc = R"(The same, equal elements keeping their order.
 
 >>> torch.sort(torch.tensor([1, 0, 1]), stable=True).indices
-tensor([1, 0, 2]))", .forward = forward_of<sort_keyword>, .derivative = kDerivativePlanned);
-LB_OPERATOR(.signature = "argsort(input, dim=-1, descending=False)", .doc = R"(Where the elements of the sorted tensor were.
+tensor([1, 0, 2]))",
+            .forward = forward_of<sort_keyword>, .derivative = kDerivativePlanned);
+LB_OPERATOR(.signature = "argsort(input, dim=-1, descending=False)",
+            .doc = R"(Where the elements of the sorted tensor were.
 
 >>> torch.argsort(torch.tensor([3, 1, 2]))
-tensor([1, 2, 0]))", .forward = forward_of<argsort>, .derivative = kNotDifferentiable);
-LB_OPERATOR(.signature = "argsort(input, *, stable, dim=-1, descending=False, out=None)", .doc = R"(The same, equal elements keeping their order.
+tensor([1, 2, 0]))",
+            .forward = forward_of<argsort>, .derivative = kNotDifferentiable);
+LB_OPERATOR(.signature = "argsort(input, *, stable, dim=-1, descending=False, out=None)",
+            .doc = R"(The same, equal elements keeping their order.
 
 >>> torch.argsort(torch.tensor([1, 0, 1]), stable=True)
-tensor([1, 0, 2]))", .forward = forward_of<argsort_stable>, .derivative = kNotDifferentiable);
+tensor([1, 0, 2]))",
+            .forward = forward_of<argsort_stable>, .derivative = kNotDifferentiable);
 LB_OPERATOR(.signature = "msort(input, *, out=None)", .doc = R"(The tensor sorted along its first dimension.
 
 >>> torch.msort(torch.tensor([3, 1, 2]))
-tensor([1, 2, 3]))", .forward = forward_of<msort>, .derivative = kDerivativePlanned);
-LB_OPERATOR(.signature = "topk(input, k, dim=-1, largest=True, sorted=True, *, out=None) -> (values, indices)", .doc = R"(The k greatest (or least) elements along `dim`, in order, and where they are.
+tensor([1, 2, 3]))",
+            .forward = forward_of<msort>, .derivative = kDerivativePlanned);
+LB_OPERATOR(.signature = "topk(input, k, dim=-1, largest=True, sorted=True, *, out=None) -> (values, indices)",
+            .doc = R"(The k greatest (or least) elements along `dim`, in order, and where they are.
 
 >>> torch.topk(torch.tensor([1, 3, 2]), 2).values
-tensor([3, 2]))", .forward = forward_of<topk>, .derivative = kDerivativePlanned);
-LB_OPERATOR(.signature = "kthvalue(input, k, dim=-1, keepdim=False, *, out=None) -> (values, indices)", .doc = R"(The k-th least element along `dim` (k from 1), and where it is.
+tensor([3, 2]))",
+            .forward = forward_of<topk>, .derivative = kDerivativePlanned);
+LB_OPERATOR(.signature = "kthvalue(input, k, dim=-1, keepdim=False, *, out=None) -> (values, indices)",
+            .doc = R"(The k-th least element along `dim` (k from 1), and where it is.
 
 >>> torch.kthvalue(torch.tensor([3, 1, 2]), 2).values
-tensor(2))", .forward = forward_of<kthvalue>, .derivative = kDerivativePlanned);
+tensor(2))",
+            .forward = forward_of<kthvalue>, .derivative = kDerivativePlanned);
 LB_OPERATOR(.signature = "median(input)", .doc = R"(The median of all elements: the lower of two.
 
 >>> torch.median(torch.tensor([3., 1., 2., 4.]))
-tensor(2.))", .forward = forward_of<median_all<false>>, .derivative = kDerivativePlanned);
-LB_OPERATOR(.signature = "median(input, dim, keepdim=False, *, out=None) -> (values, indices)", .doc = R"(The medians along `dim` and where they are.
+tensor(2.))",
+            .forward = forward_of<median_all<false>>, .derivative = kDerivativePlanned);
+LB_OPERATOR(.signature = "median(input, dim, keepdim=False, *, out=None) -> (values, indices)",
+            .doc = R"(The medians along `dim` and where they are.
 
 >>> torch.median(torch.tensor([3., 1., 2.]), 0).indices
-tensor(2))", .forward = forward_of<median_dim<false>>, .derivative = kDerivativePlanned);
+tensor(2))",
+            .forward = forward_of<median_dim<false>>, .derivative = kDerivativePlanned);
 LB_OPERATOR(.signature = "nanmedian(input)", .doc = R"(The median of the elements that are not NaN.
 
 >>> torch.nanmedian(torch.tensor([3., float("nan"), 2.]))
-tensor(2.))", .forward = forward_of<median_all<true>>, .derivative = kDerivativePlanned);
-LB_OPERATOR(.signature = "nanmedian(input, dim, keepdim=False, *, out=None) -> (values, indices)", .doc = R"(The medians along `dim` of the elements that are not NaN.
+tensor(2.))",
+            .forward = forward_of<median_all<true>>, .derivative = kDerivativePlanned);
+LB_OPERATOR(.signature = "nanmedian(input, dim, keepdim=False, *, out=None) -> (values, indices)",
+            .doc = R"(The medians along `dim` of the elements that are not NaN.
 
 >>> torch.nanmedian(torch.tensor([3., float("nan"), 2.]), 0).values
-tensor(2.))", .forward = forward_of<median_dim<true>>, .derivative = kDerivativePlanned);
-LB_OPERATOR(.signature = "mode(input, dim=-1, keepdim=False, *, out=None) -> (values, indices)", .doc = R"(The most frequent element along `dim` (the least of them), and where it is.
+tensor(2.))",
+            .forward = forward_of<median_dim<true>>, .derivative = kDerivativePlanned);
+LB_OPERATOR(.signature = "mode(input, dim=-1, keepdim=False, *, out=None) -> (values, indices)",
+            .doc = R"(The most frequent element along `dim` (the least of them), and where it is.
 
 >>> torch.mode(torch.tensor([2, 1, 2])).values
-tensor(2))", .forward = forward_of<mode>, .derivative = kDerivativePlanned);
-LB_OPERATOR(.signature = "searchsorted(sorted_sequence, input, *, out_int32=False, right=False, side=None, sorter=None, out=None)",
-            .doc = R"(Where values would be inserted into a sorted sequence to keep it sorted.
+tensor(2))",
+            .forward = forward_of<mode>, .derivative = kDerivativePlanned);
+LB_OPERATOR(
+        .signature =
+            "searchsorted(sorted_sequence, input, *, out_int32=False, right=False, side=None, sorter=None, out=None)",
+        .doc = R"(Where values would be inserted into a sorted sequence to keep it sorted.
 
 >>> torch.searchsorted(torch.tensor([1, 3, 5]), torch.tensor([3, 4]))
-tensor([1, 2]))", .forward = forward_of<searchsorted>, .derivative = kNotDifferentiable, .forms = kFunction);
-LB_OPERATOR(.signature = "bucketize(input, boundaries, *, out_int32=False, right=False, out=None)", .doc = R"(The bucket of each value among sorted boundaries.
+tensor([1, 2]))",
+        .forward = forward_of<searchsorted>, .derivative = kNotDifferentiable, .forms = kFunction);
+LB_OPERATOR(.signature = "bucketize(input, boundaries, *, out_int32=False, right=False, out=None)",
+            .doc = R"(The bucket of each value among sorted boundaries.
 
 >>> torch.bucketize(torch.tensor([3, 6]), torch.tensor([1, 3, 5]))
-tensor([1, 3]))", .forward = forward_of<bucketize>, .derivative = kNotDifferentiable, .forms = kFunction);
-LB_OPERATOR(.signature = "_unique_groups(input, dim, sorted)", .doc = "The groups of equal elements (or slices): one of each, each one's group, sizes.",
+tensor([1, 3]))",
+            .forward = forward_of<bucketize>, .derivative = kNotDifferentiable, .forms = kFunction);
+LB_OPERATOR(.signature = "_unique_groups(input, dim, sorted)",
+            .doc = "The groups of equal elements (or slices): one of each, each one's group, sizes.",
             .forward = forward_of<unique_groups>, .derivative = kNotDifferentiable, .forms = kFunction);
 
 }  // namespace lumbre::ops

@@ -5,9 +5,7 @@ namespace lumbre::ops {
 
 namespace {
 // Every piece is a tensor of its own: so many of them would exhaust the memory one by one.
-void check_pieces(int64_t count) {
-  LB_CHECK(count <= int64_t{1} << 26, Memory, "cannot make ", count, " tensors");
-}
+void check_pieces(int64_t count) { LB_CHECK(count <= int64_t{1} << 26, Memory, "cannot make ", count, " tensors"); }
 }  // namespace
 
 std::vector<Tensor> unbind(const Tensor& input, int64_t dim) {
@@ -30,8 +28,8 @@ Tensors split(const Tensor& input, int64_t split_size, int64_t dim) {
   LB_CHECK(split_size >= 0, Runtime, "split expects split_size be non-negative, but got split_size=", split_size);
   const int d = wrap_dim(dim, input.ndim());
   const int64_t size = input.sizes()[d];
-  LB_CHECK(split_size > 0 || size == 0, Runtime, "split_size can only be 0 if dimension size is 0, but got dimension size of ",
-           size);
+  LB_CHECK(split_size > 0 || size == 0, Runtime,
+           "split_size can only be 0 if dimension size is 0, but got dimension size of ", size);
   const int64_t count = split_size == 0 ? 1 : std::max<int64_t>(size / split_size + (size % split_size != 0), 1);
   check_pieces(count);
   Tensors pieces;
@@ -49,8 +47,8 @@ Tensors split_with_sizes(const Tensor& input, const Dims& split_sizes, int64_t d
   const int64_t size = input.sizes()[d];
   int64_t total = 0;
   for (int64_t s : split_sizes) {
-    LB_CHECK(s >= 0, Runtime, "split_with_sizes expects split_sizes have only non-negative entries, but got split_sizes=",
-             split_sizes);
+    LB_CHECK(s >= 0, Runtime,
+             "split_with_sizes expects split_sizes have only non-negative entries, but got split_sizes=", split_sizes);
     total = checked_add(total, s);
   }
   LB_CHECK(total == size, Runtime, "split_with_sizes expects split_sizes to sum exactly to ", size,
@@ -77,7 +75,8 @@ Tensors chunk(const Tensor& input, int64_t chunks, int64_t dim) {
 }
 
 Tensors split_at(const Tensor& input, const Dims& indices, int64_t dim) {
-  LB_CHECK(input.ndim() > 0, Runtime, "tensor_split expected at least a 1-dimensional tensor, but got a tensor with 0 dims");
+  LB_CHECK(input.ndim() > 0, Runtime,
+           "tensor_split expected at least a 1-dimensional tensor, but got a tensor with 0 dims");
   const int d = wrap_dim(dim, input.ndim());
   Tensors pieces;
   int64_t start = 0;
@@ -90,7 +89,8 @@ Tensors split_at(const Tensor& input, const Dims& indices, int64_t dim) {
 }
 
 Tensors split_evenly(const Tensor& input, int64_t sections, int64_t dim) {
-  LB_CHECK(input.ndim() > 0, Runtime, "tensor_split expected at least a 1-dimensional tensor, but got a tensor with 0 dims");
+  LB_CHECK(input.ndim() > 0, Runtime,
+           "tensor_split expected at least a 1-dimensional tensor, but got a tensor with 0 dims");
   const int d = wrap_dim(dim, input.ndim());
   LB_CHECK(sections > 0, Runtime, "number of sections must be larger than 0, got ", sections);
   check_pieces(sections);
@@ -106,10 +106,14 @@ Tensors split_evenly(const Tensor& input, int64_t sections, int64_t dim) {
 }
 
 Tensors split_by_tensor(const Tensor& input, const Tensor& where, int64_t dim) {
-  LB_CHECK(where.dtype() == DType::Int64, Runtime, "tensor_split expected tensor_indices_or_sections to have dtype of "
-           "long, but got ", dtype_title(where.dtype()));
-  LB_CHECK(where.ndim() <= 1, Runtime, "tensor_split expected tensor_indices_or_sections to be a zero-dimensional or "
-           "one-dimensional tensor, but got a tensor with ", where.ndim(), " dims");
+  LB_CHECK(where.dtype() == DType::Int64, Runtime,
+           "tensor_split expected tensor_indices_or_sections to have dtype of "
+           "long, but got ",
+           dtype_title(where.dtype()));
+  LB_CHECK(where.ndim() <= 1, Runtime,
+           "tensor_split expected tensor_indices_or_sections to be a zero-dimensional or "
+           "one-dimensional tensor, but got a tensor with ",
+           where.ndim(), " dims");
   if (where.ndim() == 0) return split_evenly(input, where.item().as_int(), dim);
   const Tensor positions = where.contiguous();
   return split_at(input, Dims(std::span(positions.as<int64_t>(), static_cast<size_t>(positions.count()))), dim);
@@ -120,9 +124,9 @@ template <int kind>
 int named_dim(const Tensor& input) {
   constexpr const char* names[] = {"hsplit", "vsplit", "dsplit"};
   constexpr int least[] = {1, 2, 3};
-  LB_CHECK(input.ndim() >= least[kind], Runtime, "torch.", names[kind], " requires a tensor with at least ", least[kind],
-           kind == 0 ? " dimension" : " dimension", kind == 0 ? "" : "s", ", but got a tensor with ", input.ndim(),
-           " dimensions!");
+  LB_CHECK(input.ndim() >= least[kind], Runtime, "torch.", names[kind], " requires a tensor with at least ",
+           least[kind], kind == 0 ? " dimension" : " dimension", kind == 0 ? "" : "s", ", but got a tensor with ",
+           input.ndim(), " dimensions!");
   return kind == 0 ? (input.ndim() == 1 ? 0 : 1) : kind == 1 ? 0 : 2;
 }
 template <int kind>
@@ -135,19 +139,24 @@ Tensors named_split(const Tensor& input, int64_t sections) {
   return split_evenly(input, sections, d);
 }
 template <int kind>
-Tensors named_split_at(const Tensor& input, const Dims& indices) { return split_at(input, indices, named_dim<kind>(input)); }
+Tensors named_split_at(const Tensor& input, const Dims& indices) {
+  return split_at(input, indices, named_dim<kind>(input));
+}
 
 Tensors copies(Tensors pieces) {
   for (Tensor& piece : pieces) piece = piece.clone(MemoryFormat::Contiguous);
   return pieces;
 }
-Tensors split_copy(const Tensor& input, int64_t split_size, int64_t dim) { return copies(split(input, split_size, dim)); }
+Tensors split_copy(const Tensor& input, int64_t split_size, int64_t dim) {
+  return copies(split(input, split_size, dim));
+}
 Tensors split_sizes_copy(const Tensor& input, const Dims& sizes, int64_t dim) {
   return copies(split_with_sizes(input, sizes, dim));
 }
 Tensors unbind_copy(const Tensor& input, int64_t dim) { return copies(unbind(input, dim)); }
 
-constexpr const char* kSplitDoc = R"(Views of consecutive pieces along a dimension: of one size, or of the sizes of a list.
+constexpr const char* kSplitDoc =
+    R"(Views of consecutive pieces along a dimension: of one size, or of the sizes of a list.
 
 >>> torch.arange(3).split(2)
 (tensor([0, 1]), tensor([2])))";
@@ -164,7 +173,8 @@ LB_OPERATOR(.signature = "unsafe_split(tensor, split_size, dim=0)", .doc = kSpli
 LB_OPERATOR(.signature = "split_with_sizes(input, split_sizes, dim=0)", .doc = kSplitDoc,
             .forward = forward_of<split_with_sizes>, .derivative = kDerivativePlanned,
             .aliases = "unsafe_split_with_sizes");
-LB_OPERATOR(.signature = "chunk(input, chunks, dim=0)", .doc = R"(Views of at most `chunks` pieces of equal size; the last may be shorter.
+LB_OPERATOR(.signature = "chunk(input, chunks, dim=0)",
+            .doc = R"(Views of at most `chunks` pieces of equal size; the last may be shorter.
 
 >>> torch.arange(3).chunk(2)
 (tensor([0, 1]), tensor([2])))",
@@ -173,20 +183,21 @@ constexpr const char* kTensorSplitDoc = R"(Views of nearly equal pieces, or of t
 
 >>> torch.arange(3).tensor_split(2)
 (tensor([0, 1]), tensor([2])))";
-LB_OPERATOR(.signature = "tensor_split(input, sections, dim=0)", .doc = kTensorSplitDoc, .forward = forward_of<split_evenly>,
-            .derivative = kDerivativePlanned);
+LB_OPERATOR(.signature = "tensor_split(input, sections, dim=0)", .doc = kTensorSplitDoc,
+            .forward = forward_of<split_evenly>, .derivative = kDerivativePlanned);
 LB_OPERATOR(.signature = "tensor_split(input, indices, dim=0)", .doc = kTensorSplitDoc, .forward = forward_of<split_at>,
             .derivative = kDerivativePlanned);
 LB_OPERATOR(.signature = "tensor_split(input, tensor_indices_or_sections, dim=0)", .doc = kTensorSplitDoc,
             .forward = forward_of<split_by_tensor>, .derivative = kDerivativePlanned);
 
-#define LB_NAMED_SPLIT(name, kind)                                                                        \
-  constexpr const char* LB_JOIN(kDoc, name) = "tensor_split along the dimension that " #name " names.\n\n" \
+#define LB_NAMED_SPLIT(name, kind)                                                                                   \
+  constexpr const char* LB_JOIN(kDoc, name) = "tensor_split along the dimension that " #name                         \
+                                              " names.\n\n"                                                          \
                                               ">>> torch.zeros(2, 2, 2)." #name "(2)[0].count_nonzero()\ntensor(0)"; \
-  LB_OPERATOR(.signature = #name "(input, sections)", .doc = LB_JOIN(kDoc, name),                         \
+  LB_OPERATOR(.signature = #name "(input, sections)", .doc = LB_JOIN(kDoc, name),                                    \
               .forward = forward_of<named_split<kind>>, .derivative = kDerivativePlanned);
-#define LB_NAMED_SPLIT_AT(name, kind)                                                                     \
-  LB_OPERATOR(.signature = #name "(input, indices)", .doc = LB_JOIN(kDoc, name),                          \
+#define LB_NAMED_SPLIT_AT(name, kind)                                            \
+  LB_OPERATOR(.signature = #name "(input, indices)", .doc = LB_JOIN(kDoc, name), \
               .forward = forward_of<named_split_at<kind>>, .derivative = kDerivativePlanned)
 LB_NAMED_SPLIT(hsplit, 0)
 LB_NAMED_SPLIT_AT(hsplit, 0);

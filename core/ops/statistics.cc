@@ -32,7 +32,8 @@ void whole_moments(const Reduction& r, const Tensor& mean, const Tensor& squares
       const LongWork released(r.n >= 1 << 20);
       parallel_for(parts, 1, [&](int64_t begin, int64_t end) {
         for (int64_t p = begin; p < end; ++p)
-          loop(r.input.as<T>() + p * kPart, std::min(kPart, r.n - p * kPart), 1, &means[static_cast<size_t>(p)], &deviations[static_cast<size_t>(p)]);
+          loop(r.input.as<T>() + p * kPart, std::min(kPart, r.n - p * kPart), 1, &means[static_cast<size_t>(p)],
+               &deviations[static_cast<size_t>(p)]);
       });
       double m = 0, d = 0, count = 0;
       for (int64_t p = 0; p < parts; ++p) {
@@ -52,16 +53,21 @@ struct Moments {
   Tensor mean, spread;
 };
 
-Moments moments(const Tensor& input, const std::optional<Dims>& dims, double correction, bool keepdim, bool root, const char* name) {
+Moments moments(const Tensor& input, const std::optional<Dims>& dims, double correction, bool keepdim, bool root,
+                const char* name) {
   LB_CHECK(is_floating(input.dtype()), Runtime, name, ": only support floating point and complex dtypes");
   const DType compute = compute_dtype(input.dtype());
   const Reduction r = prepare_reduction(input.to(compute), dims);
   Tensor mean = Tensor::empty(r.sizes(keepdim), compute), squares = Tensor::empty(r.sizes(keepdim), compute);
   const auto item = static_cast<int64_t>(mean.item_bytes());
   const auto loop = reduce_table().moments[static_cast<int>(compute)];
-  if (r.a == 1 && r.b == 1 && r.n > 65536) whole_moments(r, mean, squares);
+  if (r.a == 1 && r.b == 1 && r.n > 65536)
+    whole_moments(r, mean, squares);
   else if (mean.count() > 0)
-    each_block(r, [&](int64_t i) { loop(r.input.bytes() + i * r.n * r.b * item, r.n, r.b, mean.bytes() + i * r.b * item, squares.bytes() + i * r.b * item); });
+    each_block(r, [&](int64_t i) {
+      loop(r.input.bytes() + i * r.n * r.b * item, r.n, r.b, mean.bytes() + i * r.b * item,
+           squares.bytes() + i * r.b * item);
+    });
   const double divisor = std::max(0.0, static_cast<double>(r.n) - correction);
   visit_dtype(compute, [&]<class T>(T) {
     if constexpr (std::is_floating_point_v<T>)
@@ -76,47 +82,55 @@ Moments moments(const Tensor& input, const std::optional<Dims>& dims, double cor
 std::optional<Dims> dims_of(std::optional<Dims> dim) { return dim; }
 double correction_of(std::optional<Scalar> correction) { return correction ? correction->as_double() : 1; }
 
-#define LB_SPREAD(f, root, label)                                                                                   \
-  Tensor f##_all(const Tensor& input, bool unbiased) { return moments(input, std::nullopt, unbiased, false, root, label).spread; } \
-  Tensor f##_dims(const Tensor& input, std::optional<Dims> dim, bool unbiased, bool keepdim) {                      \
-    return moments(input, dim, unbiased, keepdim, root, label).spread;                                              \
-  }                                                                                                                 \
-  Tensor f(const Tensor& input, std::optional<Dims> dim, std::optional<Scalar> correction, bool keepdim) {          \
-    return moments(input, dims_of(dim), correction_of(correction), keepdim, root, label).spread;                    \
-  }                                                                                                                 \
-  std::tuple<Tensor, Tensor> f##_mean_all(const Tensor& input, bool unbiased) {                                     \
-    Moments m = moments(input, std::nullopt, unbiased, false, root, label "_mean");                                 \
-    return {m.spread, m.mean};                                                                                      \
-  }                                                                                                                 \
-  std::tuple<Tensor, Tensor> f##_mean_dims(const Tensor& input, std::optional<Dims> dim, bool unbiased, bool keepdim) { \
-    Moments m = moments(input, dim, unbiased, keepdim, root, label "_mean");                                        \
-    return {m.spread, m.mean};                                                                                      \
-  }                                                                                                                 \
-  std::tuple<Tensor, Tensor> f##_mean(const Tensor& input, std::optional<Dims> dim, std::optional<Scalar> correction, bool keepdim) { \
-    Moments m = moments(input, dim, correction_of(correction), keepdim, root, label "_mean");                       \
-    return {m.spread, m.mean};                                                                                      \
+#define LB_SPREAD(f, root, label)                                                                                     \
+  Tensor f##_all(const Tensor& input, bool unbiased) {                                                                \
+    return moments(input, std::nullopt, unbiased, false, root, label).spread;                                         \
+  }                                                                                                                   \
+  Tensor f##_dims(const Tensor& input, std::optional<Dims> dim, bool unbiased, bool keepdim) {                        \
+    return moments(input, dim, unbiased, keepdim, root, label).spread;                                                \
+  }                                                                                                                   \
+  Tensor f(const Tensor& input, std::optional<Dims> dim, std::optional<Scalar> correction, bool keepdim) {            \
+    return moments(input, dims_of(dim), correction_of(correction), keepdim, root, label).spread;                      \
+  }                                                                                                                   \
+  std::tuple<Tensor, Tensor> f##_mean_all(const Tensor& input, bool unbiased) {                                       \
+    Moments m = moments(input, std::nullopt, unbiased, false, root, label "_mean");                                   \
+    return {m.spread, m.mean};                                                                                        \
+  }                                                                                                                   \
+  std::tuple<Tensor, Tensor> f##_mean_dims(const Tensor& input, std::optional<Dims> dim, bool unbiased,               \
+                                           bool keepdim) {                                                            \
+    Moments m = moments(input, dim, unbiased, keepdim, root, label "_mean");                                          \
+    return {m.spread, m.mean};                                                                                        \
+  }                                                                                                                   \
+  std::tuple<Tensor, Tensor> f##_mean(const Tensor& input, std::optional<Dims> dim, std::optional<Scalar> correction, \
+                                      bool keepdim) {                                                                 \
+    Moments m = moments(input, dim, correction_of(correction), keepdim, root, label "_mean");                         \
+    return {m.spread, m.mean};                                                                                        \
   }
 LB_SPREAD(std_, true, "std")
 LB_SPREAD(var_, false, "var")
 
-Tensor vector_norm(const Tensor& input, Scalar order, std::optional<Dims> dim, bool keepdim, std::optional<DType> dtype) {
+Tensor vector_norm(const Tensor& input, Scalar order, std::optional<Dims> dim, bool keepdim,
+                   std::optional<DType> dtype) {
   const double p = order.as_double();
   const DType result = dtype.value_or(input.dtype());
-  LB_CHECK(is_floating(result), Runtime, "linalg.vector_norm: Expected a floating point or complex tensor as input. Got ", dtype_title(result));
+  LB_CHECK(is_floating(result), Runtime,
+           "linalg.vector_norm: Expected a floating point or complex tensor as input. Got ", dtype_title(result));
   const DType compute = compute_dtype(result);
   const Reduction r = prepare_reduction(input.to(result).to(compute), dim);
   Tensor out = Tensor::empty(r.sizes(keepdim), compute);
-  LB_CHECK(r.n > 0 || (p >= 0 && !std::isinf(p)) || out.count() == 0, Runtime, "linalg.vector_norm cannot compute the ", p,
-           " norm on an empty tensor because the operation does not have an identity");
+  LB_CHECK(r.n > 0 || (p >= 0 && !std::isinf(p)) || out.count() == 0, Runtime, "linalg.vector_norm cannot compute the ",
+           p, " norm on an empty tensor because the operation does not have an identity");
   const auto item = static_cast<int64_t>(out.item_bytes());
   const auto loop = reduce_table().norm[static_cast<int>(compute)];
   if (out.count() > 0)
-    each_block(r, [&](int64_t i) { loop(r.input.bytes() + i * r.n * r.b * item, r.n, r.b, p, out.bytes() + i * r.b * item); });
+    each_block(
+        r, [&](int64_t i) { loop(r.input.bytes() + i * r.n * r.b * item, r.n, r.b, p, out.bytes() + i * r.b * item); });
   if (p != 0 && p != 1 && !std::isinf(p))
     visit_dtype(compute, [&]<class T>(T) {
       if constexpr (std::is_floating_point_v<T>)
         for (int64_t i = 0; i < out.count(); ++i)
-          out.as<T>()[i] = p == 2 ? std::sqrt(out.as<T>()[i]) : static_cast<T>(std::pow(out.as<T>()[i], static_cast<T>(1 / p)));
+          out.as<T>()[i] =
+              p == 2 ? std::sqrt(out.as<T>()[i]) : static_cast<T>(std::pow(out.as<T>()[i], static_cast<T>(1 / p)));
     });
   return out.to(result);
 }
@@ -124,22 +138,26 @@ Tensor vector_norm(const Tensor& input, Scalar order, std::optional<Dims> dim, b
 Tensor trace(const Tensor& input) {
   LB_CHECK(input.ndim() == 2, Runtime, "trace: expected a matrix, but got tensor with dim ", input.ndim());
   const int64_t n = std::min(input.sizes()[0], input.sizes()[1]);
-  const Tensor diagonal = Tensor::over(input->storage, input.dtype(), {n}, {input.strides()[0] + input.strides()[1]}, input->offset);
+  const Tensor diagonal =
+      Tensor::over(input->storage, input.dtype(), {n}, {input.strides()[0] + input.strides()[1]}, input->offset);
   return sum(diagonal, std::nullopt, false, std::nullopt);
 }
 
 Tensor bincount(const Tensor& input, std::optional<Tensor> weights, int64_t minlength) {
-  LB_CHECK(is_integral(input.dtype(), false), NotImplemented, "\"bincount_cpu\" not implemented for '", dtype_title(input.dtype()), "'");
+  LB_CHECK(is_integral(input.dtype(), false), NotImplemented, "\"bincount_cpu\" not implemented for '",
+           dtype_title(input.dtype()), "'");
   LB_CHECK(minlength >= 0, Runtime, "minlength should be >= 0");
   LB_CHECK(input.ndim() == 1, Runtime, "bincount only supports 1-d non-negative integral inputs.");
-  LB_CHECK(!weights || (weights->ndim() == 1 && weights->count() == input.count()), Runtime, "weights should be 1-d and have the same length as input");
+  LB_CHECK(!weights || (weights->ndim() == 1 && weights->count() == input.count()), Runtime,
+           "weights should be 1-d and have the same length as input");
   const Tensor values = input.to(DType::Int64).contiguous();
   int64_t largest = -1;
   for (int64_t i = 0; i < values.count(); ++i) {
     LB_CHECK(values.as<int64_t>()[i] >= 0, Runtime, "bincount only supports 1-d non-negative integral inputs.");
     largest = std::max(largest, values.as<int64_t>()[i]);
   }
-  LB_CHECK(largest < INT64_MAX, Runtime, "maximum value of input overflowed, it should be < ", INT64_MAX, " but got ", largest);
+  LB_CHECK(largest < INT64_MAX, Runtime, "maximum value of input overflowed, it should be < ", INT64_MAX, " but got ",
+           largest);
   const int64_t length = std::max(minlength, largest + 1);
   if (!weights) {
     Tensor out = Tensor::zeros({length}, DType::Int64);
@@ -153,13 +171,15 @@ Tensor bincount(const Tensor& input, std::optional<Tensor> weights, int64_t minl
 }
 
 Tensor histc(const Tensor& input, int64_t bins, Scalar min, Scalar max) {
-  LB_CHECK(is_floating(input.dtype()) && !is_half(input.dtype()), NotImplemented, "\"histogram_cpu\" not implemented for '", dtype_title(input.dtype()), "'");
+  LB_CHECK(is_floating(input.dtype()) && !is_half(input.dtype()), NotImplemented,
+           "\"histogram_cpu\" not implemented for '", dtype_title(input.dtype()), "'");
   LB_CHECK(bins > 0, Runtime, "bins must be > 0");
   const Tensor values = input.to(DType::Float64).contiguous();
   double low = min.as_double(), high = max.as_double();
   if (low == high && values.count() > 0) {
     low = high = values.as<double>()[0];
-    for (int64_t i = 1; i < values.count(); ++i) low = std::min(low, values.as<double>()[i]), high = std::max(high, values.as<double>()[i]);
+    for (int64_t i = 1; i < values.count(); ++i)
+      low = std::min(low, values.as<double>()[i]), high = std::max(high, values.as<double>()[i]);
   }
   LB_CHECK(std::isfinite(low) && std::isfinite(high), Runtime, "histc: range of [", low, ", ", high, "] is not finite");
   LB_CHECK(low <= high, Runtime, "max must be larger than min");
@@ -179,74 +199,105 @@ Tensor histc(const Tensor& input, int64_t bins, Scalar min, Scalar max) {
 LB_OPERATOR(.signature = "std(input, unbiased)", .doc = R"(The standard deviation of all elements.
 
 >>> torch.std(torch.tensor([1., 3.]), False)
-tensor(1.))", .forward = forward_of<std__all>, .derivative = kDerivativePlanned);
-LB_OPERATOR(.signature = "std(input, dim, unbiased, keepdim=False)", .doc = R"(The standard deviation over dimensions, with (n - 1) or without (n) Bessel's correction.
+tensor(1.))",
+            .forward = forward_of<std__all>, .derivative = kDerivativePlanned);
+LB_OPERATOR(.signature = "std(input, dim, unbiased, keepdim=False)",
+            .doc = R"(The standard deviation over dimensions, with (n - 1) or without (n) Bessel's correction.
 
 >>> torch.std(torch.tensor([1., 3.]), 0, False)
-tensor(1.))", .forward = forward_of<std__dims>, .derivative = kDerivativePlanned);
-LB_OPERATOR(.signature = "std(input, dim=None, *, correction=1, keepdim=False, out=None)", .doc = R"(The standard deviation: the root of squared deviations over n - correction.
+tensor(1.))",
+            .forward = forward_of<std__dims>, .derivative = kDerivativePlanned);
+LB_OPERATOR(.signature = "std(input, dim=None, *, correction=1, keepdim=False, out=None)",
+            .doc = R"(The standard deviation: the root of squared deviations over n - correction.
 
 >>> torch.std(torch.tensor([1., 3.]))
-tensor(1.4142))", .forward = forward_of<std_>, .derivative = kDerivativePlanned);
-LB_OPERATOR(.signature = "std(input, dim, unbiased=True, keepdim=False, *, out=None)", .doc = R"(The standard deviation over dimensions.
+tensor(1.4142))",
+            .forward = forward_of<std_>, .derivative = kDerivativePlanned);
+LB_OPERATOR(.signature = "std(input, dim, unbiased=True, keepdim=False, *, out=None)",
+            .doc = R"(The standard deviation over dimensions.
 
 >>> torch.std(torch.tensor([[1., 3.]]), 1, keepdim=True)
-tensor([[1.4142]]))", .forward = forward_of<std__dims>, .derivative = kDerivativePlanned);
+tensor([[1.4142]]))",
+            .forward = forward_of<std__dims>, .derivative = kDerivativePlanned);
 LB_OPERATOR(.signature = "var(input, unbiased)", .doc = R"(The variance of all elements.
 
 >>> torch.var(torch.tensor([1., 3.]), False)
-tensor(1.))", .forward = forward_of<var__all>, .derivative = kDerivativePlanned);
-LB_OPERATOR(.signature = "var(input, dim, unbiased, keepdim=False)", .doc = R"(The variance over dimensions, with (n - 1) or without (n) Bessel's correction.
+tensor(1.))",
+            .forward = forward_of<var__all>, .derivative = kDerivativePlanned);
+LB_OPERATOR(.signature = "var(input, dim, unbiased, keepdim=False)",
+            .doc = R"(The variance over dimensions, with (n - 1) or without (n) Bessel's correction.
 
 >>> torch.var(torch.tensor([1., 3.]), 0, False)
-tensor(1.))", .forward = forward_of<var__dims>, .derivative = kDerivativePlanned);
-LB_OPERATOR(.signature = "var(input, dim=None, *, correction=1, keepdim=False, out=None)", .doc = R"(The variance: squared deviations over n - correction.
+tensor(1.))",
+            .forward = forward_of<var__dims>, .derivative = kDerivativePlanned);
+LB_OPERATOR(.signature = "var(input, dim=None, *, correction=1, keepdim=False, out=None)",
+            .doc = R"(The variance: squared deviations over n - correction.
 
 >>> torch.var(torch.tensor([1., 3.]))
-tensor(2.))", .forward = forward_of<var_>, .derivative = kDerivativePlanned);
-LB_OPERATOR(.signature = "var(input, dim, unbiased=True, keepdim=False, *, out=None)", .doc = R"(The variance over dimensions.
+tensor(2.))",
+            .forward = forward_of<var_>, .derivative = kDerivativePlanned);
+LB_OPERATOR(.signature = "var(input, dim, unbiased=True, keepdim=False, *, out=None)",
+            .doc = R"(The variance over dimensions.
 
 >>> torch.var(torch.tensor([[1., 3.]]), 1, keepdim=True)
-tensor([[2.]]))", .forward = forward_of<var__dims>, .derivative = kDerivativePlanned);
+tensor([[2.]]))",
+            .forward = forward_of<var__dims>, .derivative = kDerivativePlanned);
 LB_OPERATOR(.signature = "std_mean(input, unbiased)", .doc = R"(Standard deviation and mean of all elements.
 
 >>> torch.std_mean(torch.tensor([1., 3.]), False)
-(tensor(1.), tensor(2.)))", .forward = forward_of<std__mean_all>, .derivative = kDerivativePlanned, .forms = kFunction);
-LB_OPERATOR(.signature = "std_mean(input, dim=None, *, correction=1, keepdim=False)", .doc = R"(Standard deviation and mean over dimensions.
+(tensor(1.), tensor(2.)))",
+            .forward = forward_of<std__mean_all>, .derivative = kDerivativePlanned, .forms = kFunction);
+LB_OPERATOR(.signature = "std_mean(input, dim=None, *, correction=1, keepdim=False)",
+            .doc = R"(Standard deviation and mean over dimensions.
 
 >>> torch.std_mean(torch.tensor([1., 3.]))
-(tensor(1.4142), tensor(2.)))", .forward = forward_of<std__mean>, .derivative = kDerivativePlanned, .forms = kFunction);
-LB_OPERATOR(.signature = "std_mean(input, dim, unbiased=True, keepdim=False)", .doc = R"(Standard deviation and mean over dimensions.
+(tensor(1.4142), tensor(2.)))",
+            .forward = forward_of<std__mean>, .derivative = kDerivativePlanned, .forms = kFunction);
+LB_OPERATOR(.signature = "std_mean(input, dim, unbiased=True, keepdim=False)",
+            .doc = R"(Standard deviation and mean over dimensions.
 
 >>> torch.std_mean(torch.tensor([1., 3.]), 0, False)
-(tensor(1.), tensor(2.)))", .forward = forward_of<std__mean_dims>, .derivative = kDerivativePlanned, .forms = kFunction);
+(tensor(1.), tensor(2.)))",
+            .forward = forward_of<std__mean_dims>, .derivative = kDerivativePlanned, .forms = kFunction);
 LB_OPERATOR(.signature = "var_mean(input, unbiased)", .doc = R"(Variance and mean of all elements.
 
 >>> torch.var_mean(torch.tensor([1., 3.]), False)
-(tensor(1.), tensor(2.)))", .forward = forward_of<var__mean_all>, .derivative = kDerivativePlanned, .forms = kFunction);
-LB_OPERATOR(.signature = "var_mean(input, dim=None, *, correction=1, keepdim=False)", .doc = R"(Variance and mean over dimensions.
+(tensor(1.), tensor(2.)))",
+            .forward = forward_of<var__mean_all>, .derivative = kDerivativePlanned, .forms = kFunction);
+LB_OPERATOR(.signature = "var_mean(input, dim=None, *, correction=1, keepdim=False)",
+            .doc = R"(Variance and mean over dimensions.
 
 >>> torch.var_mean(torch.tensor([1., 3.]))
-(tensor(2.), tensor(2.)))", .forward = forward_of<var__mean>, .derivative = kDerivativePlanned, .forms = kFunction);
-LB_OPERATOR(.signature = "var_mean(input, dim, unbiased=True, keepdim=False)", .doc = R"(Variance and mean over dimensions.
+(tensor(2.), tensor(2.)))",
+            .forward = forward_of<var__mean>, .derivative = kDerivativePlanned, .forms = kFunction);
+LB_OPERATOR(.signature = "var_mean(input, dim, unbiased=True, keepdim=False)",
+            .doc = R"(Variance and mean over dimensions.
 
 >>> torch.var_mean(torch.tensor([1., 3.]), 0, False)
-(tensor(1.), tensor(2.)))", .forward = forward_of<var__mean_dims>, .derivative = kDerivativePlanned, .forms = kFunction);
-LB_OPERATOR(.signature = "linalg.vector_norm(x, ord=2, dim=None, keepdim=False, *, dtype=None, out=None)", .doc = R"(The p-norm of the elements, or over dimensions: p 0 counts nonzeros, infinities take extremes.
+(tensor(1.), tensor(2.)))",
+            .forward = forward_of<var__mean_dims>, .derivative = kDerivativePlanned, .forms = kFunction);
+LB_OPERATOR(.signature = "linalg.vector_norm(x, ord=2, dim=None, keepdim=False, *, dtype=None, out=None)",
+            .doc = R"(The p-norm of the elements, or over dimensions: p 0 counts nonzeros, infinities take extremes.
 
 >>> torch.linalg.vector_norm(torch.tensor([3., 4.]))
-tensor(5.))", .forward = forward_of<vector_norm>, .derivative = kDerivativePlanned, .forms = kFunction);
+tensor(5.))",
+            .forward = forward_of<vector_norm>, .derivative = kDerivativePlanned, .forms = kFunction);
 LB_OPERATOR(.signature = "trace(input)", .doc = R"(The sum of a matrix's diagonal.
 
 >>> torch.trace(torch.tensor([[1., 2.], [3., 4.]]))
-tensor(5.))", .forward = forward_of<trace>, .derivative = kDerivativePlanned);
-LB_OPERATOR(.signature = "bincount(input, weights=None, minlength=0)", .doc = R"(How often each number occurs in a vector of non-negative integers, or the sum of their weights.
+tensor(5.))",
+            .forward = forward_of<trace>, .derivative = kDerivativePlanned);
+LB_OPERATOR(.signature = "bincount(input, weights=None, minlength=0)",
+            .doc = R"(How often each number occurs in a vector of non-negative integers, or the sum of their weights.
 
 >>> torch.bincount(torch.tensor([0, 2, 2]))
-tensor([1, 0, 2]))", .forward = forward_of<bincount>, .derivative = kNotDifferentiable);
-LB_OPERATOR(.signature = "histc(input, bins=100, min=0, max=0, *, out=None)", .doc = R"(How many elements fall into each of equal bins between min and max (of the data where both are 0).
+tensor([1, 0, 2]))",
+            .forward = forward_of<bincount>, .derivative = kNotDifferentiable);
+LB_OPERATOR(.signature = "histc(input, bins=100, min=0, max=0, *, out=None)",
+            .doc = R"(How many elements fall into each of equal bins between min and max (of the data where both are 0).
 
 >>> torch.histc(torch.tensor([1., 2., 2.]), bins=2, min=1, max=3)
-tensor([1., 2.]))", .forward = forward_of<histc>, .derivative = kNotDifferentiable);
+tensor([1., 2.]))",
+            .forward = forward_of<histc>, .derivative = kNotDifferentiable);
 
 }  // namespace lumbre::ops

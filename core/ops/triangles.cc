@@ -19,8 +19,10 @@ Tensor triangle(const Tensor& input, int64_t diagonal) {
   for (int64_t r = 0; r < total; ++r, row += columns * item) {
     const __int128 edge = static_cast<__int128>(r % rows) + diagonal + (upper ? 0 : 1);
     const int64_t at = static_cast<int64_t>(std::clamp<__int128>(edge, 0, columns));
-    if (upper) std::memset(row, 0, static_cast<size_t>(at * item));
-    else std::memset(row + at * item, 0, static_cast<size_t>((columns - at) * item));
+    if (upper)
+      std::memset(row, 0, static_cast<size_t>(at * item));
+    else
+      std::memset(row + at * item, 0, static_cast<size_t>((columns - at) * item));
   }
   return result;
 }
@@ -70,7 +72,8 @@ Tensor diag_embed(const Tensor& input, int64_t offset, int64_t dim1, int64_t dim
 }
 
 Tensor diag(const Tensor& input, int64_t offset) {
-  LB_CHECK(input.ndim() == 1 || input.ndim() == 2, Runtime, "diag(): Supports 1D or 2D tensors. Got ", input.ndim(), "D");
+  LB_CHECK(input.ndim() == 1 || input.ndim() == 2, Runtime, "diag(): Supports 1D or 2D tensors. Got ", input.ndim(),
+           "D");
   if (input.ndim() == 1) return diag_embed(input, offset, 0, 1);
   return diagonal(input, offset, 0, 1).clone(MemoryFormat::Contiguous);
 }
@@ -83,8 +86,7 @@ Tensor fill_diagonal(const Out& out, const Tensor& input, Scalar value, bool wra
   const Dims& sizes = target.sizes();
   int64_t stride = 0, shortest = sizes[0];
   for (int d = 0; d < target.ndim(); ++d) {
-    LB_CHECK(target.ndim() == 2 || sizes[d] == sizes[0], Runtime,
-             "all dimensions of input must be of equal length");
+    LB_CHECK(target.ndim() == 2 || sizes[d] == sizes[0], Runtime, "all dimensions of input must be of equal length");
     stride = checked_add(stride, target.strides()[d]);
     shortest = std::min(shortest, sizes[d]);
   }
@@ -101,39 +103,47 @@ Tensor fill_diagonal(const Out& out, const Tensor& input, Scalar value, bool wra
   return target;
 }
 
-LB_OPERATOR(.signature = "tril(input, diagonal=0, *, out=None)", .doc = R"(Matrices with what lies above a diagonal set to zero.
+LB_OPERATOR(.signature = "tril(input, diagonal=0, *, out=None)",
+            .doc = R"(Matrices with what lies above a diagonal set to zero.
 
 >>> torch.ones(2, 2).tril()
 tensor([[1., 0.],
         [1., 1.]]))",
             .forward = forward_of<triangle<false>>, .derivative = kDerivativePlanned, .forms = kEveryForm);
-LB_OPERATOR(.signature = "triu(input, diagonal=0, *, out=None)", .doc = R"(Matrices with what lies below a diagonal set to zero.
+LB_OPERATOR(.signature = "triu(input, diagonal=0, *, out=None)",
+            .doc = R"(Matrices with what lies below a diagonal set to zero.
 
 >>> torch.ones(2, 2).triu()
 tensor([[1., 1.],
         [0., 1.]]))",
             .forward = forward_of<triangle<true>>, .derivative = kDerivativePlanned, .forms = kEveryForm);
-LB_OPERATOR(.signature = "tril_indices(row, col, offset=0, *, dtype=int64, layout=None, device=None, pin_memory=False, requires_grad=False)",
+LB_OPERATOR(.signature =
+                "tril_indices(row, col, offset=0, *, dtype=int64, layout=None, device=None, pin_memory=False, "
+                "requires_grad=False)",
             .doc = R"(Rows and columns of the elements of a lower triangle, in row-major order.
 
 >>> torch.tril_indices(2, 2)
 tensor([[0, 1, 1],
         [0, 0, 1]]))",
             .forward = forward_of<triangle_indices<false>>, .derivative = kNotDifferentiable, .forms = kFunction);
-LB_OPERATOR(.signature = "triu_indices(row, col, offset=0, *, dtype=int64, layout=None, device=None, pin_memory=False, requires_grad=False)",
+LB_OPERATOR(.signature =
+                "triu_indices(row, col, offset=0, *, dtype=int64, layout=None, device=None, pin_memory=False, "
+                "requires_grad=False)",
             .doc = R"(Rows and columns of the elements of an upper triangle, in row-major order.
 
 >>> torch.triu_indices(2, 2)
 tensor([[0, 0, 1],
         [0, 1, 1]]))",
             .forward = forward_of<triangle_indices<true>>, .derivative = kNotDifferentiable, .forms = kFunction);
-LB_OPERATOR(.signature = "diag_embed(input, offset=0, dim1=-2, dim2=-1)", .doc = R"(Matrices of zeros with the last dimension of the input on a diagonal.
+LB_OPERATOR(.signature = "diag_embed(input, offset=0, dim1=-2, dim2=-1)",
+            .doc = R"(Matrices of zeros with the last dimension of the input on a diagonal.
 
 >>> torch.diag_embed(torch.tensor([1, 2]))
 tensor([[1, 0],
         [0, 2]]))",
             .forward = forward_of<diag_embed>, .derivative = kDerivativePlanned);
-LB_OPERATOR(.signature = "diag(input, diagonal=0, *, out=None)", .doc = R"(A vector's diagonal matrix, or a matrix's diagonal as a copy.
+LB_OPERATOR(.signature = "diag(input, diagonal=0, *, out=None)",
+            .doc = R"(A vector's diagonal matrix, or a matrix's diagonal as a copy.
 
 >>> torch.diag(torch.tensor([1, 2]))
 tensor([[1, 0],
@@ -145,7 +155,8 @@ LB_OPERATOR(.signature = "diagflat(input, offset=0)", .doc = R"(The diagonal mat
 tensor([[1, 0],
         [0, 2]]))",
             .forward = forward_of<diagflat>, .derivative = kDerivativePlanned);
-LB_OPERATOR(.signature = "fill_diagonal(input, fill_value, wrap=False)", .doc = R"(Writes one value on the diagonal; with wrap it starts again below a square.
+LB_OPERATOR(.signature = "fill_diagonal(input, fill_value, wrap=False)",
+            .doc = R"(Writes one value on the diagonal; with wrap it starts again below a square.
 
 >>> torch.zeros(2, 2).fill_diagonal_(1)
 tensor([[1., 0.],

@@ -25,7 +25,8 @@ Dims wrap_unique(const Dims& dims, int64_t ndim) {
 Tensor view(const Tensor& input, const Dims& size) {
   const Dims sizes = infer_sizes(size, input.count());
   std::optional<Dims> strides = view_strides(input.sizes(), input.strides(), sizes);
-  LB_CHECK(strides, Runtime, "view size is not compatible with input tensor's size and stride (at least one dimension "
+  LB_CHECK(strides, Runtime,
+           "view size is not compatible with input tensor's size and stride (at least one dimension "
            "spans across two contiguous subspaces). Use .reshape(...) instead.");
   return with_geometry(input, sizes, std::move(*strides));
 }
@@ -48,9 +49,10 @@ Tensor transpose(const Tensor& input, int64_t dim0, int64_t dim1) {
 }
 
 Tensor permute(const Tensor& input, const Dims& dims) {
-  LB_CHECK(dims.ndim() == input.ndim(), Runtime, "permute(sparse_coo): number of dimensions in the tensor input does "
-           "not match the length of the desired ordering of dimensions i.e. input.dim() = ", input.ndim(),
-           " is not equal to len(dims) = ", dims.size());
+  LB_CHECK(dims.ndim() == input.ndim(), Runtime,
+           "permute(sparse_coo): number of dimensions in the tensor input does "
+           "not match the length of the desired ordering of dimensions i.e. input.dim() = ",
+           input.ndim(), " is not equal to len(dims) = ", dims.size());
   Dims sizes = dims, strides = dims;
   uint64_t seen = 0;
   for (size_t i = 0; i < dims.size(); ++i) {
@@ -104,9 +106,11 @@ Tensor give_apart(const Out& out, Tensor result, std::initializer_list<const Ten
            dtype_name(result.dtype()), ", but got ", dtype_name(target.dtype()), " instead");
   check_no_internal_overlap(target);
   for (const Tensor* input : inputs)
-    LB_CHECK(!target.same(*input) && !memory_meets(target, *input), Runtime, "unsupported operation: some elements of the "
-             "input tensor and the written-to tensor refer to a single memory location. Please clone() the tensor before "
-             "performing the operation.");
+    LB_CHECK(
+        !target.same(*input) && !memory_meets(target, *input), Runtime,
+        "unsupported operation: some elements of the "
+        "input tensor and the written-to tensor refer to a single memory location. Please clone() the tensor before "
+        "performing the operation.");
   return out.give(std::move(result));
 }
 
@@ -162,8 +166,10 @@ Tensor flatten(const Tensor& input, int64_t start_dim, int64_t end_dim) {
   int64_t run = 1;
   for (int d = 0; d < input.ndim(); ++d) {
     if (d >= start && d <= end) run = checked_multiply(run, input.sizes()[d]);
-    if (d < start || d > end) sizes.push_back(input.sizes()[d]);
-    else if (d == end) sizes.push_back(run);
+    if (d < start || d > end)
+      sizes.push_back(input.sizes()[d]);
+    else if (d == end)
+      sizes.push_back(run);
   }
   return reshape(input, sizes);
 }
@@ -214,8 +220,12 @@ Tensor give_squeeze_all(const Out& out, const Tensor& input) { return give_view(
 Tensor give_squeeze_dim(const Out& out, const Tensor& input, int64_t dim) {
   return give_view(out, squeeze_dim(input, dim));
 }
-Tensor give_squeeze(const Out& out, const Tensor& input, const Dims& dim) { return give_view(out, squeeze(input, dim)); }
-Tensor give_unsqueeze(const Out& out, const Tensor& input, int64_t dim) { return give_view(out, unsqueeze(input, dim)); }
+Tensor give_squeeze(const Out& out, const Tensor& input, const Dims& dim) {
+  return give_view(out, squeeze(input, dim));
+}
+Tensor give_unsqueeze(const Out& out, const Tensor& input, int64_t dim) {
+  return give_view(out, unsqueeze(input, dim));
+}
 Tensor give_transpose(const Out& out, const Tensor& input, int64_t dim0, int64_t dim1) {
   return give_view(out, transpose(input, dim0, dim1));
 }
@@ -229,28 +239,33 @@ Tensor ravel(const Tensor& input) { return view(input.contiguous(), {input.count
 Tensor alias(const Tensor& input) { return with_geometry(input, input.sizes(), input.strides()); }
 
 Tensor swap_last(const Tensor& input, const char* name) {
-  LB_CHECK(input.ndim() != 1, Runtime, "tensor.", name, " is only supported on matrices or batches of matrices. Got 1-D "
+  LB_CHECK(input.ndim() != 1, Runtime, "tensor.", name,
+           " is only supported on matrices or batches of matrices. Got 1-D "
            "tensor.");
   return input.ndim() == 0 ? alias(input) : transpose(input, -2, -1);
 }
 Tensor adjoint(const Tensor& input) {
-  LB_CHECK(input.ndim() != 1, Runtime, "tensor.adjoint() is only supported on matrices or batches of matrices. Got 1-D "
+  LB_CHECK(input.ndim() != 1, Runtime,
+           "tensor.adjoint() is only supported on matrices or batches of matrices. Got 1-D "
            "tensor.");
   return swap_last(input, "adjoint()");
 }
 
-LB_OPERATOR(.signature = "view(input, dtype)", .doc = R"(The same memory read as another dtype; the last dimension grows or shrinks with the item size.
+LB_OPERATOR(.signature = "view(input, dtype)",
+            .doc = R"(The same memory read as another dtype; the last dimension grows or shrinks with the item size.
 
 >>> torch.tensor([1.0]).view(torch.int32)
 tensor([1065353216], dtype=torch.int32))",
             .forward = forward_of<view_dtype>, .derivative = kNotDifferentiable, .forms = kMethod);
-LB_OPERATOR(.signature = "view(input, *size)", .doc = R"(A view with other sizes; one of them may be -1. RuntimeError when strides do not allow one.
+LB_OPERATOR(.signature = "view(input, *size)",
+            .doc = R"(A view with other sizes; one of them may be -1. RuntimeError when strides do not allow one.
 
 >>> torch.arange(4).view(2, -1)
 tensor([[0, 1],
         [2, 3]]))",
             .forward = forward_of<view>, .derivative = kDerivativePlanned, .forms = kMethod);
-LB_OPERATOR(.signature = "reshape(input, *shape)", .doc = R"(Other sizes: a view where strides allow, else a copy. One size may be -1.
+LB_OPERATOR(.signature = "reshape(input, *shape)",
+            .doc = R"(Other sizes: a view where strides allow, else a copy. One size may be -1.
 
 >>> torch.arange(4).reshape(2, 2)
 tensor([[0, 1],
@@ -281,12 +296,14 @@ LB_OPERATOR(.signature = "swapaxes(input, axis0, axis1)", .doc = R"(A view with 
 >>> torch.zeros(2, 3).swapaxes(0, 1).shape
 torch.Size([3, 2]))",
             .forward = forward_of<give_transpose>, .derivative = kDerivativePlanned, .forms = kEveryForm);
-LB_OPERATOR(.signature = "t(input)", .doc = R"(The transpose of a matrix, as a view; tensors of fewer dimensions as they are.
+LB_OPERATOR(.signature = "t(input)",
+            .doc = R"(The transpose of a matrix, as a view; tensors of fewer dimensions as they are.
 
 >>> torch.zeros(2, 3).t().shape
 torch.Size([3, 2]))",
             .forward = forward_of<give_t>, .derivative = kDerivativePlanned, .forms = kEveryForm);
-LB_OPERATOR(.signature = "adjoint(input)", .doc = R"(A view with the last two dimensions exchanged (and conjugated, which real numbers do not show).
+LB_OPERATOR(.signature = "adjoint(input)",
+            .doc = R"(A view with the last two dimensions exchanged (and conjugated, which real numbers do not show).
 
 >>> torch.zeros(4, 2, 3).adjoint().shape
 torch.Size([4, 3, 2]))",
@@ -316,7 +333,8 @@ LB_OPERATOR(.signature = "unsqueeze(input, dim)", .doc = R"(A view with a new di
 >>> torch.zeros(2).unsqueeze(0).shape
 torch.Size([1, 2]))",
             .forward = forward_of<give_unsqueeze>, .derivative = kDerivativePlanned, .forms = kEveryForm);
-LB_OPERATOR(.signature = "expand(input, *size, *, implicit=False)", .doc = R"(A view that repeats dimensions of size 1 without copying; -1 keeps a size.
+LB_OPERATOR(.signature = "expand(input, *size, *, implicit=False)",
+            .doc = R"(A view that repeats dimensions of size 1 without copying; -1 keeps a size.
 
 >>> torch.zeros(1, 2).expand(3, -1).shape
 torch.Size([3, 2]))",
@@ -326,12 +344,14 @@ LB_OPERATOR(.signature = "expand_as(input, other)", .doc = R"(expand to the size
 >>> torch.zeros(1, 2).expand_as(torch.zeros(3, 2)).shape
 torch.Size([3, 2]))",
             .forward = forward_of<expand_as>, .derivative = kDerivativePlanned, .forms = kMethod);
-LB_OPERATOR(.signature = "broadcast_to(input, size)", .doc = R"(A view that repeats dimensions of size 1 without copying.
+LB_OPERATOR(.signature = "broadcast_to(input, size)",
+            .doc = R"(A view that repeats dimensions of size 1 without copying.
 
 >>> torch.broadcast_to(torch.arange(2), (3, 2)).shape
 torch.Size([3, 2]))",
             .forward = forward_of<expand>, .derivative = kDerivativePlanned);
-LB_OPERATOR(.signature = "flatten(input, start_dim=0, end_dim=-1)", .doc = R"(Joins dimensions start_dim to end_dim into one.
+LB_OPERATOR(.signature = "flatten(input, start_dim=0, end_dim=-1)",
+            .doc = R"(Joins dimensions start_dim to end_dim into one.
 
 >>> torch.zeros(2, 3, 5).flatten(1).shape
 torch.Size([2, 15]))",

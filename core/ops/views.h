@@ -30,8 +30,8 @@ Tensor movedim(const Tensor& input, const Dims& source, const Dims& destination)
 // In-place forms of views change the tensor's own geometry.
 Tensor give_view(const Out& out, Tensor view);
 
-// out.give for results whose target must not share memory with the inputs; where PyTorch asks for it, also not differ in
-// dtype.
+// out.give for results whose target must not share memory with the inputs; where PyTorch asks for it, also not differ
+// in dtype.
 Tensor give_apart(const Out& out, Tensor result, std::initializer_list<const Tensor*> inputs, bool same_dtype = false);
 
 // The same view, copied row-major: forwards of the `_copy` operators.

@@ -28,11 +28,16 @@ bool bind_tensors(PyObject* object, bool none_allowed, Value& value) {
 }
 
 bool bind_dtype(PyObject* object, Value& value) {
-  if (is_dtype(object)) value.dtype = dtype_of_object(object);
-  else if (object == reinterpret_cast<PyObject*>(&PyFloat_Type)) value.dtype = DType::Float64;
-  else if (object == reinterpret_cast<PyObject*>(&PyLong_Type)) value.dtype = DType::Int64;
-  else if (object == reinterpret_cast<PyObject*>(&PyBool_Type)) value.dtype = DType::Bool;
-  else return false;
+  if (is_dtype(object))
+    value.dtype = dtype_of_object(object);
+  else if (object == reinterpret_cast<PyObject*>(&PyFloat_Type))
+    value.dtype = DType::Float64;
+  else if (object == reinterpret_cast<PyObject*>(&PyLong_Type))
+    value.dtype = DType::Int64;
+  else if (object == reinterpret_cast<PyObject*>(&PyBool_Type))
+    value.dtype = DType::Bool;
+  else
+    return false;
   return true;
 }
 
@@ -93,9 +98,12 @@ bool bind_value(const Parameter& parameter, PyObject* object, Value& value) {
       }
       value.kind = Param::Scalar;
       return to_scalar(object, value.scalar);
-    case Param::Scalar: return bind_scalar(object, value);
-    case Param::Int: return !PyBool_Check(object) && to_int(object, value.integer);
-    case Param::Float: return bind_float(object, value);
+    case Param::Scalar:
+      return bind_scalar(object, value);
+    case Param::Int:
+      return !PyBool_Check(object) && to_int(object, value.integer);
+    case Param::Float:
+      return bind_float(object, value);
     case Param::Bool:
       if (PyBool_Check(object)) {
         value.flag = object == Py_True;
@@ -109,10 +117,14 @@ bool bind_value(const Parameter& parameter, PyObject* object, Value& value) {
       if (!to_int(object, single)) return false;
       value.dims = Dims{single};
       return true;
-    case Param::DType: return bind_dtype(object, value);
-    case Param::Tensors: return bind_tensors(object, false, value);
-    case Param::OptionalTensors: return bind_tensors(object, true, value);
-    case Param::String: return bind_string(object, value);
+    case Param::DType:
+      return bind_dtype(object, value);
+    case Param::Tensors:
+      return bind_tensors(object, false, value);
+    case Param::OptionalTensors:
+      return bind_tensors(object, true, value);
+    case Param::String:
+      return bind_string(object, value);
     case Param::MemoryFormat:
       if (!is_memory_format(object)) return false;
       value.format = memory_format_of(object);
@@ -165,7 +177,9 @@ bool bind_side(const Parameter& parameter, PyObject* object, Sides& sides) {
       }
       sides.out = object;
       return true;
-    case Side::Device: check_device(object); return true;
+    case Side::Device:
+      check_device(object);
+      return true;
     case Side::Layout:
       if (object == Py_None) return true;
       if (!is_layout(object)) return false;
@@ -177,7 +191,8 @@ bool bind_side(const Parameter& parameter, PyObject* object, Sides& sides) {
       if (!PyBool_Check(object)) return false;
       if (parameter.side == Side::RequiresGrad) sides.requires_grad = object == Py_True;
       return true;
-    case Side::None: break;
+    case Side::None:
+      break;
   }
   return false;
 }
@@ -307,7 +322,8 @@ std::string combination(PyObject* const* arguments, size_t count, PyObject* keyw
   return s + ")";
 }
 
-[[noreturn]] void fail_single(const std::string& name, const Overload& overload, const Mismatch& mismatch, size_t given) {
+[[noreturn]] void fail_single(const std::string& name, const Overload& overload, const Mismatch& mismatch,
+                              size_t given) {
   using Kind = Mismatch::Kind;
   switch (mismatch.kind) {
     case Kind::TooMany:
@@ -319,8 +335,10 @@ std::string combination(PyObject* const* arguments, size_t count, PyObject* keyw
       const char* keyword = PyUnicode_AsUTF8(mismatch.object);
       fail(ErrorKind::Type, name, "() got an unexpected keyword argument '", keyword ? keyword : "?", "'");
     }
-    case Kind::None: fail(ErrorKind::Type, name, "() has no overload of this form");
-    default: break;
+    case Kind::None:
+      fail(ErrorKind::Type, name, "() has no overload of this form");
+    default:
+      break;
   }
   const std::string where = mismatch.parameter->keyword_only ? "" : text(" (position ", mismatch.position, ")");
   fail(ErrorKind::Type, name, "(): argument '", mismatch.parameter->name, "'", where, " must be ",
@@ -416,8 +434,8 @@ PyObject* dispatch_override(PyObject* callable, PyObject* const* arguments, size
       throw PythonError{};
   for (PyObject* object : found) {
     Object method = Object::steal(PyObject_GetAttr(object, torch_function_name()));
-    Object result = Object::steal(PyObject_CallFunctionObjArgs(method.get(), callable, types.get(), positional.get(),
-                                                               named.get(), nullptr));
+    Object result = Object::steal(
+        PyObject_CallFunctionObjArgs(method.get(), callable, types.get(), positional.get(), named.get(), nullptr));
     if (result.get() != Py_NotImplemented) return result.release();
   }
   fail(ErrorKind::Type, "no implementation found for '", type_name(callable),
@@ -501,10 +519,9 @@ PyObject* result_object(Result&& result, PyObject* fields) {
     PyObject* operator()(Tensor& tensor) { return tensor.defined() ? wrap(tensor) : Py_NewRef(Py_None); }
     PyObject* operator()(std::vector<Tensor>& tensors) {
       const auto count = static_cast<Py_ssize_t>(tensors.size());
-      Object tuple = Object::steal(fields ? PyStructSequence_New(reinterpret_cast<PyTypeObject*>(fields))
-                                          : PyTuple_New(count));
-      for (Py_ssize_t i = 0; i < count; ++i)
-        PyTuple_SET_ITEM(tuple.get(), i, (*this)(tensors[static_cast<size_t>(i)]));
+      Object tuple =
+          Object::steal(fields ? PyStructSequence_New(reinterpret_cast<PyTypeObject*>(fields)) : PyTuple_New(count));
+      for (Py_ssize_t i = 0; i < count; ++i) PyTuple_SET_ITEM(tuple.get(), i, (*this)(tensors[static_cast<size_t>(i)]));
       return tuple.release();
     }
     PyObject* operator()(bool value) { return PyBool_FromLong(value); }

@@ -12,8 +12,7 @@ void set_disabled_override(PyObject* function);
 namespace {
 
 struct StorageObject {
-  PyObject_HEAD
-  Ref<Storage> storage;
+  PyObject_HEAD Ref<Storage> storage;
   PyObject* weak_references;
 };
 
@@ -86,13 +85,12 @@ PyObject* storage_resize(PyObject* self, PyObject* size) {
   });
 }
 
-PyMethodDef storage_methods[] = {
-    {"nbytes", storage_bytes, METH_NOARGS, "The size in bytes."},
-    {"size", storage_bytes, METH_NOARGS, "The size in bytes."},
-    {"data_ptr", storage_address, METH_NOARGS, "The address of the first byte."},
-    {"resizable", storage_resizable, METH_NOARGS, "Whether the memory is Lumbre's own."},
-    {"resize_", storage_resize, METH_O, "Grows to a number of bytes; new bytes are zero."},
-    {nullptr}};
+PyMethodDef storage_methods[] = {{"nbytes", storage_bytes, METH_NOARGS, "The size in bytes."},
+                                 {"size", storage_bytes, METH_NOARGS, "The size in bytes."},
+                                 {"data_ptr", storage_address, METH_NOARGS, "The address of the first byte."},
+                                 {"resizable", storage_resizable, METH_NOARGS, "Whether the memory is Lumbre's own."},
+                                 {"resize_", storage_resize, METH_O, "Grows to a number of bytes; new bytes are zero."},
+                                 {nullptr}};
 PyGetSetDef storage_properties[] = {
     {"_cdata", storage_identity, nullptr, "A number that names the memory while it lives.", nullptr}, {nullptr}};
 
@@ -117,18 +115,21 @@ Geometry checked_geometry(const Storage& storage, DType dtype, int64_t offset, P
   LB_CHECK(to_dims(sizes, g.sizes), Type, "sizes must be a tuple of ints");
   for (int64_t size : g.sizes)
     LB_CHECK(size >= 0, Runtime, "Trying to create tensor with negative dimension ", size, ": ", g.sizes);
-  if (strides == Py_None) g.strides = contiguous_strides(g.sizes);
-  else LB_CHECK(to_dims(strides, g.strides), Type, "strides must be a tuple of ints");
+  if (strides == Py_None)
+    g.strides = contiguous_strides(g.sizes);
+  else
+    LB_CHECK(to_dims(strides, g.strides), Type, "strides must be a tuple of ints");
   LB_CHECK(g.sizes.size() == g.strides.size(), Runtime, "mismatch in length of strides and shape");
   for (int64_t stride : g.strides)
-    LB_CHECK(stride >= 0, Runtime, "as_strided: Negative strides are not supported at the moment, got strides: ", g.strides);
+    LB_CHECK(stride >= 0, Runtime,
+             "as_strided: Negative strides are not supported at the moment, got strides: ", g.strides);
   LB_CHECK(offset >= 0, Runtime, "Tensor: invalid storage offset ", offset);
   count_elements(g.sizes);
   const int64_t length = reach(g.sizes, g.strides);
   const auto item = static_cast<int64_t>(item_size(dtype));
   const int64_t bytes = length ? checked_multiply(checked_add(offset, length), item) : 0;
-  LB_CHECK(bytes <= static_cast<int64_t>(storage.bytes()), Runtime, "setStorage: sizes ", g.sizes, ", strides ", g.strides,
-           ", storage offset ", offset, ", and itemsize ", item, " requiring a storage size of ", bytes,
+  LB_CHECK(bytes <= static_cast<int64_t>(storage.bytes()), Runtime, "setStorage: sizes ", g.sizes, ", strides ",
+           g.strides, ", storage offset ", offset, ", and itemsize ", item, " requiring a storage size of ", bytes,
            " are out of bounds for storage of size ", storage.bytes());
   return g;
 }
@@ -216,12 +217,13 @@ class View {
 void warn_read_only() {
   static bool warned = false;
   if (std::exchange(warned, true)) return;
-  if (PyErr_WarnEx(PyExc_UserWarning,
-                   "The given buffer is not writable, and PyTorch does not support non-writable tensors. This means you "
-                   "can write to the underlying (supposedly non-writable) buffer using the tensor. You may want to copy "
-                   "the buffer to protect its data or make it writable before converting it to a tensor. This type of "
-                   "warning will be suppressed for the rest of this program.",
-                   1) < 0)
+  if (PyErr_WarnEx(
+          PyExc_UserWarning,
+          "The given buffer is not writable, and PyTorch does not support non-writable tensors. This means you "
+          "can write to the underlying (supposedly non-writable) buffer using the tensor. You may want to copy "
+          "the buffer to protect its data or make it writable before converting it to a tensor. This type of "
+          "warning will be suppressed for the rest of this program.",
+          1) < 0)
     throw PythonError{};
 }
 
@@ -231,20 +233,22 @@ PyObject* from_buffer(PyObject*, PyObject* args) {
   long long count, offset;
   if (!PyArg_ParseTuple(args, "OOLL", &buffer, &dtype, &count, &offset)) return nullptr;
   return guarded([&] {
-    LB_CHECK(is_dtype(dtype), Type, "frombuffer(): argument 'dtype' must be torch.dtype, not ", Py_TYPE(dtype)->tp_name);
+    LB_CHECK(is_dtype(dtype), Type, "frombuffer(): argument 'dtype' must be torch.dtype, not ",
+             Py_TYPE(dtype)->tp_name);
     const DType type = dtype_of_object(dtype);
     const auto item = static_cast<int64_t>(item_size(type));
     View view(buffer);
     const int64_t length = view.bytes();
-    LB_CHECK(length > 0 && count != 0, Value, "both buffer length (", length, ") and count (", count, ") must not be 0");
+    LB_CHECK(length > 0 && count != 0, Value, "both buffer length (", length, ") and count (", count,
+             ") must not be 0");
     LB_CHECK(offset >= 0 && offset < length, Value, "offset (", offset,
              " bytes) must be non-negative and no greater than buffer length (", length, " bytes) minus 1");
     const int64_t rest = length - offset;
     LB_CHECK(count > 0 || rest % item == 0, Value, "buffer length (", rest, " bytes) after offset (", offset,
              " bytes) must be a multiple of element size (", item, ")");
     if (count < 0) count = rest / item;
-    LB_CHECK(count <= rest / item, Value, "requested buffer length (", count, " * ", item, " bytes) after offset (", offset,
-             " bytes) must not be greater than actual buffer length (", length, " bytes)");
+    LB_CHECK(count <= rest / item, Value, "requested buffer length (", count, " * ", item, " bytes) after offset (",
+             offset, " bytes) must not be greater than actual buffer length (", length, " bytes)");
     if (view.read_only()) warn_read_only();
     // Loops read whole elements: memory that is not aligned to them is copied, and no longer shared.
     if (reinterpret_cast<uintptr_t>(view.data() + offset) % static_cast<uintptr_t>(item) != 0) {
@@ -300,7 +304,8 @@ void add_buffers(PyObject* module) {
                          {0, nullptr}};
   PyType_Spec spec{"lumbre.UntypedStorage", sizeof(StorageObject), 0, Py_TPFLAGS_DEFAULT, slots};
   storage_type = reinterpret_cast<PyTypeObject*>(Object::steal(PyType_FromSpec(&spec)).release());
-  if (PyModule_AddObjectRef(module, "UntypedStorage", reinterpret_cast<PyObject*>(storage_type)) < 0) throw PythonError{};
+  if (PyModule_AddObjectRef(module, "UntypedStorage", reinterpret_cast<PyObject*>(storage_type)) < 0)
+    throw PythonError{};
   if (PyModule_AddFunctions(module, functions) < 0) throw PythonError{};
   set_disabled_override(Object::steal(PyObject_GetAttrString(module, "_disabled_torch_function_impl")).get());
   // Not by setting an attribute: `__dict__` of a type is the type's own.

@@ -79,8 +79,10 @@ T element(PyObject* object) {
   } else if constexpr (std::is_floating_point_v<T> || is_half_type<T>) {
     const double value = PyFloat_CheckExact(object) ? PyFloat_AS_DOUBLE(object) : PyFloat_AsDouble(object);
     if (value == -1.0 && PyErr_Occurred()) throw PythonError{};
-    if constexpr (is_half_type<T>) return T(static_cast<float>(value));
-    else return static_cast<T>(value);
+    if constexpr (is_half_type<T>)
+      return T(static_cast<float>(value));
+    else
+      return static_cast<T>(value);
   } else {
     int64_t value;
     if (PyLong_Check(object)) {
@@ -154,8 +156,10 @@ bool try_flat(PyObject* data, std::optional<DType> wanted, Tensor& result) {
     if (dtype != DType::Float32 && dtype != DType::Float64) return false;
     result = Tensor::empty(Dims{length}, dtype);
     for (Py_ssize_t i = 0; i < length; ++i) {
-      if (dtype == DType::Float32) result.as<float>()[i] = static_cast<float>(PyFloat_AS_DOUBLE(items[i]));
-      else result.as<double>()[i] = PyFloat_AS_DOUBLE(items[i]);
+      if (dtype == DType::Float32)
+        result.as<float>()[i] = static_cast<float>(PyFloat_AS_DOUBLE(items[i]));
+      else
+        result.as<double>()[i] = PyFloat_AS_DOUBLE(items[i]);
     }
     return true;
   }
@@ -169,10 +173,14 @@ bool try_flat(PyObject* data, std::optional<DType> wanted, Tensor& result) {
 
 template <class T>
 PyObject* element_object(T value) {
-  if constexpr (std::is_same_v<T, bool>) return PyBool_FromLong(value);
-  else if constexpr (is_half_type<T>) return PyFloat_FromDouble(static_cast<float>(value));
-  else if constexpr (std::is_floating_point_v<T>) return PyFloat_FromDouble(value);
-  else return PyLong_FromLongLong(value);
+  if constexpr (std::is_same_v<T, bool>)
+    return PyBool_FromLong(value);
+  else if constexpr (is_half_type<T>)
+    return PyFloat_FromDouble(static_cast<float>(value));
+  else if constexpr (std::is_floating_point_v<T>)
+    return PyFloat_FromDouble(value);
+  else
+    return PyLong_FromLongLong(value);
 }
 
 template <class T>
@@ -190,9 +198,7 @@ PyObject* list_of(const Tensor& tensor, const T* at, int dim) {
 
 }  // namespace
 
-bool is_number(PyObject* object) {
-  return PyFloat_Check(object) || PyLong_Check(object) || is_numpy_scalar(object);
-}
+bool is_number(PyObject* object) { return PyFloat_Check(object) || PyLong_Check(object) || is_numpy_scalar(object); }
 
 bool to_scalar(PyObject* object, Scalar& scalar) {
   if (PyFloat_Check(object)) {
@@ -265,9 +271,12 @@ PyObject* to_list(const Tensor& tensor) {
 
 PyObject* scalar_object(Scalar scalar) {
   switch (scalar.kind()) {
-    case Scalar::Kind::Bool: return PyBool_FromLong(scalar.as_bool());
-    case Scalar::Kind::Int: return PyLong_FromLongLong(scalar.as_int());
-    case Scalar::Kind::Float: return PyFloat_FromDouble(scalar.as_double());
+    case Scalar::Kind::Bool:
+      return PyBool_FromLong(scalar.as_bool());
+    case Scalar::Kind::Int:
+      return PyLong_FromLongLong(scalar.as_int());
+    case Scalar::Kind::Float:
+      return PyFloat_FromDouble(scalar.as_double());
   }
   return nullptr;
 }

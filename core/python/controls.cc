@@ -7,7 +7,6 @@
 #include "base/threads.h"
 #include "python/objects.h"
 
-
 namespace lumbre::python {
 
 int& torch_function_disable_depth();
@@ -112,7 +111,8 @@ PyObject* set_threads(PyObject*, PyObject* count) {
 PyObject* get_default(PyObject*, PyObject*) { return Py_NewRef(dtype_object(default_dtype())); }
 PyObject* set_default(PyObject*, PyObject* dtype) {
   return guarded([&]() -> PyObject* {
-    LB_CHECK(is_dtype(dtype), Type, "invalid dtype object: only floating-point types are supported as the default type");
+    LB_CHECK(is_dtype(dtype), Type,
+             "invalid dtype object: only floating-point types are supported as the default type");
     set_default_dtype(dtype_of_object(dtype));
     Py_RETURN_NONE;
   });
@@ -146,8 +146,10 @@ PyObject* promote(PyObject*, PyObject* args) {
   PyObject *a, *b;
   if (!PyArg_ParseTuple(args, "OO:promote_types", &a, &b)) return nullptr;
   return guarded([&]() -> PyObject* {
-    LB_CHECK(is_dtype(a), Type, "promote_types(): argument 'type1' (position 1) must be torch.dtype, not ", Py_TYPE(a)->tp_name);
-    LB_CHECK(is_dtype(b), Type, "promote_types(): argument 'type2' (position 2) must be torch.dtype, not ", Py_TYPE(b)->tp_name);
+    LB_CHECK(is_dtype(a), Type, "promote_types(): argument 'type1' (position 1) must be torch.dtype, not ",
+             Py_TYPE(a)->tp_name);
+    LB_CHECK(is_dtype(b), Type, "promote_types(): argument 'type2' (position 2) must be torch.dtype, not ",
+             Py_TYPE(b)->tp_name);
     return Py_NewRef(dtype_object(promote_types(dtype_of_object(a), dtype_of_object(b))));
   });
 }
@@ -166,9 +168,12 @@ PyObject* result_type(PyObject*, PyObject* args) {
     for (int i = 0; i < 2; ++i) {
       PyObject* object = PyTuple_GET_ITEM(args, i);
       Scalar number;
-      if (is_tensor(object)) state.add(tensor_of(object));
-      else if (to_scalar(object, number)) state.add(number);
-      else fail(ErrorKind::Type, "result_type(): argument must be Tensor or Number, not ", Py_TYPE(object)->tp_name);
+      if (is_tensor(object))
+        state.add(tensor_of(object));
+      else if (to_scalar(object, number))
+        state.add(number);
+      else
+        fail(ErrorKind::Type, "result_type(): argument must be Tensor or Number, not ", Py_TYPE(object)->tp_name);
     }
     return Py_NewRef(dtype_object(state.result()));
   });
@@ -200,11 +205,16 @@ PyObject* make_tensor(PyObject*, PyObject* const* args, Py_ssize_t count, PyObje
         data = value;
       } else if (is("dtype")) {
         if (value == Py_None) continue;
-        if (is_dtype(value)) dtype = dtype_of_object(value);
-        else if (value == reinterpret_cast<PyObject*>(&PyFloat_Type)) dtype = DType::Float64;
-        else if (value == reinterpret_cast<PyObject*>(&PyLong_Type)) dtype = DType::Int64;
-        else if (value == reinterpret_cast<PyObject*>(&PyBool_Type)) dtype = DType::Bool;
-        else fail(ErrorKind::Type, "tensor(): argument 'dtype' must be torch.dtype, not ", Py_TYPE(value)->tp_name);
+        if (is_dtype(value))
+          dtype = dtype_of_object(value);
+        else if (value == reinterpret_cast<PyObject*>(&PyFloat_Type))
+          dtype = DType::Float64;
+        else if (value == reinterpret_cast<PyObject*>(&PyLong_Type))
+          dtype = DType::Int64;
+        else if (value == reinterpret_cast<PyObject*>(&PyBool_Type))
+          dtype = DType::Bool;
+        else
+          fail(ErrorKind::Type, "tensor(): argument 'dtype' must be torch.dtype, not ", Py_TYPE(value)->tp_name);
       } else if (is("device")) {
         check_device(value);
       } else if (is("requires_grad")) {
@@ -239,15 +249,19 @@ PyObject* convert(PyObject*, PyObject* args) {
 
 PyMethodDef functions[] = {
     {"get_num_threads", get_threads, METH_NOARGS, "get_num_threads() -> int: how many threads an operation may use."},
-    {"set_num_threads", set_threads, METH_O, "set_num_threads(n): how many threads an operation may use; results do not depend on it."},
+    {"set_num_threads", set_threads, METH_O,
+     "set_num_threads(n): how many threads an operation may use; results do not depend on it."},
     {"get_default_dtype", get_default, METH_NOARGS, "get_default_dtype() -> dtype: what Python floats become."},
     {"_set_default_dtype", set_default, METH_O, nullptr},
     {"_set_printed_prefix", set_prefix, METH_O, nullptr},
     {"_set_device", set_device, METH_VARARGS, nullptr},
     {"_set_blas_resolver", set_blas_resolver, METH_O, nullptr},
-    {"promote_types", promote, METH_VARARGS, "promote_types(type1, type2) -> dtype: the smallest dtype that holds both."},
-    {"can_cast", castable, METH_VARARGS, "can_cast(from_, to) -> bool: whether promotion allows writing one dtype to the other."},
-    {"result_type", result_type, METH_VARARGS, "result_type(tensor1, tensor2) -> dtype: what an operation of both gives."},
+    {"promote_types", promote, METH_VARARGS,
+     "promote_types(type1, type2) -> dtype: the smallest dtype that holds both."},
+    {"can_cast", castable, METH_VARARGS,
+     "can_cast(from_, to) -> bool: whether promotion allows writing one dtype to the other."},
+    {"result_type", result_type, METH_VARARGS,
+     "result_type(tensor1, tensor2) -> dtype: what an operation of both gives."},
     {"_torch_function_disable", disable_override, METH_O, nullptr},
     {"_empty_cache", release_memory, METH_NOARGS, nullptr},
     {"tensor", reinterpret_cast<PyCFunction>(make_tensor), METH_FASTCALL | METH_KEYWORDS,

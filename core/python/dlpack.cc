@@ -100,7 +100,7 @@ PyObject* make_capsule(const Tensor& tensor, [[maybe_unused]] uint64_t flags) {
   for (size_t d = 0; d < owned->sizes.size(); ++d)
     if (owned->sizes[d] < 2) owned->strides[d] = 1;
   M& managed = owned->managed;
-  managed.array = {tensor.bytes(),       kCpu, 0, tensor.ndim(), element_type(tensor.dtype()), owned->sizes.data(),
+  managed.array = {tensor.bytes(),        kCpu, 0, tensor.ndim(), element_type(tensor.dtype()), owned->sizes.data(),
                    owned->strides.data(), 0};
   managed.context = owned.get();
   managed.deleter = delete_export<M>;
@@ -177,7 +177,8 @@ Layout checked_layout(const Array& array) {
   }
   layout.strides = contiguous_strides(layout.sizes);
   for (int d = 0; array.strides && d < array.ndim; ++d) {
-    LB_CHECK(array.strides[d] >= 0 || array.shape[d] < 2, Buffer, "tensors have no negative strides; copy the array first");
+    LB_CHECK(array.strides[d] >= 0 || array.shape[d] < 2, Buffer,
+             "tensors have no negative strides; copy the array first");
     layout.strides[d] = array.shape[d] < 2 && array.strides[d] < 0 ? 1 : array.strides[d];
   }
   layout.bytes = checked_multiply(reach(layout.sizes, layout.strides), item);

@@ -6,8 +6,7 @@ namespace lumbre::python {
 namespace {
 
 struct NamedObject {
-  PyObject_HEAD
-  uint8_t value;
+  PyObject_HEAD uint8_t value;
   const char* name;
 };
 
@@ -98,7 +97,9 @@ PyObject* as_size(PyObject* tuple) {
   Py_DECREF(tuple);
   return size;
 }
-PyObject* size_sequence_concat(PyObject* a, PyObject* b) { return as_size(PyTuple_Type.tp_as_sequence->sq_concat(a, b)); }
+PyObject* size_sequence_concat(PyObject* a, PyObject* b) {
+  return as_size(PyTuple_Type.tp_as_sequence->sq_concat(a, b));
+}
 PyObject* size_add(PyObject* a, PyObject* b) {
   if (!PyTuple_Check(a) || !PyTuple_Check(b)) Py_RETURN_NOTIMPLEMENTED;
   return size_sequence_concat(a, b);

@@ -5,14 +5,22 @@ namespace lumbre::python {
 namespace {
 PyObject* exception_class(ErrorKind kind) {
   switch (kind) {
-    case ErrorKind::Runtime: return PyExc_RuntimeError;
-    case ErrorKind::Index: return PyExc_IndexError;
-    case ErrorKind::Type: return PyExc_TypeError;
-    case ErrorKind::Value: return PyExc_ValueError;
-    case ErrorKind::NotImplemented: return PyExc_NotImplementedError;
-    case ErrorKind::Memory: return PyExc_MemoryError;
-    case ErrorKind::Buffer: return PyExc_BufferError;
-    case ErrorKind::ZeroDivision: return PyExc_RuntimeError;  // as PyTorch raises it
+    case ErrorKind::Runtime:
+      return PyExc_RuntimeError;
+    case ErrorKind::Index:
+      return PyExc_IndexError;
+    case ErrorKind::Type:
+      return PyExc_TypeError;
+    case ErrorKind::Value:
+      return PyExc_ValueError;
+    case ErrorKind::NotImplemented:
+      return PyExc_NotImplementedError;
+    case ErrorKind::Memory:
+      return PyExc_MemoryError;
+    case ErrorKind::Buffer:
+      return PyExc_BufferError;
+    case ErrorKind::ZeroDivision:
+      return PyExc_RuntimeError;  // as PyTorch raises it
   }
   return PyExc_RuntimeError;
 }

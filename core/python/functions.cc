@@ -1,7 +1,6 @@
 // The callables: torch.name, Tensor.name, Tensor.name_, made by a loop over the registry.
 #include "python/signature.h"
 
-
 #include <cstring>
 #include <map>
 
@@ -10,8 +9,7 @@ namespace lumbre::python {
 namespace {
 
 struct FunctionObject {
-  PyObject_HEAD
-  vectorcallfunc vectorcall;
+  PyObject_HEAD vectorcallfunc vectorcall;
   OverloadSet* set;
   PyObject* name;
   PyObject* module;
@@ -36,15 +34,14 @@ PyObject* method_call(PyObject* self, PyObject* const* arguments, size_t flags, 
   if (count == 0 || !is_tensor(arguments[0])) {
     if (count == 0) return PyErr_Format(PyExc_TypeError, "unbound method Tensor.%U() needs an argument", f->name);
     if (_PyType_Lookup(Py_TYPE(arguments[0]), PyUnicode_InternFromString("__torch_function__")) == nullptr)
-      return PyErr_Format(PyExc_TypeError, "descriptor '%U' for 'torch._C.TensorBase' objects doesn't apply to a '%s' object",
-                          f->name, Py_TYPE(arguments[0])->tp_name);
+      return PyErr_Format(PyExc_TypeError,
+                          "descriptor '%U' for 'torch._C.TensorBase' objects doesn't apply to a '%s' object", f->name,
+                          Py_TYPE(arguments[0])->tp_name);
   }
   return guarded([&] { return call(*f->set, f->form, arguments, count, keywords, self); });
 }
 
-PyObject* function_repr(PyObject* self) {
-  return PyUnicode_FromFormat("<built-in function %U>", function(self)->name);
-}
+PyObject* function_repr(PyObject* self) { return PyUnicode_FromFormat("<built-in function %U>", function(self)->name); }
 PyObject* method_repr(PyObject* self) {
   return PyUnicode_FromFormat("<method '%U' of '%s.Tensor' objects>", function(self)->name, printed_prefix().c_str());
 }
@@ -59,9 +56,8 @@ PyObject* get_doc(PyObject* self, void*) {
   std::string doc;
   for (const Operator* record : f->set->records) {
     std::string_view signature = record->signature;
-    doc += std::string(doc.empty() ? "" : "\n\n") + f->set->short_name +
-           (f->form == Out::Form::InPlace ? "_" : "") + std::string(signature.substr(signature.find('('))) + "\n\n" +
-           record->doc;
+    doc += std::string(doc.empty() ? "" : "\n\n") + f->set->short_name + (f->form == Out::Form::InPlace ? "_" : "") +
+           std::string(signature.substr(signature.find('('))) + "\n\n" + record->doc;
   }
   return PyUnicode_FromString(doc.c_str());
 }
@@ -86,11 +82,10 @@ PyMethodDef methods[] = {{"__reduce__", function_reduce, METH_NOARGS, nullptr},
                          {"__copy__", return_self, METH_NOARGS, nullptr},
                          {"__deepcopy__", return_self, METH_O, nullptr},
                          {nullptr}};
-PyMemberDef members[] = {
-    {"__vectorcalloffset__", T_PYSSIZET, offsetof(FunctionObject, vectorcall), READONLY, nullptr},
-    {"__name__", T_OBJECT, offsetof(FunctionObject, name), READONLY, nullptr},
-    {"__module__", T_OBJECT, offsetof(FunctionObject, module), 0, nullptr},
-    {nullptr}};
+PyMemberDef members[] = {{"__vectorcalloffset__", T_PYSSIZET, offsetof(FunctionObject, vectorcall), READONLY, nullptr},
+                         {"__name__", T_OBJECT, offsetof(FunctionObject, name), READONLY, nullptr},
+                         {"__module__", T_OBJECT, offsetof(FunctionObject, module), 0, nullptr},
+                         {nullptr}};
 PyGetSetDef properties[] = {{"__doc__", get_doc, nullptr, nullptr, nullptr},
                             {"__qualname__", get_qualified_name, nullptr, nullptr, nullptr},
                             {"signatures", get_signatures, nullptr, "The signatures of the overloads.", nullptr},
@@ -145,7 +140,8 @@ void make_callables(PyObject* functions) {
   for (const auto& [name, bits] : forms) {
     OverloadSet* set = find_operator(name);
     const bool dotted = name.find('.') != std::string::npos;
-    if (bits & kFunction) set_item(functions, name, make_callable(function_type, set, set->short_name, Out::Form::Function));
+    if (bits & kFunction)
+      set_item(functions, name, make_callable(function_type, set, set->short_name, Out::Form::Function));
     if (bits & kInPlaceFunction)
       set_item(functions, name + "_", make_callable(function_type, set, set->short_name + "_", Out::Form::InPlace));
     if (dotted) continue;
@@ -163,16 +159,17 @@ PyObject* records(PyObject*, PyObject*) {
   return guarded([&]() -> PyObject* {
     Object list = Object::steal(PyList_New(0));
     for (const Operator* record : operators()) {
-      Object entry = Object::steal(Py_BuildValue("(ssisis)", record->signature, record->doc, record->forms,
-                                                 record->aliases, static_cast<int>(record->derivative.state),
-                                                 record->forward.result));
+      Object entry =
+          Object::steal(Py_BuildValue("(ssisis)", record->signature, record->doc, record->forms, record->aliases,
+                                      static_cast<int>(record->derivative.state), record->forward.result));
       if (PyList_Append(list.get(), entry.get()) < 0) return nullptr;
     }
     return list.release();
   });
 }
 
-// The parameters of a signature as the binding layer parsed them: [(name, kind, optional, keyword only, default given)].
+// The parameters of a signature as the binding layer parsed them: [(name, kind, optional, keyword only, default
+// given)].
 PyObject* parameters(PyObject*, PyObject* name) {
   return guarded([&]() -> PyObject* {
     const char* text = PyUnicode_AsUTF8(name);
@@ -183,9 +180,10 @@ PyObject* parameters(PyObject*, PyObject* name) {
     for (const Overload& overload : set->get()) {
       Object entries = Object::steal(PyList_New(0));
       for (const Parameter& p : overload.parameters) {
-        const char* kind = p.side == Side::None ? (p.kind == Param::Operand ? "Tensor | Number" : param_title(p.kind)) : "side";
-        Object entry = Object::steal(Py_BuildValue("(ssiiii)", p.name.c_str(), kind, p.optional, p.keyword_only,
-                                                   p.has_default, p.variadic));
+        const char* kind =
+            p.side == Side::None ? (p.kind == Param::Operand ? "Tensor | Number" : param_title(p.kind)) : "side";
+        Object entry = Object::steal(
+            Py_BuildValue("(ssiiii)", p.name.c_str(), kind, p.optional, p.keyword_only, p.has_default, p.variadic));
         if (PyList_Append(entries.get(), entry.get()) < 0) return nullptr;
       }
       if (PyList_Append(list.get(), entries.get()) < 0) return nullptr;

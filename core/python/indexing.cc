@@ -106,8 +106,10 @@ class Walker {
       advanced(Tensor::full({1}, Scalar(object == Py_True), DType::Bool), 1);
     } else if (!is_tensor(object) && !is_numpy_array(object) && !is_sequence_index(object)) {
       int64_t index;
-      LB_CHECK(to_int(object, index), Index, "only integers, slices (`:`), ellipsis (`...`), None and long or byte "
-               "Variables are valid indices (got ", Py_TYPE(object)->tp_name, ")");
+      LB_CHECK(to_int(object, index), Index,
+               "only integers, slices (`:`), ellipsis (`...`), None and long or byte "
+               "Variables are valid indices (got ",
+               Py_TYPE(object)->tp_name, ")");
       result_.view = select(result_.view, dim_, index);
     } else {
       const Tensor index = index_tensor(object);
@@ -127,7 +129,8 @@ class Walker {
   }
   // Places an index tensor that stands for `width` dimensions.
   void advanced(const Tensor& index, int width) {
-    LB_CHECK(dim_ + width <= result_.view.ndim(), Index, "too many indices for tensor of dimension ", result_.view.ndim());
+    LB_CHECK(dim_ + width <= result_.view.ndim(), Index, "too many indices for tensor of dimension ",
+             result_.view.ndim());
     result_.advanced = true;
     // A mask of several dimensions is one entry, at its first dimension; the entries of its others stay undefined.
     result_.indices.resize(static_cast<size_t>(dim_ + width));
@@ -178,14 +181,16 @@ PyObject* get_item(PyObject* self, PyObject* index) {
   return guarded([&]() -> PyObject* {
     const Tensor& t = tensor_of(self);
     if (PyLong_CheckExact(index) && is_exact_tensor(self)) {
-      LB_CHECK(t.ndim() > 0, Index, "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or "
+      LB_CHECK(t.ndim() > 0, Index,
+               "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or "
                "`tensor.item<T>()` in C++ to convert a 0-dim tensor to a number");
       int64_t i;
       to_int(index, i);
       return wrap(select(t, 0, i));
     }
     if (t.ndim() == 0 && PyLong_Check(index) && !PyBool_Check(index))
-      fail(ErrorKind::Index, "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or "
+      fail(ErrorKind::Index,
+           "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or "
            "`tensor.item<T>()` in C++ to convert a 0-dim tensor to a number");
     Indexed indexed = apply(t, index);
     if (!indexed.advanced) {
@@ -204,7 +209,8 @@ int set_item(PyObject* self, PyObject* index, PyObject* value) {
     LB_CHECK(value, Type, "Tensor does not support deleting items");
     const Tensor& t = tensor_of(self);
     if (t.ndim() == 0 && PyLong_Check(index) && !PyBool_Check(index))
-      fail(ErrorKind::Index, "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or "
+      fail(ErrorKind::Index,
+           "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or "
            "`tensor.item<T>()` in C++ to convert a 0-dim tensor to a number");
     Indexed indexed = apply(t, index);
     if (!indexed.advanced) {
@@ -222,7 +228,8 @@ int set_item(PyObject* self, PyObject* index, PyObject* value) {
     Object view = Object::steal(wrap(indexed.view));
     Object indices = index_list(indexed);
     Object values = Object::steal(wrap(source.dtype() == t.dtype() ? source : source.to(t.dtype())));
-    Object result = Object::steal(call_operator("_index_put", {view.get(), indices.get(), values.get()}, Out::Form::InPlace));
+    Object result =
+        Object::steal(call_operator("_index_put", {view.get(), indices.get(), values.get()}, Out::Form::InPlace));
     return 0;
   });
 }

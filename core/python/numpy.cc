@@ -22,33 +22,54 @@ void load_numpy() {
 
 int numpy_type(DType dtype) {
   switch (dtype) {
-    case DType::Bool: return NPY_BOOL;
-    case DType::UInt8: return NPY_UINT8;
-    case DType::Int8: return NPY_INT8;
-    case DType::Int16: return NPY_INT16;
-    case DType::Int32: return NPY_INT32;
-    case DType::Int64: return NPY_INT64;
-    case DType::Float16: return NPY_FLOAT16;
-    case DType::BFloat16: fail(ErrorKind::Type, "Got unsupported ScalarType BFloat16");
-    case DType::Float32: return NPY_FLOAT32;
-    case DType::Float64: return NPY_FLOAT64;
+    case DType::Bool:
+      return NPY_BOOL;
+    case DType::UInt8:
+      return NPY_UINT8;
+    case DType::Int8:
+      return NPY_INT8;
+    case DType::Int16:
+      return NPY_INT16;
+    case DType::Int32:
+      return NPY_INT32;
+    case DType::Int64:
+      return NPY_INT64;
+    case DType::Float16:
+      return NPY_FLOAT16;
+    case DType::BFloat16:
+      fail(ErrorKind::Type, "Got unsupported ScalarType BFloat16");
+    case DType::Float32:
+      return NPY_FLOAT32;
+    case DType::Float64:
+      return NPY_FLOAT64;
   }
   fail(ErrorKind::Type, "unknown dtype");
 }
 
 DType dtype_from(int type, PyArray_Descr* descriptor) {
   switch (type) {
-    case NPY_BOOL: return DType::Bool;
-    case NPY_UINT8: return DType::UInt8;
-    case NPY_INT8: return DType::Int8;
-    case NPY_INT16: return DType::Int16;
-    case NPY_INT32: return DType::Int32;
-    case NPY_LONG: return sizeof(long) == 8 ? DType::Int64 : DType::Int32;
-    case NPY_LONGLONG: return DType::Int64;
-    case NPY_FLOAT16: return DType::Float16;
-    case NPY_FLOAT32: return DType::Float32;
-    case NPY_FLOAT64: return DType::Float64;
-    default: break;
+    case NPY_BOOL:
+      return DType::Bool;
+    case NPY_UINT8:
+      return DType::UInt8;
+    case NPY_INT8:
+      return DType::Int8;
+    case NPY_INT16:
+      return DType::Int16;
+    case NPY_INT32:
+      return DType::Int32;
+    case NPY_LONG:
+      return sizeof(long) == 8 ? DType::Int64 : DType::Int32;
+    case NPY_LONGLONG:
+      return DType::Int64;
+    case NPY_FLOAT16:
+      return DType::Float16;
+    case NPY_FLOAT32:
+      return DType::Float32;
+    case NPY_FLOAT64:
+      return DType::Float64;
+    default:
+      break;
   }
   Object name = Object::steal(PyObject_Str(reinterpret_cast<PyObject*>(descriptor->typeobj)));
   Object bare = Object::steal(PyObject_GetAttrString(reinterpret_cast<PyObject*>(descriptor->typeobj), "__name__"));
@@ -133,8 +154,9 @@ PyObject* numpy_method(PyObject* self, PyObject* const* args, Py_ssize_t count, 
     LB_CHECK(count == 0, Type, "numpy() takes 0 positional arguments but ", count, " were given");
     bool force = false;
     if (names && PyTuple_GET_SIZE(names)) {
-      LB_CHECK(PyTuple_GET_SIZE(names) == 1 && PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(names, 0), "force") == 0,
-               Type, "numpy() got an unexpected keyword argument");
+      LB_CHECK(
+          PyTuple_GET_SIZE(names) == 1 && PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(names, 0), "force") == 0,
+          Type, "numpy() got an unexpected keyword argument");
       force = PyObject_IsTrue(args[0]) == 1;
     }
     LB_CHECK(force || !tensor_of(self)->requires_grad, Runtime,
@@ -166,12 +188,13 @@ PyObject* array_method(PyObject* self, PyObject* args, PyObject* keywords) {
   });
 }
 
-PyMethodDef functions[] = {{"from_numpy", from_numpy, METH_O,
-                            "from_numpy(ndarray) -> Tensor\n\nA tensor over the array's own memory: changes to one are "
-                            "seen in the other. Raises TypeError for what is not an array of a supported dtype, "
-                            "ValueError for negative strides and foreign byte orders.\n\n>>> torch.from_numpy(np.ones(2))"
-                            "\ntensor([1., 1.], dtype=torch.float64)"},
-                           {nullptr}};
+PyMethodDef functions[] = {
+    {"from_numpy", from_numpy, METH_O,
+     "from_numpy(ndarray) -> Tensor\n\nA tensor over the array's own memory: changes to one are "
+     "seen in the other. Raises TypeError for what is not an array of a supported dtype, "
+     "ValueError for negative strides and foreign byte orders.\n\n>>> torch.from_numpy(np.ones(2))"
+     "\ntensor([1., 1.], dtype=torch.float64)"},
+    {nullptr}};
 PyMethodDef tensor_methods[] = {
     {"numpy", reinterpret_cast<PyCFunction>(numpy_method), METH_FASTCALL | METH_KEYWORDS,
      "numpy(*, force=False): a NumPy array over the same memory."},

@@ -52,14 +52,15 @@ auto guarded(F&& f) noexcept -> decltype(f()) {
     return f();
   } catch (...) {
     set_python_error();
-    if constexpr (std::is_pointer_v<decltype(f())>) return nullptr;
-    else return -1;
+    if constexpr (std::is_pointer_v<decltype(f())>)
+      return nullptr;
+    else
+      return -1;
   }
 }
 
 struct TensorObject {
-  PyObject_HEAD
-  Tensor tensor;
+  PyObject_HEAD Tensor tensor;
   PyObject* attributes;
   PyObject* weak_references;
 };
@@ -81,37 +82,36 @@ PyObject* wrap_as(PyTypeObject* type, const Tensor& tensor);
 PyObject* wrap_like(PyObject* self, const Tensor& tensor);
 
 // dtypes, layouts, memory formats: one immortal object each.
-PyObject* dtype_object(DType dtype);                      // borrowed
+PyObject* dtype_object(DType dtype);  // borrowed
 bool is_dtype(PyObject* object);
-DType dtype_of_object(PyObject* object);                  // the object is a dtype
-PyObject* memory_format_object(MemoryFormat format);      // borrowed
+DType dtype_of_object(PyObject* object);              // the object is a dtype
+PyObject* memory_format_object(MemoryFormat format);  // borrowed
 bool is_memory_format(PyObject* object);
 MemoryFormat memory_format_of(PyObject* object);
 bool is_layout(PyObject* object);
 bool is_strided_layout(PyObject* object);
-PyObject* strided_layout();                               // borrowed
+PyObject* strided_layout();  // borrowed
 void set_printed_prefix(const std::string& prefix);
 const std::string& printed_prefix();
 
-PyObject* size_object(const Dims& sizes);                 // new reference: torch.Size
-PyObject* scalar_object(Scalar scalar);                   // new reference
-PyObject* cpu_device();                                   // borrowed
+PyObject* size_object(const Dims& sizes);  // new reference: torch.Size
+PyObject* scalar_object(Scalar scalar);    // new reference
+PyObject* cpu_device();                    // borrowed
 // Accepts None, "cpu", a device object; throws for what this machine does not have.
 void check_device(PyObject* object);
 
 struct GeneratorObject {
-  PyObject_HEAD
-  Generator* generator;
+  PyObject_HEAD Generator* generator;
   PyObject* weak_references;
 };
 bool is_generator(PyObject* object);
 Generator& generator_of(PyObject* object);
 
 // Numbers and sequences from Python, with PyTorch's leniency.
-bool is_number(PyObject* object);                         // bool, int, float, and NumPy's
-bool to_scalar(PyObject* object, Scalar& scalar);         // false when it is not a number
+bool is_number(PyObject* object);                  // bool, int, float, and NumPy's
+bool to_scalar(PyObject* object, Scalar& scalar);  // false when it is not a number
 bool to_int(PyObject* object, int64_t& value);
-bool to_dims(PyObject* object, Dims& dims);               // a sequence of integers
+bool to_dims(PyObject* object, Dims& dims);  // a sequence of integers
 Tensor tensor_from_data(PyObject* data, std::optional<DType> dtype, bool copy);
 PyObject* to_list(const Tensor& tensor);
 
@@ -127,7 +127,8 @@ void add_bridges(PyObject* module);
 void add_controls(PyObject* module);
 
 // Calls an operator by name with prepared Python arguments (positional only): for slots and indexing.
-PyObject* call_operator(const char* name, std::initializer_list<PyObject*> arguments, Out::Form form = Out::Form::Function);
+PyObject* call_operator(const char* name, std::initializer_list<PyObject*> arguments,
+                        Out::Form form = Out::Form::Function);
 
 PyObject* get_item(PyObject* self, PyObject* index);
 int set_item(PyObject* self, PyObject* index, PyObject* value);

@@ -50,13 +50,21 @@ void parse_default(const std::string& s, Param kind, Value& value) {
   value.given = s != "None";
   if (!value.given) return;
   switch (kind) {
-    case Param::Bool: value.flag = s == "True"; break;
-    case Param::Int: value.integer = std::stoll(s); break;
-    case Param::Float: value.real = std::stod(s); break;
+    case Param::Bool:
+      value.flag = s == "True";
+      break;
+    case Param::Int:
+      value.integer = std::stoll(s);
+      break;
+    case Param::Float:
+      value.real = std::stod(s);
+      break;
     case Param::Operand:
       value.kind = Param::Scalar;
       [[fallthrough]];
-    case Param::Scalar: value.scalar = parse_number(s); break;
+    case Param::Scalar:
+      value.scalar = parse_number(s);
+      break;
     case Param::Dims:
       if (s.front() == '(') {
         for (std::string_view part : split(std::string_view(s).substr(1, s.size() - 2)))
@@ -76,7 +84,8 @@ void parse_default(const std::string& s, Param kind, Value& value) {
       for (int i = 0; i < kDTypeCount; ++i)
         if (s == dtype_name(static_cast<DType>(i))) value.dtype = static_cast<DType>(i);
       break;
-    default: fail(ErrorKind::Runtime, "a default '", s, "' that this kind of parameter cannot have");
+    default:
+      fail(ErrorKind::Runtime, "a default '", s, "' that this kind of parameter cannot have");
   }
 }
 
@@ -124,19 +133,32 @@ std::string short_name_of(std::string_view name) { return std::string(name.subst
 
 const char* param_title(Param kind) {
   switch (kind) {
-    case Param::Tensor: return "Tensor";
-    case Param::Operand: return "Tensor";
-    case Param::Scalar: return "Number";
-    case Param::Int: return "int";
-    case Param::Float: return "float";
-    case Param::Bool: return "bool";
-    case Param::Dims: return "tuple of ints";
-    case Param::DType: return "torch.dtype";
-    case Param::Tensors: return "tuple of Tensors";
-    case Param::OptionalTensors: return "tuple of Tensors";
-    case Param::String: return "str";
-    case Param::MemoryFormat: return "torch.memory_format";
-    case Param::Generator: return "torch.Generator";
+    case Param::Tensor:
+      return "Tensor";
+    case Param::Operand:
+      return "Tensor";
+    case Param::Scalar:
+      return "Number";
+    case Param::Int:
+      return "int";
+    case Param::Float:
+      return "float";
+    case Param::Bool:
+      return "bool";
+    case Param::Dims:
+      return "tuple of ints";
+    case Param::DType:
+      return "torch.dtype";
+    case Param::Tensors:
+      return "tuple of Tensors";
+    case Param::OptionalTensors:
+      return "tuple of Tensors";
+    case Param::String:
+      return "str";
+    case Param::MemoryFormat:
+      return "torch.memory_format";
+    case Param::Generator:
+      return "torch.Generator";
   }
   return "object";
 }

@@ -39,7 +39,7 @@ struct Overload {
 
 // The records that share a name.
 struct OverloadSet {
-  std::string name;         // "max", "linalg.norm"
+  std::string name;  // "max", "linalg.norm"
   std::string short_name;
   std::vector<const Operator*> records;
   std::vector<Overload> overloads;

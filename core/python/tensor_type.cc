@@ -34,8 +34,10 @@ void dealloc(PyObject* self) {
   Py_CLEAR(object->attributes);
   if (object->tensor.defined()) object->tensor->python_object = nullptr;
   object->tensor.~Tensor();
-  if (type == tensor_type && idle_count < kMaxIdle) idle[idle_count++] = object;
-  else type->tp_free(self);
+  if (type == tensor_type && idle_count < kMaxIdle)
+    idle[idle_count++] = object;
+  else
+    type->tp_free(self);
   Py_DECREF(type);
 }
 
@@ -103,6 +105,10 @@ int set_requires_grad(PyObject* self, PyObject* value, void*) {
   tensor_of(self)->requires_grad = value == Py_True;
   return 0;
 }
+PyObject* get_real(PyObject* self, void*) { return Py_NewRef(self); }
+PyObject* get_imag(PyObject*, void*) {
+  return PyErr_Format(PyExc_RuntimeError, "imag is not implemented for tensors with non-complex dtypes.");
+}
 PyObject* get_true(PyObject*, void*) { Py_RETURN_TRUE; }
 PyObject* get_false(PyObject*, void*) { Py_RETURN_FALSE; }
 PyObject* get_none(PyObject*, void*) { Py_RETURN_NONE; }
@@ -132,8 +138,8 @@ PyObject* reversed_dims(PyObject* self, void* last_two_only) {
     const Tensor& t = tensor_of(self);
     Dims sizes = t.sizes(), strides = t.strides();
     if (last_two_only) {
-      LB_CHECK(t.ndim() >= 2, Runtime, "tensor.mT is only supported on matrices or batches of matrices. Got ",
-               t.ndim(), "-D tensor.");
+      LB_CHECK(t.ndim() >= 2, Runtime, "tensor.mT is only supported on matrices or batches of matrices. Got ", t.ndim(),
+               "-D tensor.");
       const int n = t.ndim();
       std::swap(sizes[n - 1], sizes[n - 2]);
       std::swap(strides[n - 1], strides[n - 2]);
@@ -147,8 +153,8 @@ PyObject* reversed_dims(PyObject* self, void* last_two_only) {
 PyObject* conjugate_transpose(PyObject* self, void*) {
   const int n = tensor_of(self).ndim();
   if (n != 0 && n != 2)
-    return PyErr_Format(PyExc_RuntimeError, "tensor.H is only supported on matrices (2-D tensors). Got %d-D tensor.%s", n,
-                        n > 2 ? " For batches of matrices, consider using tensor.mH" : "");
+    return PyErr_Format(PyExc_RuntimeError, "tensor.H is only supported on matrices (2-D tensors). Got %d-D tensor.%s",
+                        n, n > 2 ? " For batches of matrices, consider using tensor.mH" : "");
   return reversed_dims(self, nullptr);
 }
 
@@ -162,6 +168,8 @@ PyGetSetDef properties[] = {
     {"nbytes", get_bytes, nullptr, "The bytes that the elements take.", nullptr},
     {"_version", get_version, nullptr, "How many in-place operations the storage has seen.", nullptr},
     {"requires_grad", get_requires_grad, set_requires_grad, "Whether operations on it are recorded.", nullptr},
+    {"real", get_real, nullptr, "The real parts: the tensor itself.", nullptr},
+    {"imag", get_imag, nullptr, "The imaginary parts: there are no complex tensors yet.", nullptr},
     {"is_leaf", get_true, nullptr, "Whether it is not the result of a recorded operation.", nullptr},
     {"grad_fn", get_none, nullptr, "The node that made it; None for a leaf.", nullptr},
     {"is_cuda", get_false, nullptr, "False: there is the CPU only.", nullptr},
@@ -222,13 +230,14 @@ PyObject* item(PyObject* self, PyObject*) {
 PyObject* is_contiguous(PyObject* self, PyObject* args, PyObject* keywords) {
   PyObject* format = nullptr;
   static const char* names[] = {"memory_format", nullptr};
-  if (!PyArg_ParseTupleAndKeywords(args, keywords, "|O:is_contiguous", const_cast<char**>(names), &format)) return nullptr;
+  if (!PyArg_ParseTupleAndKeywords(args, keywords, "|O:is_contiguous", const_cast<char**>(names), &format))
+    return nullptr;
   if (format && !is_memory_format(format))
-    return PyErr_Format(PyExc_TypeError, "is_contiguous(): argument 'memory_format' must be torch.memory_format, not %s",
+    return PyErr_Format(PyExc_TypeError,
+                        "is_contiguous(): argument 'memory_format' must be torch.memory_format, not %s",
                         Py_TYPE(format)->tp_name);
   return guarded([&] {
-    return PyBool_FromLong(
-        tensor_of(self).is_contiguous(format ? memory_format_of(format) : MemoryFormat::Contiguous));
+    return PyBool_FromLong(tensor_of(self).is_contiguous(format ? memory_format_of(format) : MemoryFormat::Contiguous));
   });
 }
 PyObject* is_set_to(PyObject* self, PyObject* other) {
@@ -249,14 +258,16 @@ PyObject* set_geometry(PyObject* self, PyObject* args) {
   return guarded([&]() -> PyObject* {
     LB_CHECK(is_tensor(source), Type, "a tensor was expected");
     Dims sizes, strides;
-    LB_CHECK(to_dims(sizes_object, sizes) && to_dims(strides_object, strides), Type, "sizes and strides are tuples of ints");
+    LB_CHECK(to_dims(sizes_object, sizes) && to_dims(strides_object, strides), Type,
+             "sizes and strides are tuples of ints");
     LB_CHECK(sizes.size() == strides.size(), Runtime, "mismatch in length of strides and shape");
     LB_CHECK(offset >= 0, Runtime, "Tensor: invalid storage offset ", offset);
     const Tensor& t = tensor_of(self);
     LB_CHECK(t.dtype() == tensor_of(source).dtype(), Runtime, "the dtypes differ");
     const auto bytes = static_cast<size_t>(
         checked_multiply(checked_add(offset, reach(sizes, strides)), static_cast<int64_t>(t.item_bytes())));
-    if (tensor_of(source)->storage->bytes() < bytes && reach(sizes, strides) > 0) tensor_of(source)->storage->resize(bytes);
+    if (tensor_of(source)->storage->bytes() < bytes && reach(sizes, strides) > 0)
+      tensor_of(source)->storage->resize(bytes);
     const Ref<Storage> storage = tensor_of(source)->storage;
     t->set_geometry(sizes, strides, offset);
     t->storage = storage;
@@ -276,8 +287,10 @@ PyObject* as_type(PyObject* self, PyObject* type) {
 }
 
 PyMethodDef methods[] = {
-    {"size", reinterpret_cast<PyCFunction>(size_method), METH_FASTCALL | METH_KEYWORDS, "size(dim=None): the sizes, or one."},
-    {"stride", reinterpret_cast<PyCFunction>(stride_method), METH_FASTCALL | METH_KEYWORDS, "stride(dim=None): the strides in elements, or one."},
+    {"size", reinterpret_cast<PyCFunction>(size_method), METH_FASTCALL | METH_KEYWORDS,
+     "size(dim=None): the sizes, or one."},
+    {"stride", reinterpret_cast<PyCFunction>(stride_method), METH_FASTCALL | METH_KEYWORDS,
+     "stride(dim=None): the strides in elements, or one."},
     {"dim", dim_method, METH_NOARGS, "The number of dimensions."},
     {"ndimension", dim_method, METH_NOARGS, "The number of dimensions."},
     {"storage_offset", storage_offset, METH_NOARGS, "The first element's place in the storage, in elements."},
@@ -353,7 +366,9 @@ PyObject* call_direct(OverloadSet& set, PyObject* a, PyObject* b) {
   return result_object(std::move(result), nullptr);
 }
 
-bool direct(PyObject* object) { return is_exact_tensor(object) || PyFloat_CheckExact(object) || PyLong_CheckExact(object); }
+bool direct(PyObject* object) {
+  return is_exact_tensor(object) || PyFloat_CheckExact(object) || PyLong_CheckExact(object);
+}
 
 // `straight` serves tensor (op) anything; `reversed` serves number (op) tensor with its operands in the same order.
 template <Name straight, Name reversed>
@@ -393,6 +408,12 @@ PyObject* power(PyObject* a, PyObject* b, PyObject* modulus) {
   return binary<"pow", "_reversed_pow">(a, b);
 }
 PyObject* in_place_power(PyObject* a, PyObject* b, PyObject*) { return in_place<"pow">(a, b); }
+
+PyObject* invert(PyObject* a) {
+  if (is_floating(tensor_of(a).dtype()))
+    return PyErr_Format(PyExc_TypeError, "~ (operator.invert) is only implemented on integer and Boolean-type tensors");
+  return unary<"bitwise_not">(a);
+}
 
 PyObject* to_float(PyObject* self) {
   return guarded([&] { return PyFloat_FromDouble(tensor_of(self).item().as_double()); });
@@ -446,7 +467,9 @@ PyObject* sequence_item(PyObject* self, Py_ssize_t index) {
 }
 
 template <class F>
-void* slot(F* function) { return reinterpret_cast<void*>(function); }
+void* slot(F* function) {
+  return reinterpret_cast<void*>(function);
+}
 
 }  // namespace
 
@@ -468,56 +491,55 @@ PyObject* wrap_as(PyTypeObject* type, const Tensor& tensor) {
 }
 
 void add_tensor_type(PyObject* module) {
-  PyType_Slot slots[] = {
-      {Py_tp_new, slot(tensor_new)},
-      {Py_tp_dealloc, slot(dealloc)},
-      {Py_tp_traverse, slot(traverse)},
-      {Py_tp_clear, slot(clear)},
-      {Py_tp_setattro, slot(set_attribute)},
-      {Py_tp_getset, properties},
-      {Py_tp_methods, methods},
-      {Py_tp_members, members},
-      {Py_tp_hash, slot(hash)},
-      {Py_tp_richcompare, slot(compare)},
-      {Py_mp_length, slot(length)},
-      {Py_sq_length, slot(length)},
-      {Py_sq_item, slot(sequence_item)},
-      {Py_mp_subscript, slot(get_item)},
-      {Py_mp_ass_subscript, slot(set_item)},
-      {Py_nb_add, slot(binary<"add", "add">)},
-      {Py_nb_subtract, slot(binary<"sub", "rsub">)},
-      {Py_nb_multiply, slot(binary<"mul", "mul">)},
-      {Py_nb_true_divide, slot(binary<"div", "_reversed_div">)},
-      {Py_nb_floor_divide, slot(binary<"floor_divide", "_reversed_floor_divide">)},
-      {Py_nb_remainder, slot(binary<"remainder", "_reversed_remainder">)},
-      {Py_nb_power, slot(power)},
-      {Py_nb_matrix_multiply, slot(binary<"matmul", "_reversed_matmul">)},
-      {Py_nb_and, slot(binary<"bitwise_and", "bitwise_and">)},
-      {Py_nb_or, slot(binary<"bitwise_or", "bitwise_or">)},
-      {Py_nb_xor, slot(binary<"bitwise_xor", "bitwise_xor">)},
-      {Py_nb_lshift, slot(binary<"bitwise_left_shift", "_reversed_left_shift">)},
-      {Py_nb_rshift, slot(binary<"bitwise_right_shift", "_reversed_right_shift">)},
-      {Py_nb_inplace_add, slot(in_place<"add">)},
-      {Py_nb_inplace_subtract, slot(in_place<"sub">)},
-      {Py_nb_inplace_multiply, slot(in_place<"mul">)},
-      {Py_nb_inplace_true_divide, slot(in_place<"div">)},
-      {Py_nb_inplace_floor_divide, slot(in_place<"floor_divide">)},
-      {Py_nb_inplace_remainder, slot(in_place<"remainder">)},
-      {Py_nb_inplace_power, slot(in_place_power)},
-      {Py_nb_inplace_and, slot(in_place<"bitwise_and">)},
-      {Py_nb_inplace_or, slot(in_place<"bitwise_or">)},
-      {Py_nb_inplace_xor, slot(in_place<"bitwise_xor">)},
-      {Py_nb_inplace_lshift, slot(in_place<"bitwise_left_shift">)},
-      {Py_nb_inplace_rshift, slot(in_place<"bitwise_right_shift">)},
-      {Py_nb_negative, slot(unary<"neg">)},
-      {Py_nb_positive, slot(unary<"positive">)},
-      {Py_nb_absolute, slot(unary<"abs">)},
-      {Py_nb_invert, slot(unary<"bitwise_not">)},
-      {Py_nb_float, slot(to_float)},
-      {Py_nb_int, slot(to_integer)},
-      {Py_nb_index, slot(to_index)},
-      {Py_nb_bool, slot(to_bool)},
-      {0, nullptr}};
+  PyType_Slot slots[] = {{Py_tp_new, slot(tensor_new)},
+                         {Py_tp_dealloc, slot(dealloc)},
+                         {Py_tp_traverse, slot(traverse)},
+                         {Py_tp_clear, slot(clear)},
+                         {Py_tp_setattro, slot(set_attribute)},
+                         {Py_tp_getset, properties},
+                         {Py_tp_methods, methods},
+                         {Py_tp_members, members},
+                         {Py_tp_hash, slot(hash)},
+                         {Py_tp_richcompare, slot(compare)},
+                         {Py_mp_length, slot(length)},
+                         {Py_sq_length, slot(length)},
+                         {Py_sq_item, slot(sequence_item)},
+                         {Py_mp_subscript, slot(get_item)},
+                         {Py_mp_ass_subscript, slot(set_item)},
+                         {Py_nb_add, slot(binary<"add", "add">)},
+                         {Py_nb_subtract, slot(binary<"sub", "rsub">)},
+                         {Py_nb_multiply, slot(binary<"mul", "mul">)},
+                         {Py_nb_true_divide, slot(binary<"div", "_reversed_div">)},
+                         {Py_nb_floor_divide, slot(binary<"floor_divide", "_reversed_floor_divide">)},
+                         {Py_nb_remainder, slot(binary<"remainder", "_reversed_remainder">)},
+                         {Py_nb_power, slot(power)},
+                         {Py_nb_matrix_multiply, slot(binary<"matmul", "_reversed_matmul">)},
+                         {Py_nb_and, slot(binary<"bitwise_and", "bitwise_and">)},
+                         {Py_nb_or, slot(binary<"bitwise_or", "bitwise_or">)},
+                         {Py_nb_xor, slot(binary<"bitwise_xor", "bitwise_xor">)},
+                         {Py_nb_lshift, slot(binary<"bitwise_left_shift", "_reversed_left_shift">)},
+                         {Py_nb_rshift, slot(binary<"bitwise_right_shift", "_reversed_right_shift">)},
+                         {Py_nb_inplace_add, slot(in_place<"add">)},
+                         {Py_nb_inplace_subtract, slot(in_place<"sub">)},
+                         {Py_nb_inplace_multiply, slot(in_place<"mul">)},
+                         {Py_nb_inplace_true_divide, slot(in_place<"div">)},
+                         {Py_nb_inplace_floor_divide, slot(in_place<"floor_divide">)},
+                         {Py_nb_inplace_remainder, slot(in_place<"remainder">)},
+                         {Py_nb_inplace_power, slot(in_place_power)},
+                         {Py_nb_inplace_and, slot(in_place<"bitwise_and">)},
+                         {Py_nb_inplace_or, slot(in_place<"bitwise_or">)},
+                         {Py_nb_inplace_xor, slot(in_place<"bitwise_xor">)},
+                         {Py_nb_inplace_lshift, slot(in_place<"bitwise_left_shift">)},
+                         {Py_nb_inplace_rshift, slot(in_place<"bitwise_right_shift">)},
+                         {Py_nb_negative, slot(unary<"neg">)},
+                         {Py_nb_positive, slot(unary<"positive">)},
+                         {Py_nb_absolute, slot(unary<"abs">)},
+                         {Py_nb_invert, slot(invert)},
+                         {Py_nb_float, slot(to_float)},
+                         {Py_nb_int, slot(to_integer)},
+                         {Py_nb_index, slot(to_index)},
+                         {Py_nb_bool, slot(to_bool)},
+                         {0, nullptr}};
   PyType_Spec spec{"lumbre.Tensor", sizeof(TensorObject), 0,
                    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC, slots};
   tensor_type = reinterpret_cast<PyTypeObject*>(Object::steal(PyType_FromSpec(&spec)).release());

@@ -19,21 +19,30 @@ constexpr int64_t kBuffer = 512;  // words drawn at a time
 
 double largest(DType dtype) {
   switch (dtype) {
-    case DType::Float16: return 65504.0;
-    case DType::BFloat16: return static_cast<double>(bfloat16_to_float(0x7f7f));
-    case DType::Float32: return static_cast<double>(std::numeric_limits<float>::max());
-    default: return std::numeric_limits<double>::max();
+    case DType::Float16:
+      return 65504.0;
+    case DType::BFloat16:
+      return static_cast<double>(bfloat16_to_float(0x7f7f));
+    case DType::Float32:
+      return static_cast<double>(std::numeric_limits<float>::max());
+    default:
+      return std::numeric_limits<double>::max();
   }
 }
 
 template <class F>
 void visit_floating(DType dtype, const char* kernel, F&& f) {
   switch (dtype) {
-    case DType::Float16: return f(Half{});
-    case DType::BFloat16: return f(BFloat16{});
-    case DType::Float32: return f(float{});
-    case DType::Float64: return f(double{});
-    default: not_implemented(kernel, dtype);
+    case DType::Float16:
+      return f(Half{});
+    case DType::BFloat16:
+      return f(BFloat16{});
+    case DType::Float32:
+      return f(float{});
+    case DType::Float64:
+      return f(double{});
+    default:
+      not_implemented(kernel, dtype);
   }
 }
 
@@ -97,14 +106,11 @@ void check_uniform(DType dtype, double from, double to) {
   check_bounds(from, "from", largest(dtype), dtype);
   check_bounds(to, "to", largest(dtype), dtype);
   LB_CHECK(from <= to, Runtime, "uniform_ expects to return a [from, to) range, but found from=", from, " > to=", to);
-  LB_CHECK(to - from <= largest(dtype), Runtime, "uniform_ expects to-from <= std::numeric_limits<",
-           dtype_title(dtype), ">::max(), but found to=", to, " and from=", from,
-           " which result in to-from to exceed the limit");
+  LB_CHECK(to - from <= largest(dtype), Runtime, "uniform_ expects to-from <= std::numeric_limits<", dtype_title(dtype),
+           ">::max(), but found to=", to, " and from=", from, " which result in to-from to exceed the limit");
 }
 
-void check_normal(double std) {
-  LB_CHECK(std >= 0.0, Runtime, "normal expects std >= 0.0, but found std ", std);
-}
+void check_normal(double std) { LB_CHECK(std >= 0.0, Runtime, "normal expects std >= 0.0, but found std ", std); }
 
 void check_log_normal(double std) {
   LB_CHECK(std > 0.0, Runtime, "log_normal_ expects std > 0.0, but found std=", std);

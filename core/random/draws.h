@@ -37,8 +37,9 @@ inline constexpr bool is_float_type = std::is_floating_point_v<T> || is_half_typ
 
 // A dtype as the messages of PyTorch's range checks name it.
 constexpr const char* cpp_name(DType dtype) {
-  constexpr std::array<const char*, kDTypeCount> names{"bool",     "unsigned char", "signed char",   "short int", "int",
-                                                       "long int", "c10::Half",     "c10::BFloat16", "float",     "double"};
+  constexpr std::array<const char*, kDTypeCount> names{"bool",  "unsigned char", "signed char", "short int",
+                                                       "int",   "long int",      "c10::Half",   "c10::BFloat16",
+                                                       "float", "double"};
   return names[static_cast<size_t>(dtype)];
 }
 
@@ -132,9 +133,7 @@ template <class T>
 struct ExponentialDraw {
   double factor;  // -1 / rate
   explicit ExponentialDraw(double rate) : factor(-1.0 / rate) {}
-  T operator()(Generator& generator) const {
-    return element_of<T>(factor * std::log1p(-generator.uniform_double()));
-  }
+  T operator()(Generator& generator) const { return element_of<T>(factor * std::log1p(-generator.uniform_double())); }
 };
 
 // Two words: a double u, then the number of trials up to the first success, ceil(log(u) / log(1 - p)).
@@ -192,7 +191,7 @@ struct FullRangeDraw {
     } else if constexpr (std::is_same_v<T, double>) {
       return static_cast<double>(generator.random64() % ((uint64_t{1} << 53) + 1));
     } else if constexpr (is_float_type<T>) {
-      return element_of<T>(static_cast<int64_t>(generator.random() % ((uint32_t{1} << mantissa_digits<T>) + 1)));
+      return element_of<T>(static_cast<int64_t>(generator.random() % ((uint32_t{1} << mantissa_digits<T>)+1)));
     } else {
       return static_cast<T>(generator.random() & static_cast<uint32_t>(std::numeric_limits<T>::max()));
     }

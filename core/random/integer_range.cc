@@ -57,8 +57,8 @@ void warn_floating(int64_t value, const char* name, DType dtype, std::vector<std
   constexpr int digits = mantissa_digits<T>;
   constexpr int64_t limit = int64_t{1} << digits;
   if (value >= -limit && value <= limit) return;
-  warnings.push_back(text(name, " is out of bounds [-(2^", digits, "), 2^", digits,
-                          "]. Due to precision limitations ", cpp_name(dtype),
+  warnings.push_back(text(name, " is out of bounds [-(2^", digits, "), 2^", digits, "]. Due to precision limitations ",
+                          cpp_name(dtype),
                           " can support discrete uniform distribution only within this range. This warning will "
                           "become an error in version 1.7 release, please fix the code in advance"));
 }

@@ -60,8 +60,8 @@ void sample_with_replacement(Generator& generator, const T* weights, int64_t cat
   sums.back() = 1;
   for (int64_t i = 0; i < samples; ++i) {
     const double u = generator.uniform_double();
-    const auto found =
-        std::partition_point(sums.begin(), sums.end(), [u](Compute<T> value) { return static_cast<double>(value) < u; });
+    const auto found = std::partition_point(sums.begin(), sums.end(),
+                                            [u](Compute<T> value) { return static_cast<double>(value) < u; });
     out[i] = found - sums.begin();
   }
 }
@@ -133,10 +133,9 @@ int64_t poisson_draw(Generator& generator, double rate) {
 
 // log(k!) less Stirling's approximation of it.
 double stirling_tail(double k) {
-  constexpr std::array<double, 10> table{0.0810614667953272,  0.0413406959554092,  0.0276779256849983,
-                                         0.02079067210376509, 0.0166446911898211,  0.0138761288230707,
-                                         0.0118967099458917,  0.0104112652619720,  0.00925546218271273,
-                                         0.00833056343336287};
+  constexpr std::array<double, 10> table{
+      0.0810614667953272, 0.0413406959554092, 0.0276779256849983, 0.02079067210376509, 0.0166446911898211,
+      0.0138761288230707, 0.0118967099458917, 0.0104112652619720, 0.00925546218271273, 0.00833056343336287};
   if (k < static_cast<double>(table.size())) return table[static_cast<size_t>(k)];
   const double square = (k + 1) * (k + 1);
   return (1.0 / 12 - (1.0 / 360 - 1.0 / 1260 / square) / square) / (k + 1);
@@ -237,8 +236,8 @@ void permutation(Generator& generator, DType dtype, void* data, int64_t count) {
 
 void multinomial(Generator& generator, DType dtype, const void* weights, int64_t rows, int64_t categories,
                  int64_t samples, bool with_replacement, int64_t* out) {
-  LB_CHECK(is_floating(dtype), Runtime, "multinomial only supports floating-point dtypes for input, got: ",
-           dtype_title(dtype));
+  LB_CHECK(is_floating(dtype), Runtime,
+           "multinomial only supports floating-point dtypes for input, got: ", dtype_title(dtype));
   LB_CHECK(samples > 0, Runtime, "cannot sample n_sample <= 0 samples");
   LB_CHECK(with_replacement || samples <= categories, Runtime,
            "cannot sample n_sample > prob_dist.size(-1) samples without replacement");

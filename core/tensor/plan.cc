@@ -158,8 +158,7 @@ void Plan::merge() {
     if (extent_[p] == 1 && ndim_ > 1) continue;
     if (kept > 0) {
       bool joins = true;
-      for (int i = 0; i < count_ && joins; ++i)
-        joins = stride_[p][i] == stride_[kept - 1][i] * extent_[kept - 1];
+      for (int i = 0; i < count_ && joins; ++i) joins = stride_[p][i] == stride_[kept - 1][i] * extent_[kept - 1];
       if (joins) {
         extent_[kept - 1] *= extent_[p];
         continue;
@@ -206,8 +205,10 @@ void Plan::run_range(Loop loop, const DType* loop_dtypes, bool convert, const vo
   }
   for (int64_t at = begin; at < end;) {
     const int64_t span = std::min(extent_[0] - index[0], end - at);
-    if (convert) run_converted(loop, loop_dtypes, context, data, stride_[0], span);
-    else loop(data, stride_[0], span, context);
+    if (convert)
+      run_converted(loop, loop_dtypes, context, data, stride_[0], span);
+    else
+      loop(data, stride_[0], span, context);
     at += span;
     // Back to the row's start, then on to the next row.
     for (int i = 0; i < count_; ++i) data[i] -= index[0] * stride_[0][i];
@@ -266,9 +267,8 @@ void Plan::run(Loop loop, std::span<const DType> loop_dtypes, const void* contex
     return run_range(loop, loop_dtypes.data(), convert, context, 0, elements_);
   }
   const LongWork released(elements_ >= kLongWork);
-  parallel_for(elements_, grain, [&](int64_t begin, int64_t end) {
-    run_range(loop, loop_dtypes.data(), convert, context, begin, end);
-  });
+  parallel_for(elements_, grain,
+               [&](int64_t begin, int64_t end) { run_range(loop, loop_dtypes.data(), convert, context, begin, end); });
 }
 
 void Plan::run_serial(Loop loop, std::span<const DType> loop_dtypes, const void* context) {

@@ -73,13 +73,13 @@ class Plan {
 
   int count_ = 0;
   int outputs_ = 0;
-  int ndim_ = 0;            // after merging; dimension 0 is the innermost
+  int ndim_ = 0;  // after merging; dimension 0 is the innermost
   int64_t elements_ = 1;
-  Dims shape_;              // before reordering
+  Dims shape_;  // before reordering
   std::array<Operand, kMaxOperands> operands_;
   int64_t extent_[kMaxDims];
   int64_t stride_[kMaxDims][kMaxOperands];
-  int order_[kMaxDims];     // plan dimension -> dimension of shape_
+  int order_[kMaxDims];  // plan dimension -> dimension of shape_
 };
 
 // Throws PyTorch's errors for outputs that overlap themselves or, partly, an input.

@@ -85,8 +85,8 @@ Tensor Tensor::empty_strided(const Dims& sizes, const Dims& strides, DType dtype
   LB_CHECK(sizes.size() == strides.size(), Runtime, "dimensionality of sizes (", sizes.size(),
            ") must match dimensionality of strides (", strides.size(), ")");
   for (int64_t stride : strides)
-    LB_CHECK(stride >= 0, Runtime, "as_strided: Negative strides are not supported at the moment, got strides: ",
-             strides);
+    LB_CHECK(stride >= 0, Runtime,
+             "as_strided: Negative strides are not supported at the moment, got strides: ", strides);
   auto data = new_data(dtype);
   data->set_geometry(sizes, strides, 0);
   data->storage = Storage::make(storage_bytes(reach(sizes, strides), dtype));
@@ -192,10 +192,14 @@ Scalar Tensor::item() const {
   }
   return visit_dtype(dtype(), [&]<class T>(T) -> Scalar {
     const T value = *as<T>();
-    if constexpr (std::is_same_v<T, bool>) return Scalar(value);
-    else if constexpr (is_half_type<T>) return Scalar(static_cast<double>(static_cast<float>(value)));
-    else if constexpr (std::is_floating_point_v<T>) return Scalar(static_cast<double>(value));
-    else return Scalar(static_cast<int64_t>(value));
+    if constexpr (std::is_same_v<T, bool>)
+      return Scalar(value);
+    else if constexpr (is_half_type<T>)
+      return Scalar(static_cast<double>(static_cast<float>(value)));
+    else if constexpr (std::is_floating_point_v<T>)
+      return Scalar(static_cast<double>(value));
+    else
+      return Scalar(static_cast<int64_t>(value));
   });
 }
 
@@ -309,8 +313,8 @@ Dims broadcast_sizes(const Dims& a, const Dims& b) {
   for (int d = n - 1; d >= 0; --d) {
     const int ia = d - (n - a.ndim()), ib = d - (n - b.ndim());
     const int64_t x = ia >= 0 ? a[ia] : 1, y = ib >= 0 ? b[ib] : 1;
-    LB_CHECK(x == y || x == 1 || y == 1, Runtime, "The size of tensor a (", x, ") must match the size of tensor b (",
-             y, ") at non-singleton dimension ", d);
+    LB_CHECK(x == y || x == 1 || y == 1, Runtime, "The size of tensor a (", x, ") must match the size of tensor b (", y,
+             ") at non-singleton dimension ", d);
     result[d] = x == 1 ? y : x;
   }
   return result;

@@ -20,13 +20,13 @@ class TensorData {
   uint32_t references = 0;
   DType dtype = DType::Float32;
   bool requires_grad = false;
-  bool contiguous = true;           // row-major without gaps; kept up to date by set_geometry
-  int64_t offset = 0;               // in elements
-  int64_t count = 1;                // number of elements
+  bool contiguous = true;  // row-major without gaps; kept up to date by set_geometry
+  int64_t offset = 0;      // in elements
+  int64_t count = 1;       // number of elements
   Ref<Storage> storage;
-  void* python_object = nullptr;    // borrowed: the one Python object that stands for this tensor, if any
+  void* python_object = nullptr;  // borrowed: the one Python object that stands for this tensor, if any
   Dims sizes;
-  Dims strides;                     // in elements
+  Dims strides;  // in elements
 
   static void destroy(TensorData* data) noexcept;
   void set_geometry(Dims new_sizes, Dims new_strides, int64_t new_offset);
@@ -64,7 +64,9 @@ class Tensor {
   size_t item_bytes() const noexcept { return item_size(data_->dtype); }
   char* bytes() const noexcept { return data_->storage->data() + data_->offset * static_cast<int64_t>(item_bytes()); }
   template <class T>
-  T* as() const noexcept { return reinterpret_cast<T*>(bytes()); }
+  T* as() const noexcept {
+    return reinterpret_cast<T*>(bytes());
+  }
   bool same(const Tensor& other) const noexcept { return data_ == other.data_; }
   bool shares_storage(const Tensor& other) const noexcept { return data_->storage == other.data_->storage; }
   void bump_version() const noexcept { ++data_->storage->version; }

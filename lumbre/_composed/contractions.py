@@ -97,11 +97,13 @@ def multi_dot(tensors: Any) -> Tensor:
     """
     tensors = list(tensors)
     if len(tensors) < 2:
-        raise RuntimeError("multi_dot(): expected at least 2 tensors but got {}".format(len(tensors)))
+        raise RuntimeError(f"multi_dot(): expected at least 2 tensors but got {len(tensors)}")
     for position, tensor in enumerate(tensors):
         ends = position in (0, len(tensors) - 1)
         if tensor.dim() != 2 and not (ends and tensor.dim() == 1):
-            raise RuntimeError(f"multi_dot(): tensor {position} must be {'1D or ' if ends else ''}2D but got {tensor.dim()}D")
+            raise RuntimeError(
+                f"multi_dot(): tensor {position} must be {'1D or ' if ends else ''}2D but got {tensor.dim()}D"
+            )
     result = tensors[0]
     for tensor in tensors[1:]:
         result = result @ tensor
@@ -119,7 +121,7 @@ def vecdot(x: Tensor, y: Tensor, *, dim: int = -1) -> Tensor:
 
 
 @operator("linalg.matrix_power(A, n, *, out=None)", method=False, aliases="matrix_power")
-def matrix_power(A: Tensor, n: int) -> Tensor:  # noqa: N803 - PyTorch's name
+def matrix_power(A: Tensor, n: int) -> Tensor:
     """A square matrix (or a batch) multiplied with itself n times, by repeated squaring. n may not be negative yet.
 
     >>> torch.linalg.matrix_power(torch.tensor([[1., 1.], [0., 1.]]), 3)
@@ -129,7 +131,9 @@ def matrix_power(A: Tensor, n: int) -> Tensor:  # noqa: N803 - PyTorch's name
     if A.dim() < 2 or A.shape[-1] != A.shape[-2]:
         raise RuntimeError("linalg.matrix_power: A must be batches of square matrices")
     if n < 0:
-        raise NotImplementedError("linalg.matrix_power: negative powers need the inverse, which Lumbre does not have yet")
+        raise NotImplementedError(
+            "linalg.matrix_power: negative powers need the inverse, which Lumbre does not have yet"
+        )
     result, base = _f["eye"](A.shape[-1], dtype=A.dtype).expand(A.shape).clone(), A
     while n:
         if n & 1:

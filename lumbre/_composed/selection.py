@@ -9,7 +9,7 @@ Tensor = _C.Tensor
 
 
 @operator("where(input, condition, other)", function=False, out=False)
-def where(input: Tensor, condition: Tensor, other: Tensor | float) -> Tensor:  # noqa: A002
+def where(input: Tensor, condition: Tensor, other: Tensor | float) -> Tensor:
     """The elements of the tensor where ``condition`` holds, else of ``other``.
 
     >>> torch.tensor([1., 2.]).where(torch.tensor([True, False]), 0.)

@@ -63,7 +63,9 @@ def nanmean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any
     tensor(2.)
     """
     if not input.is_floating_point():
-        raise RuntimeError(f"nanmean(): expected input to have floating point or complex dtype but got {_title(input.dtype)}")
+        raise RuntimeError(
+            f"nanmean(): expected input to have floating point or complex dtype but got {_title(input.dtype)}"
+        )
     count = input.isnan().logical_not().sum(_dims(dim), keepdim)
     return input.nansum(_dims(dim), keepdim, dtype=dtype) / count
 
@@ -104,7 +106,7 @@ def _quantile(input: Tensor, q: Any, dim: Any, keepdim: bool, interpolation: str
         rows = input.movedim(axis, -1).reshape(-1, shape[axis]) if input.dim() else input.reshape(1, 1)
         if input.dim():
             shape[axis] = 1
-    ordered = rows.sort(-1).values
+    ordered = rows.sort(-1)[0]
     nans = rows.isnan().sum(-1, True)
     sizes = (rows.shape[-1] - nans).clamp(min=1) if skip_nan else _f["full"](nans.shape, rows.shape[-1])
     rank = q.reshape(1, -1) * (sizes - 1).to(input.dtype)
@@ -140,7 +142,9 @@ def quantile(input: Tensor, q: Any, dim: Any = None, keepdim: bool = False, *, i
 
 
 @operator("nanquantile(input, q, dim=None, keepdim=False, *, interpolation='linear', out=None)")
-def nanquantile(input: Tensor, q: Any, dim: Any = None, keepdim: bool = False, *, interpolation: str = "linear") -> Tensor:
+def nanquantile(
+    input: Tensor, q: Any, dim: Any = None, keepdim: bool = False, *, interpolation: str = "linear"
+) -> Tensor:
     """The q-quantiles of the elements that are not NaN.
 
     >>> torch.nanquantile(torch.tensor([1., 2., float("nan")]), 1.)
@@ -165,7 +169,7 @@ def diff(input: Tensor, n: int = 1, dim: int = -1, prepend: Any = None, append: 
             raise RuntimeError("diff expects prepend or append to be the same dimension as input")
         del name
     if n == 0:
-        return input.clone() if prepend is None and append is None else input.clone()
+        return input.clone()
     pieces = [each for each in (prepend, input, append) if each is not None]
     result = _f["cat"](pieces, dim) if len(pieces) > 1 else input
     for _ in range(min(n, result.shape[dim])):
@@ -227,7 +231,9 @@ def cov(input: Tensor, *, correction: int = 1, fweights: Any = None, aweights: A
             [-1.,  1.]])
     """
     if input.dim() > 2:
-        raise RuntimeError(f"cov(): expected input to have two or fewer dimensions but got an input with {input.dim()} dimensions")
+        raise RuntimeError(
+            f"cov(): expected input to have two or fewer dimensions but got an input with {input.dim()} dimensions"
+        )
     if input.dtype == _C.bool:
         raise RuntimeError("cov(): bool dtype is not supported for input")
     values = input.reshape(1, -1) if input.dim() < 2 else input
@@ -237,11 +243,17 @@ def cov(input: Tensor, *, correction: int = 1, fweights: Any = None, aweights: A
         if given is None:
             continue
         if given.dim() > 1:
-            raise RuntimeError(f"cov(): expected {name} to have one or fewer dimensions but got {name} with {given.dim()} dimensions")
+            raise RuntimeError(
+                f"cov(): expected {name} to have one or fewer dimensions but got {name} with {given.dim()} dimensions"
+            )
         if given.is_floating_point() == whole:
-            raise RuntimeError(f"cov(): expected {name} to have {'integral' if whole else 'floating point'} dtype but got {name} with {_title(given.dtype)} dtype")
+            raise RuntimeError(
+                f"cov(): expected {name} to have {'integral' if whole else 'floating point'} dtype but got {name} with {_title(given.dtype)} dtype"
+            )
         if given.numel() != count:
-            raise RuntimeError(f"cov(): expected {name} to have the same numel as there are observations in the input but got {given.numel()} != {count}")
+            raise RuntimeError(
+                f"cov(): expected {name} to have the same numel as there are observations in the input but got {given.numel()} != {count}"
+            )
         if count and bool((given < 0).any()):
             raise RuntimeError(f"cov(): {name} cannot be negative")
         weights = given if weights is None else weights * given
@@ -279,7 +291,9 @@ def corrcoef(input: Tensor) -> Tensor:
             [-1.,  1.]])
     """
     if input.dim() > 2:
-        raise RuntimeError(f"corrcoef(): expected input to have two or fewer dimensions but got an input with {input.dim()} dimensions")
+        raise RuntimeError(
+            f"corrcoef(): expected input to have two or fewer dimensions but got an input with {input.dim()} dimensions"
+        )
     c = cov(input)
     if c.dim() == 0:
         return c / c
@@ -287,7 +301,9 @@ def corrcoef(input: Tensor) -> Tensor:
     return (c / d.reshape(-1, 1) / d.reshape(1, -1)).clamp(-1, 1)
 
 
-@operator("isin(elements, test_elements, *, assume_unique=False, invert=False, out=None)", method=False, derivative="none")
+@operator(
+    "isin(elements, test_elements, *, assume_unique=False, invert=False, out=None)", method=False, derivative="none"
+)
 def isin(elements: Any, test_elements: Any, *, assume_unique: bool = False, invert: bool = False) -> Tensor:
     """Whether each element occurs among the test elements; either may be a number.
 
@@ -295,10 +311,12 @@ def isin(elements: Any, test_elements: Any, *, assume_unique: bool = False, inve
     tensor([False,  True,  True])
     """
     del assume_unique  # a hint that the search does not need
-    elements = elements if isinstance(elements, Tensor) else _f["scalar_tensor"](elements, dtype=_C.tensor(elements).dtype)
+    elements = (
+        elements if isinstance(elements, Tensor) else _f["scalar_tensor"](elements, dtype=_C.tensor(elements).dtype)
+    )
     tests = test_elements if isinstance(test_elements, Tensor) else _C.tensor([test_elements])
     common = _C.promote_types(elements.dtype, tests.dtype)
-    ordered = tests.to(common).reshape(-1).sort().values
+    ordered = tests.to(common).reshape(-1).sort()[0]
     if ordered.numel() == 0:
         found = _f["zeros"](tuple(elements.shape), dtype=_C.bool)
     else:
@@ -316,13 +334,20 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
     tensor(0.)
     """
     if not (x1.is_floating_point() or x2.is_floating_point()):
-        raise RuntimeError("expected common dtype to be floating point, yet common dtype is " + _title(_C.promote_types(x1.dtype, x2.dtype)))
+        raise RuntimeError(
+            "expected common dtype to be floating point, yet common dtype is "
+            + _title(_C.promote_types(x1.dtype, x2.dtype))
+        )
     x1, x2 = _f["broadcast_tensors"](x1, x2) if "broadcast_tensors" in _f else (x1 + x2 * 0, x2 + x1 * 0)
     lengths = [(each * each).sum(dim, True).sqrt().clamp(min=eps) for each in (x1, x2)]
     return ((x1 / lengths[0]) * (x2 / lengths[1])).sum(dim)
 
 
-@operator("nn.functional.pairwise_distance(x1, x2, p=2.0, eps=1e-06, keepdim=False)", method=False, aliases="pairwise_distance")
+@operator(
+    "nn.functional.pairwise_distance(x1, x2, p=2.0, eps=1e-06, keepdim=False)",
+    method=False,
+    aliases="pairwise_distance",
+)
 def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Tensor:
     """The p-norm of x1 - x2 + eps along the last dimension.
 

@@ -20,9 +20,9 @@ def _unique(input: Tensor, sorted: bool, return_inverse: bool, return_counts: bo
             raise IndexError(
                 f"Dimension out of range (expected to be in range of [{-input.dim()}, {input.dim() - 1}], but got {dim})"
             )
-        if input.shape[axis] == 0 or input.numel() == 0:
-            if input.shape[axis] != 0 or 0 in (s for d, s in enumerate(input.shape) if d != axis):
-                raise RuntimeError("There are 0 sized dimensions, and they aren't selected, so unique cannot be applied")
+        others = [size for position, size in enumerate(input.shape) if position != axis]
+        if 0 in others or (input.numel() == 0 and input.shape[axis] != 0):
+            raise RuntimeError("There are 0 sized dimensions, and they aren't selected, so unique cannot be applied")
     first, inverse, counts = _f["_unique_groups"](input, dim, sorted)
     if dim is None:
         values = input.reshape(-1)[first]
@@ -39,7 +39,11 @@ def _unique(input: Tensor, sorted: bool, return_inverse: bool, return_counts: bo
 
 @operator("unique(input, sorted=True, return_inverse=False, return_counts=False, dim=None)", derivative="none")
 def unique(
-    input: Tensor, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None
+    input: Tensor,
+    sorted: bool = True,
+    return_inverse: bool = False,
+    return_counts: bool = False,
+    dim: int | None = None,
 ) -> Any:
     """The distinct elements (or slices along ``dim``) in ascending order.
 

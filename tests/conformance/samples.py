@@ -82,7 +82,7 @@ def base_bytes(tensor: Any) -> np.ndarray:
 def to_numpy(tensor: Any) -> np.ndarray:
     """The elements of a tensor of either library, 16-bit floats widened."""
     if str(tensor.dtype).endswith("float16"):
-        tensor = tensor.to(getattr(lumbre if isinstance(tensor, lumbre.Tensor) else torch, "float32"))
+        tensor = tensor.to((lumbre if isinstance(tensor, lumbre.Tensor) else torch).float32)
     return tensor.detach().numpy()
 
 
@@ -107,7 +107,9 @@ def same(ours: Any, theirs: Any, where: str = "", tolerance: float = 1.0) -> str
         rtol, atol = RTOL.get(name, 0.0) * tolerance, ATOL.get(name, 0.0) * tolerance
         if not np.allclose(a, b, rtol=rtol, atol=atol, equal_nan=True):
             bad = ~np.isclose(a, b, rtol=rtol, atol=atol, equal_nan=True)
-            return f"{where}: {int(bad.sum())} of {bad.size} values differ, {a[bad].flat[0]!r} expected {b[bad].flat[0]!r}"
+            return (
+                f"{where}: {int(bad.sum())} of {bad.size} values differ, {a[bad].flat[0]!r} expected {b[bad].flat[0]!r}"
+            )
         return None
     if isinstance(theirs, list | tuple):
         if not isinstance(ours, list | tuple) or len(ours) != len(theirs):
@@ -136,9 +138,6 @@ SPECIAL: dict[str, Callable[..., Any]] = {
     "mH": lambda value: value.mH,
     "__rdiv__": lambda value, other: lumbre.Tensor.__rtruediv__(value, other),
     "einsum": lambda tensors, equation: lumbre.einsum(equation, *tensors),
-    "meshgrid": lambda tensors, *args, **k: lumbre.meshgrid(tensors, *args, **k)
-    if isinstance(tensors, list | tuple)
-    else lumbre.meshgrid(tensors, *args, **k),
     "nn.functional.embedding": lambda weight, index, **k: lumbre.nn.functional.embedding(index, weight, **k),
     "bool": lambda value, **k: value.bool(**k),
     "byte": lambda value, **k: value.byte(**k),
@@ -234,7 +233,7 @@ def check_forms(opinfo: Any, sample: Any, expected: Any, dtype: torch.dtype, fun
         try:
             with quiet():
                 wanted = theirs_inplace(sample.input.clone(), *sample.args, **sample.kwargs)
-        except Exception:  # noqa: BLE001 - PyTorch refuses this sample in place: nothing to compare
+        except Exception:
             wanted = None
         if isinstance(wanted, torch.Tensor) and not sample.broadcasts_input:
             report.inplace_samples += 1
@@ -250,7 +249,7 @@ def check_forms(opinfo: Any, sample: Any, expected: Any, dtype: torch.dtype, fun
                 problem = "returned another tensor" if ours is not value else same(ours, wanted)
             except Unsupported:
                 problem = None
-            except Exception as error:  # noqa: BLE001
+            except Exception as error:
                 problem = f"{type(error).__name__}: {error}"
             if problem:
                 report.inplace_failures.append(f"{where}: in place: {problem}"[:300])
@@ -263,7 +262,7 @@ def check_forms(opinfo: Any, sample: Any, expected: Any, dtype: torch.dtype, fun
             problem = "returned another tensor" if ours is not target else same(ours, expected)
         except Unsupported:
             problem = None
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:
             problem = f"{type(error).__name__}: {error}"
         if problem:
             report.out_failures.append(f"{where}: out=: {problem}"[:300])
@@ -280,7 +279,7 @@ def check_forward(opinfo: Any, function: Any, report: Report) -> None:
             try:
                 with quiet():
                     expected = opinfo.op(sample.input, *sample.args, **sample.kwargs)
-            except Exception:  # noqa: BLE001 - PyTorch itself refuses
+            except Exception:
                 continue
             report.samples += 1
             where = describe(sample, dtype)
@@ -291,7 +290,7 @@ def check_forward(opinfo: Any, function: Any, report: Report) -> None:
                         problem = same_draw(got, expected)
                     else:
                         problem = same(sample.output_process_fn_grad(got), sample.output_process_fn_grad(expected))
-            except Exception as error:  # noqa: BLE001
+            except Exception as error:
                 problem = f"{type(error).__name__}: {error}"
             if problem:
                 report.failures.append(f"{where} {problem}"[:300])
@@ -309,15 +308,17 @@ def check_errors(opinfo: Any, function: Any, report: Report) -> None:
         sample = case.sample_input
         try:
             ours = to_lumbre((sample.input, sample.args, sample.kwargs), {})
-        except (Unsupported, Exception):  # noqa: BLE001 - the sample itself cannot be expressed
+        except (Unsupported, Exception):
             continue
         report.errors += 1
         wanted = case.error_type
         try:
             with quiet():
                 call(function, ours, opinfo)
-            report.error_failures.append(f"accepted {brief(sample.input)} {brief(sample.args)} {brief(sample.kwargs)}"[:200])
-        except Exception as error:  # noqa: BLE001
+            report.error_failures.append(
+                f"accepted {brief(sample.input)} {brief(sample.args)} {brief(sample.kwargs)}"[:200]
+            )
+        except Exception as error:
             if not isinstance(error, wanted):
                 report.error_failures.append(f"{type(error).__name__} instead of {wanted}: {error}"[:300])
 
@@ -332,7 +333,7 @@ def check(opinfo: Any) -> Report:
     check_forward(opinfo, function, report)
     try:
         check_errors(opinfo, function, report)
-    except Exception as error:  # noqa: BLE001
+    except Exception as error:
         report.error_failures.append(f"the samples: {type(error).__name__}: {error}")
     return report
 

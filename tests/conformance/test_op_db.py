@@ -11,13 +11,15 @@ import pytest
 
 pytest.importorskip("torch", reason="PyTorch is the reference")
 sys.path.insert(0, str(Path(__file__).parent))
-import samples  # noqa: E402
+import samples
 
 assert importlib.util.find_spec("torch") is not None
 TABLE = Path(__file__).with_name("coverage.tsv")
 with TABLE.open() as file:
     ROWS = {row["operator"]: row for row in csv.DictReader(file, delimiter="\t")}
-INFOS = {info.name + (f":{info.variant_test_name}" if info.variant_test_name else ""): info for info in samples.database()}
+INFOS = {
+    info.name + (f":{info.variant_test_name}" if info.variant_test_name else ""): info for info in samples.database()
+}
 
 
 @pytest.mark.parametrize("name", sorted(name for name, row in ROWS.items() if row["state"] == "right"))

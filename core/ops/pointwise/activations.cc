@@ -17,8 +17,8 @@ Tensor activation(const Out& out, const Tensor& input, bool inplace) {
   return pointwise(spec, chosen_form(out, input, inplace), {input});
 }
 
-#define LB_ACTIVATION(name, F, text)                                                                       \
-  LB_RECORD(.signature = "nn.functional." name "(input, inplace=False)", .doc = text,                      \
+#define LB_ACTIVATION(name, F, text)                                                  \
+  LB_RECORD(.signature = "nn.functional." name "(input, inplace=False)", .doc = text, \
             .forward = forward_of<activation<F##_spec>>, .derivative = kDerivativePlanned, .forms = kFunction)
 #else
 #define LB_ACTIVATION(...) static_assert(true)
@@ -27,7 +27,9 @@ Tensor activation(const Out& out, const Tensor& input, bool inplace) {
 // NaN stays, in all of the clamped ones.
 struct Relu : Numbers {
   template <class T>
-  T operator()(T x) const { return x < T(0) ? T(0) : x; }
+  T operator()(T x) const {
+    return x < T(0) ? T(0) : x;
+  }
 };
 LB_LOOPS(Relu, .name = "relu", .accepts = kNumberDTypes);
 #if LB_BASELINE
@@ -95,7 +97,9 @@ tensor([0., 6.]))",
 struct LeakyRelu : Floats {
   double slope;
   template <class T>
-  T operator()(T x) const { return x > T(0) ? x : x * static_cast<T>(slope); }
+  T operator()(T x) const {
+    return x > T(0) ? x : x * static_cast<T>(slope);
+  }
 };
 LB_LOOPS(LeakyRelu, .name = "leaky_relu_cpu", .accepts = kFloatingDTypes);
 #if LB_BASELINE
@@ -113,7 +117,9 @@ tensor([-0.5000,  2.0000]))",
 
 struct Prelu : Floats {
   template <class T>
-  T operator()(T x, T weight) const { return x > T(0) ? x : x * weight; }
+  T operator()(T x, T weight) const {
+    return x > T(0) ? x : x * weight;
+  }
 };
 LB_LOOPS(Prelu, .name = "prelu_cpu", .accepts = kFloatingDTypes);
 #if LB_BASELINE
@@ -128,8 +134,8 @@ Tensor prelu(const Tensor& input, const Tensor& weight) {
              "Mismatch of parameter numbers and input channel size. Found parameter numbers = ", weight.count(),
              " and channel size = ", channels, ".");
   }
-  LB_CHECK(weight.ndim() <= 1, Runtime, "prelu: Expected `weight` to be a scalar or 1D tensor, but got: ndim = ",
-           weight.ndim());
+  LB_CHECK(weight.ndim() <= 1, Runtime,
+           "prelu: Expected `weight` to be a scalar or 1D tensor, but got: ndim = ", weight.ndim());
   Dims sizes, strides;
   for (int i = 0; i < input.ndim(); ++i) {
     const bool channel = i == 1 && weight.ndim() == 1;
@@ -205,12 +211,16 @@ tensor([-0.6321,  2.0000]))",
 
 struct Gelu : Floats {
   template <class T>
-  T operator()(T x) const { return math::gelu(x); }
+  T operator()(T x) const {
+    return math::gelu(x);
+  }
 };
 LB_LOOPS(Gelu, .name = "GeluKernelImpl", .accepts = kFloatingDTypes);
 struct GeluTanh : Floats {
   template <class T>
-  T operator()(T x) const { return math::gelu_tanh(x); }
+  T operator()(T x) const {
+    return math::gelu_tanh(x);
+  }
 };
 LB_LOOPS(GeluTanh, .name = "GeluKernelImpl", .accepts = kFloatingDTypes);
 #if LB_BASELINE
@@ -229,7 +239,9 @@ tensor([-0.1587,  1.9545]))",
 
 struct Silu : Floats {
   template <class T>
-  T operator()(T x) const { return math::silu(x); }
+  T operator()(T x) const {
+    return math::silu(x);
+  }
 };
 LB_LOOPS(Silu, .name = "silu_cpu", .accepts = kFloatingDTypes);
 LB_ACTIVATION("silu", Silu, R"(x * sigmoid(x).
@@ -239,7 +251,9 @@ tensor([-0.2689,  1.7616]))");
 
 struct Mish : Floats {
   template <class T>
-  T operator()(T x) const { return math::mish(x); }
+  T operator()(T x) const {
+    return math::mish(x);
+  }
 };
 LB_LOOPS(Mish, .name = "mish_cpu", .accepts = kFloatingDTypes);
 LB_ACTIVATION("mish", Mish, R"(x * tanh(log(1 + exp(x))).

@@ -8,7 +8,9 @@ namespace LB_LEVEL {
 struct Softplus : Floats {
   double beta, threshold;
   template <class T>
-  T operator()(T x) const { return math::softplus(x, static_cast<T>(beta), static_cast<T>(threshold)); }
+  T operator()(T x) const {
+    return math::softplus(x, static_cast<T>(beta), static_cast<T>(threshold));
+  }
 };
 LB_LOOPS(Softplus, .name = "softplus_cpu", .accepts = kFloatingDTypes);
 #if LB_BASELINE
@@ -26,7 +28,9 @@ tensor([ 0.6931, 30.0000]))",
 
 struct Softsign : Floats {
   template <class T>
-  T operator()(T x) const { return x / (math::abs(x) + T(1)); }
+  T operator()(T x) const {
+    return x / (math::abs(x) + T(1));
+  }
 };
 LB_LOOPS(Softsign, .name = "softsign", .promotion = Promotion::Floating);
 #if LB_BASELINE
@@ -51,14 +55,17 @@ struct Tanhshrink {
     return T(wide - static_cast<float>(T(math::tanh(wide))));
   }
   template <class T>
-  T operator()(T x) const { return x - math::tanh(x); }
+  T operator()(T x) const {
+    return x - math::tanh(x);
+  }
 };
 LB_LOOPS(Tanhshrink, .name = "tanhshrink", .promotion = Promotion::Floating);
 #if LB_BASELINE
 Tensor tanhshrink(const Out& out, const Tensor& input) {
-  LB_CHECK(input.dtype() != DType::Bool, Runtime,
-           "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert a mask, use "
-           "the `~` or `logical_not()` operator instead.");
+  LB_CHECK(
+      input.dtype() != DType::Bool, Runtime,
+      "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert a mask, use "
+      "the `~` or `logical_not()` operator instead.");
   return pointwise(Tanhshrink_spec, out, {input});
 }
 #endif
@@ -122,10 +129,13 @@ tensor([-1.,  0.,  2.]))",
 
 struct LogSigmoid : Floats {
   template <class T>
-  T operator()(T x) const { return math::log_sigmoid(x); }
+  T operator()(T x) const {
+    return math::log_sigmoid(x);
+  }
 };
 LB_LOOPS(LogSigmoid, .name = "log_sigmoid_cpu", .accepts = kFloatingDTypes);
-LB_RECORD(.signature = "nn.functional.logsigmoid(input, *, out=None)", .doc = R"(log(1 / (1 + exp(-x))), without overflow.
+LB_RECORD(.signature = "nn.functional.logsigmoid(input, *, out=None)",
+          .doc = R"(log(1 / (1 + exp(-x))), without overflow.
 
 >>> torch.nn.functional.logsigmoid(torch.tensor([0., 2.]))
 tensor([-0.6931, -0.1269]))",
@@ -136,8 +146,10 @@ struct Threshold : Numbers {
   int64_t limit_int, value_int;
   template <class T>
   T operator()(T x) const {
-    if constexpr (std::is_floating_point_v<T>) return x <= static_cast<T>(limit_real) ? static_cast<T>(value_real) : x;
-    else return x <= static_cast<T>(limit_int) ? static_cast<T>(value_int) : x;
+    if constexpr (std::is_floating_point_v<T>)
+      return x <= static_cast<T>(limit_real) ? static_cast<T>(value_real) : x;
+    else
+      return x <= static_cast<T>(limit_int) ? static_cast<T>(value_int) : x;
   }
 };
 LB_LOOPS(Threshold, .name = "threshold_cpu", .accepts = kNumberDTypes);

@@ -7,7 +7,9 @@ namespace LB_LEVEL {
 
 struct Add : NumbersAndBool {
   template <class T>
-  T operator()(T a, T b) const { return static_cast<T>(a + b); }
+  T operator()(T a, T b) const {
+    return static_cast<T>(a + b);
+  }
 };
 LB_LOOPS(Add, .name = "add");
 
@@ -16,8 +18,10 @@ struct AddScaled : NumbersAndBool {
   int64_t integer;
   template <class T>
   T operator()(T a, T b) const {
-    if constexpr (std::is_floating_point_v<T>) return a + static_cast<T>(real) * b;
-    else return static_cast<T>(a + static_cast<T>(integer) * b);
+    if constexpr (std::is_floating_point_v<T>)
+      return a + static_cast<T>(real) * b;
+    else
+      return static_cast<T>(a + static_cast<T>(integer) * b);
   }
 };
 LB_LOOPS(AddScaled, .name = "add");
@@ -27,8 +31,10 @@ LB_LOOPS(AddScaled, .name = "add");
 void check_alpha(Scalar alpha, const Tensor& input, const Operand& other) {
   PromotionState state;
   state.add(input);
-  if (other.is_tensor()) state.add(other.tensor());
-  else state.add(other.scalar());
+  if (other.is_tensor())
+    state.add(other.tensor());
+  else
+    state.add(other.scalar());
   const DType result = state.result();
   LB_CHECK(!alpha.is_bool() || result == DType::Bool, Runtime, "Boolean alpha only supported for Boolean results.");
   LB_CHECK(is_floating(result) || !alpha.is_float(), Runtime,
@@ -69,7 +75,9 @@ tensor([4., 6.]))",
 
 struct Sub : Numbers {
   template <class T>
-  T operator()(T a, T b) const { return static_cast<T>(a - b); }
+  T operator()(T a, T b) const {
+    return static_cast<T>(a - b);
+  }
 };
 LB_LOOPS(Sub, .name = "sub", .accepts = kNumberDTypes);
 
@@ -79,9 +87,10 @@ void check_no_bool(const Operand& a, const Operand& b) {
   LB_CHECK(!(boolean(a) && boolean(b)), Runtime,
            "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or `logical_xor()` "
            "operator instead.");
-  LB_CHECK(!boolean(a) && !boolean(b), Runtime,
-           "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert a mask, use "
-           "the `~` or `logical_not()` operator instead.");
+  LB_CHECK(
+      !boolean(a) && !boolean(b), Runtime,
+      "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert a mask, use "
+      "the `~` or `logical_not()` operator instead.");
 }
 
 Tensor sub(const Out& out, const Tensor& input, Operand other, Scalar alpha) {
@@ -127,26 +136,32 @@ struct Mul : NumbersAndBool {
   T operator()(T a, T b) const {
     // Two uint16-sized factors would overflow the int they are promoted to; unsigned products wrap.
     if constexpr (std::is_integral_v<T> && !std::is_same_v<T, bool>)
-      return static_cast<T>(static_cast<std::make_unsigned_t<T>>(a) * static_cast<uint64_t>(static_cast<std::make_unsigned_t<T>>(b)));
-    else return static_cast<T>(a * b);
+      return static_cast<T>(static_cast<std::make_unsigned_t<T>>(a) *
+                            static_cast<uint64_t>(static_cast<std::make_unsigned_t<T>>(b)));
+    else
+      return static_cast<T>(a * b);
   }
 };
 LB_LOOPS(Mul, .name = "mul");
 LB_BINARY("mul", Mul, R"(The product of each pair of elements.
 
 >>> torch.mul(torch.tensor([1., 2.]), 10)
-tensor([10., 20.]))", .aliases = "multiply");
+tensor([10., 20.]))",
+          .aliases = "multiply");
 LB_RECORD(.signature = "mul(input, other, *, out=None)", .doc = R"(The same with a number first.
 
 >>> torch.mul(10, torch.tensor([1., 2.]))
 tensor([10., 20.]))",
-          .forward = forward_of<number_forward<Mul_spec>>, .derivative = kDerivativePlanned, .forms = kFunction, .aliases = "multiply");
+          .forward = forward_of<number_forward<Mul_spec>>, .derivative = kDerivativePlanned, .forms = kFunction,
+          .aliases = "multiply");
 
 struct Neg : Numbers {
   template <class T>
   T operator()(T x) const {
-    if constexpr (std::is_integral_v<T>) return static_cast<T>(-static_cast<std::make_unsigned_t<T>>(x));
-    else return -x;
+    if constexpr (std::is_integral_v<T>)
+      return static_cast<T>(-static_cast<std::make_unsigned_t<T>>(x));
+    else
+      return -x;
   }
 };
 LB_LOOPS(Neg, .name = "neg", .accepts = kNumberDTypes);
@@ -176,22 +191,28 @@ tensor([ 1., -2.]))",
 struct Abs : Numbers {
   template <class T>
   T operator()(T x) const {
-    if constexpr (std::is_floating_point_v<T>) return math::abs(x);
-    else if constexpr (std::is_unsigned_v<T>) return x;
-    else return static_cast<T>(x < 0 ? -static_cast<std::make_unsigned_t<T>>(x) : static_cast<std::make_unsigned_t<T>>(x));
+    if constexpr (std::is_floating_point_v<T>)
+      return math::abs(x);
+    else if constexpr (std::is_unsigned_v<T>)
+      return x;
+    else
+      return static_cast<T>(x < 0 ? -static_cast<std::make_unsigned_t<T>>(x) : static_cast<std::make_unsigned_t<T>>(x));
   }
 };
 LB_LOOPS(Abs, .name = "abs_cpu", .accepts = kNumberDTypes);
 LB_UNARY("abs", Abs, R"(The absolute value of each element.
 
 >>> torch.abs(torch.tensor([-1, 2]))
-tensor([1, 2]))", .aliases = "absolute");
+tensor([1, 2]))",
+         .aliases = "absolute");
 
 struct Sign : NumbersAndBool {
   template <class T>
   T operator()(T x) const {
-    if constexpr (std::is_same_v<T, bool>) return x;
-    else return static_cast<T>((x > T(0)) - (x < T(0)));
+    if constexpr (std::is_same_v<T, bool>)
+      return x;
+    else
+      return static_cast<T>((x > T(0)) - (x < T(0)));
   }
 };
 LB_LOOPS(Sign, .name = "sign");
@@ -199,11 +220,14 @@ LB_RECORD(.signature = "sign(input, *, out=None)", .doc = R"(-1, 0 or 1, by the 
 
 >>> torch.sign(torch.tensor([-3., 0., 2.]))
 tensor([-1.,  0.,  1.]))",
-          .forward = forward_of<unary_forward<Sign_spec>>, .derivative = kDerivativePlanned, .forms = kEveryForm, .aliases = "sgn");
+          .forward = forward_of<unary_forward<Sign_spec>>, .derivative = kDerivativePlanned, .forms = kEveryForm,
+          .aliases = "sgn");
 
 struct Square : Numbers {
   template <class T>
-  T operator()(T x) const { return Mul{}(x, x); }
+  T operator()(T x) const {
+    return Mul{}(x, x);
+  }
 };
 LB_LOOPS(Square, .name = "square");
 #if LB_BASELINE
@@ -220,7 +244,9 @@ tensor([4., 9.]))",
 
 struct Copysign : Floats {
   template <class T>
-  T operator()(T x, T y) const { return math::copysign(x, y); }
+  T operator()(T x, T y) const {
+    return math::copysign(x, y);
+  }
 };
 LB_LOOPS(Copysign, .name = "copysign", .promotion = Promotion::Floating);
 LB_BINARY("copysign", Copysign, R"(The magnitude of `input` with the sign of `other`.
@@ -238,8 +264,10 @@ struct NextAfter {
     if (a != a || b != b) return T(a + b);
     if (a == b) return y;
     T next;
-    if (a == 0) next.bits = static_cast<uint16_t>((y.bits & 0x8000u) | 1u);
-    else next.bits = static_cast<uint16_t>((a < b) == (a > 0) ? x.bits + 1 : x.bits - 1);
+    if (a == 0)
+      next.bits = static_cast<uint16_t>((y.bits & 0x8000u) | 1u);
+    else
+      next.bits = static_cast<uint16_t>((a < b) == (a > 0) ? x.bits + 1 : x.bits - 1);
     return next;
   }
   template <class T>
@@ -252,10 +280,12 @@ struct NextAfter {
   }
 };
 LB_LOOPS(NextAfter, .name = "nextafter_cpu", .accepts = kFloatingDTypes);
-LB_TENSORS("nextafter", NextAfter, R"(The next representable number after `input` towards `other`. Floating-point dtypes only.
+LB_TENSORS("nextafter", NextAfter,
+           R"(The next representable number after `input` towards `other`. Floating-point dtypes only.
 
 >>> torch.nextafter(torch.tensor([1.], dtype=torch.float64), torch.tensor([2.], dtype=torch.float64)) > 1
-tensor([True]))", .forms = kEveryForm);
+tensor([True]))",
+           .forms = kEveryForm);
 
 }  // namespace LB_LEVEL
 }  // namespace lumbre

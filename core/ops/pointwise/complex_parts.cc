@@ -35,10 +35,13 @@ False)",
 
 struct Angle : Floats {
   template <class T>
-  T operator()(T x) const { return x != x ? x : x < T(0) ? math::kPi<T> : T(0); }
+  T operator()(T x) const {
+    return x != x ? x : x < T(0) ? math::kPi<T> : T(0);
+  }
 };
 LB_LOOPS(Angle, .name = "angle", .promotion = Promotion::Floating);
-LB_RECORD(.signature = "angle(input, *, out=None)", .doc = R"(The angle of each number in the complex plane: pi below 0, else 0; NaN stays.
+LB_RECORD(.signature = "angle(input, *, out=None)",
+          .doc = R"(The angle of each number in the complex plane: pi below 0, else 0; NaN stays.
 
 >>> torch.angle(torch.tensor([-1., 2.]))
 tensor([3.1416, 0.0000]))",
@@ -52,7 +55,8 @@ struct FrexpMantissa : Floats {
   }
 };
 LB_LOOPS(FrexpMantissa, .name = "frexp");
-// The exponent as a number of the same dtype: at most 1074, exact in all of them but bfloat16, whose own stay below 256.
+// The exponent as a number of the same dtype: at most 1074, exact in all of them but bfloat16, whose own stay below
+// 256.
 struct FrexpExponent : Floats {
   template <class T>
   T operator()(T x) const {

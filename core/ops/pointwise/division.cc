@@ -7,12 +7,16 @@ namespace LB_LEVEL {
 
 struct Div : Floats {
   template <class T>
-  T operator()(T a, T b) const { return a / b; }
+  T operator()(T a, T b) const {
+    return a / b;
+  }
 };
 LB_LOOPS(Div, .name = "div", .promotion = Promotion::Floating);
 
 // Raised inside a loop, where nothing else tells that a divisor was 0: integers have no infinity.
-[[noreturn, gnu::cold, gnu::noinline]] static void fail_zero_division() { fail(ErrorKind::ZeroDivision, "ZeroDivisionError"); }
+[[noreturn, gnu::cold, gnu::noinline]] static void fail_zero_division() {
+  fail(ErrorKind::ZeroDivision, "ZeroDivisionError");
+}
 
 template <class T>
 T checked_divisor(T b) {
@@ -30,7 +34,8 @@ struct DivTrunc {
   }
   template <class T>
   T operator()(T a, T b) const {
-    if constexpr (std::is_floating_point_v<T>) return std::trunc(a / b);
+    if constexpr (std::is_floating_point_v<T>)
+      return std::trunc(a / b);
     else {
       checked_divisor(b);
       if constexpr (std::is_signed_v<T>)
@@ -92,7 +97,8 @@ LB_LOOPS(Remainder, .name = "remainder_cpu", .accepts = kNumberDTypes);
 struct Fmod : Numbers {
   template <class T>
   T operator()(T a, T b) const {
-    if constexpr (std::is_floating_point_v<T>) return std::fmod(a, b);
+    if constexpr (std::is_floating_point_v<T>)
+      return std::fmod(a, b);
     else {
       checked_divisor(b);
       if constexpr (std::is_signed_v<T>)
@@ -105,7 +111,9 @@ LB_LOOPS(Fmod, .name = "fmod_cpu", .accepts = kNumberDTypes);
 
 struct Reciprocal : Floats {
   template <class T>
-  T operator()(T x) const { return T(1) / x; }
+  T operator()(T x) const {
+    return T(1) / x;
+  }
 };
 LB_LOOPS(Reciprocal, .name = "reciprocal", .promotion = Promotion::Floating);
 LB_UNARY("reciprocal", Reciprocal, R"(1 / x.
@@ -124,7 +132,9 @@ const PointwiseSpec& rounded_spec(const std::optional<std::string>& mode) {
 Tensor div(const Out& out, const Tensor& input, Operand other, std::optional<std::string> rounding_mode) {
   return pointwise(rounded_spec(rounding_mode), out, {input, other});
 }
-Tensor true_divide(const Out& out, const Tensor& input, Operand other) { return pointwise(Div_spec, out, {input, other}); }
+Tensor true_divide(const Out& out, const Tensor& input, Operand other) {
+  return pointwise(Div_spec, out, {input, other});
+}
 
 template <const PointwiseSpec& spec>
 Tensor reversed(const Out& out, const Tensor& input, Operand other) {
@@ -135,7 +145,8 @@ Tensor div_of_number(const Out& out, Scalar input, const Tensor& other, std::opt
 }
 #endif
 
-LB_RECORD(.signature = "div(input, other, *, rounding_mode=None, out=None)", .doc = R"(The quotient of each pair of elements.
+LB_RECORD(.signature = "div(input, other, *, rounding_mode=None, out=None)",
+          .doc = R"(The quotient of each pair of elements.
 
 Integers give floating-point quotients unless `rounding_mode` is "trunc" (towards 0) or "floor" (down).
 
@@ -146,7 +157,8 @@ LB_RECORD(.signature = "div(input, other, *, rounding_mode=None, out=None)", .do
 
 >>> torch.div(1, torch.tensor([2., 4.]))
 tensor([0.5000, 0.2500]))",
-          .forward = forward_of<div_of_number>, .derivative = kDerivativePlanned, .forms = kFunction, .aliases = "divide");
+          .forward = forward_of<div_of_number>, .derivative = kDerivativePlanned, .forms = kFunction,
+          .aliases = "divide");
 LB_BINARY("true_divide", Div, R"(The floating-point quotient of each pair of elements.
 
 >>> torch.true_divide(torch.tensor([1, 3]), 2)
@@ -167,7 +179,8 @@ LB_RECORD(.signature = "floor_divide(input, other, *, out=None)", .doc = R"(The 
 >>> torch.floor_divide(7, torch.tensor([2, 4]))
 tensor([3, 1]))",
           .forward = forward_of<number_forward<DivFloor_spec>>, .derivative = kDerivativePlanned, .forms = kFunction);
-LB_RECORD(.signature = "remainder(input, other, *, out=None)", .doc = R"(The remainder of the division, with the sign of `other`.
+LB_RECORD(.signature = "remainder(input, other, *, out=None)",
+          .doc = R"(The remainder of the division, with the sign of `other`.
 
 >>> torch.remainder(torch.tensor([-3., 3.]), 2)
 tensor([1., 1.]))",
@@ -181,8 +194,8 @@ LB_BINARY("fmod", Fmod, R"(The remainder of the division, with the sign of `inpu
 
 >>> torch.fmod(torch.tensor([-3., 3.]), 2)
 tensor([-1.,  1.]))");
-LB_RECORD(.signature = "_reversed_div(input, other)", .doc = "other / input.", .forward = forward_of<reversed<Div_spec>>,
-          .derivative = kDerivativePlanned, .forms = kHidden);
+LB_RECORD(.signature = "_reversed_div(input, other)", .doc = "other / input.",
+          .forward = forward_of<reversed<Div_spec>>, .derivative = kDerivativePlanned, .forms = kHidden);
 LB_RECORD(.signature = "_reversed_floor_divide(input, other)", .doc = "other // input.",
           .forward = forward_of<reversed<DivFloor_spec>>, .derivative = kDerivativePlanned, .forms = kHidden);
 LB_RECORD(.signature = "_reversed_remainder(input, other)", .doc = "other % input.",

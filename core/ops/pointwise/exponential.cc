@@ -5,10 +5,12 @@
 namespace lumbre {
 namespace LB_LEVEL {
 
-#define LB_FLOATING_FUNCTOR(F, expression)                                    \
-  struct F : Floats {                                                         \
-    template <class T>                                                        \
-    T operator()(T x) const { return expression; }                            \
+#define LB_FLOATING_FUNCTOR(F, expression) \
+  struct F : Floats {                      \
+    template <class T>                     \
+    T operator()(T x) const {              \
+      return expression;                   \
+    }                                      \
   }
 
 LB_FLOATING_FUNCTOR(Exp, math::exp(x));
@@ -23,14 +25,16 @@ LB_LOOPS(Exp2, .name = "exp2", .promotion = Promotion::Floating);
 LB_UNARY("exp2", Exp2, R"(2 to the power of each element.
 
 >>> torch.exp2(torch.tensor([0., 3.]))
-tensor([1., 8.]))", .aliases = "special.exp2");
+tensor([1., 8.]))",
+         .aliases = "special.exp2");
 
 LB_FLOATING_FUNCTOR(Expm1, math::expm1(x));
 LB_LOOPS(Expm1, .name = "expm1", .promotion = Promotion::Floating);
 LB_UNARY("expm1", Expm1, R"(exp(x) - 1, accurate near 0.
 
 >>> torch.expm1(torch.tensor([0., 1.]))
-tensor([0.0000, 1.7183]))", .aliases = "special.expm1");
+tensor([0.0000, 1.7183]))",
+         .aliases = "special.expm1");
 
 LB_FLOATING_FUNCTOR(Log, math::log(x));
 LB_LOOPS(Log, .name = "log", .promotion = Promotion::Floating);
@@ -58,14 +62,16 @@ LB_LOOPS(Log1p, .name = "log1p", .promotion = Promotion::Floating);
 LB_UNARY("log1p", Log1p, R"(log(1 + x), accurate near 0.
 
 >>> torch.log1p(torch.tensor([0., 1.]))
-tensor([0.0000, 0.6931]))", .aliases = "special.log1p");
+tensor([0.0000, 0.6931]))",
+         .aliases = "special.log1p");
 
 LB_FLOATING_FUNCTOR(Sigmoid, math::sigmoid(x));
 LB_LOOPS(Sigmoid, .name = "sigmoid", .promotion = Promotion::Floating);
 LB_UNARY("sigmoid", Sigmoid, R"(1 / (1 + exp(-x)).
 
 >>> torch.sigmoid(torch.tensor([0., 2.]))
-tensor([0.5000, 0.8808]))", .aliases = "special.expit nn.functional.sigmoid");
+tensor([0.5000, 0.8808]))",
+         .aliases = "special.expit nn.functional.sigmoid");
 
 struct Logit : Floats {
   double eps;
@@ -91,12 +97,15 @@ With `eps`, elements are first clamped to [eps, 1 - eps].
 
 >>> torch.logit(torch.tensor([0.5, 0.75]))
 tensor([0.0000, 1.0986]))",
-          .forward = forward_of<logit>, .derivative = kDerivativePlanned, .forms = kUnaryForms, .aliases = "special.logit");
+          .forward = forward_of<logit>, .derivative = kDerivativePlanned, .forms = kUnaryForms,
+          .aliases = "special.logit");
 
-#define LB_FLOATING_PAIR(F, expression)                                       \
-  struct F : Floats {                                                         \
-    template <class T>                                                        \
-    T operator()(T x, T y) const { return expression; }                       \
+#define LB_FLOATING_PAIR(F, expression) \
+  struct F : Floats {                   \
+    template <class T>                  \
+    T operator()(T x, T y) const {      \
+      return expression;                \
+    }                                   \
   }
 
 LB_FLOATING_PAIR(LogAddExp, math::logaddexp(x, y));
@@ -109,7 +118,8 @@ tensor([0.6931]))",
 
 LB_FLOATING_PAIR(LogAddExp2, math::logaddexp2(x, y));
 LB_LOOPS(LogAddExp2, .name = "logaddexp2_cpu", .accepts = kFloatingDTypes);
-LB_RECORD(.signature = "logaddexp2(input, other, *, out=None)", .doc = R"(log2(2 ** input + 2 ** other) without overflow.
+LB_RECORD(.signature = "logaddexp2(input, other, *, out=None)",
+          .doc = R"(log2(2 ** input + 2 ** other) without overflow.
 
 >>> torch.logaddexp2(torch.tensor([1.]), torch.tensor([1.]))
 tensor([2.]))",
@@ -129,8 +139,10 @@ LB_RECORD(.signature = "xlogy(input, other, *, out=None)", .doc = R"(The same wi
 
 >>> torch.xlogy(2, torch.tensor([1.]))
 tensor([0.]))",
-          .forward = forward_of<number_forward<XLogY_spec>>, .derivative = kDerivativePlanned, .forms = kFunction, .aliases = "special.xlogy");
-LB_RECORD(.signature = "special.xlog1py(input, other, *, out=None)", .doc = R"(input * log1p(other), and 0 where input is 0.
+          .forward = forward_of<number_forward<XLogY_spec>>, .derivative = kDerivativePlanned, .forms = kFunction,
+          .aliases = "special.xlogy");
+LB_RECORD(.signature = "special.xlog1py(input, other, *, out=None)",
+          .doc = R"(input * log1p(other), and 0 where input is 0.
 
 >>> torch.special.xlog1py(torch.tensor([0., 2.]), torch.tensor([-1., 0.]))
 tensor([0., 0.]))",

@@ -5,10 +5,12 @@
 namespace lumbre {
 namespace LB_LEVEL {
 
-#define LB_FLOATING_FUNCTOR(F, expression)           \
-  struct F : Floats {                                \
-    template <class T>                               \
-    T operator()(T x) const { return expression; }   \
+#define LB_FLOATING_FUNCTOR(F, expression) \
+  struct F : Floats {                      \
+    template <class T>                     \
+    T operator()(T x) const {              \
+      return expression;                   \
+    }                                      \
   }
 
 LB_FLOATING_FUNCTOR(Sinh, math::sinh(x));
@@ -30,28 +32,32 @@ LB_LOOPS(Tanh, .name = "tanh", .promotion = Promotion::Floating);
 LB_UNARY("tanh", Tanh, R"(The hyperbolic tangent of each element.
 
 >>> torch.tanh(torch.tensor([0., 1.]))
-tensor([0.0000, 0.7616]))", .aliases = "nn.functional.tanh");
+tensor([0.0000, 0.7616]))",
+         .aliases = "nn.functional.tanh");
 
 LB_FLOATING_FUNCTOR(Asinh, math::asinh(x));
 LB_LOOPS(Asinh, .name = "asinh", .promotion = Promotion::Floating);
 LB_UNARY("asinh", Asinh, R"(The inverse hyperbolic sine of each element.
 
 >>> torch.asinh(torch.tensor([0., 1.]))
-tensor([0.0000, 0.8814]))", .aliases = "arcsinh");
+tensor([0.0000, 0.8814]))",
+         .aliases = "arcsinh");
 
 LB_FLOATING_FUNCTOR(Acosh, math::acosh(x));
 LB_LOOPS(Acosh, .name = "acosh", .promotion = Promotion::Floating);
 LB_UNARY("acosh", Acosh, R"(The inverse hyperbolic cosine of each element: NaN below 1.
 
 >>> torch.acosh(torch.tensor([1., 2.]))
-tensor([0.0000, 1.3170]))", .aliases = "arccosh");
+tensor([0.0000, 1.3170]))",
+         .aliases = "arccosh");
 
 LB_FLOATING_FUNCTOR(Atanh, math::atanh(x));
 LB_LOOPS(Atanh, .name = "atanh", .promotion = Promotion::Floating);
 LB_UNARY("atanh", Atanh, R"(The inverse hyperbolic tangent of each element: NaN outside of [-1, 1].
 
 >>> torch.atanh(torch.tensor([0., 0.5]))
-tensor([0.0000, 0.5493]))", .aliases = "arctanh");
+tensor([0.0000, 0.5493]))",
+         .aliases = "arctanh");
 
 }  // namespace LB_LEVEL
 }  // namespace lumbre

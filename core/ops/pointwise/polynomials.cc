@@ -12,12 +12,12 @@ int64_t degree_of(T n) {
   return n > T(-1) ? static_cast<int64_t>(n) : -1;
 }
 
-#define LB_POLYNOMIAL(F, function)                                                          \
-  struct F : Floats {                                                                       \
-    template <class T>                                                                      \
-    T operator()(T x, T n) const {                                                          \
-      return static_cast<T>(math::function(static_cast<double>(x), degree_of(n)));          \
-    }                                                                                       \
+#define LB_POLYNOMIAL(F, function)                                                 \
+  struct F : Floats {                                                              \
+    template <class T>                                                             \
+    T operator()(T x, T n) const {                                                 \
+      return static_cast<T>(math::function(static_cast<double>(x), degree_of(n))); \
+    }                                                                              \
   }
 #if LB_BASELINE
 template <const PointwiseSpec& spec>
@@ -28,7 +28,8 @@ Tensor polynomial(const Out& out, Operand input, Operand n) {
 #endif
 
 LB_POLYNOMIAL(ChebyshevT, chebyshev_polynomial_t);
-LB_LOOPS(ChebyshevT, .name = "chebyshev_polynomial_t_cpu", .promotion = Promotion::Floating, .accepts = kSingleAndDouble);
+LB_LOOPS(ChebyshevT, .name = "chebyshev_polynomial_t_cpu", .promotion = Promotion::Floating,
+         .accepts = kSingleAndDouble);
 LB_RECORD(.signature = "special.chebyshev_polynomial_t(input, n, *, out=None)",
           .doc = R"(The polynomial of degree n of its family at each element; 0 for negative degrees.
 
@@ -37,7 +38,8 @@ tensor([7.]))",
           .forward = forward_of<polynomial<ChebyshevT_spec>>, .derivative = kDerivativePlanned, .forms = kFunction);
 
 LB_POLYNOMIAL(ChebyshevU, chebyshev_polynomial_u);
-LB_LOOPS(ChebyshevU, .name = "chebyshev_polynomial_u_cpu", .promotion = Promotion::Floating, .accepts = kSingleAndDouble);
+LB_LOOPS(ChebyshevU, .name = "chebyshev_polynomial_u_cpu", .promotion = Promotion::Floating,
+         .accepts = kSingleAndDouble);
 LB_RECORD(.signature = "special.chebyshev_polynomial_u(input, n, *, out=None)",
           .doc = R"(The polynomial of degree n of its family at each element; 0 for negative degrees.
 
@@ -46,7 +48,8 @@ tensor([15.]))",
           .forward = forward_of<polynomial<ChebyshevU_spec>>, .derivative = kDerivativePlanned, .forms = kFunction);
 
 LB_POLYNOMIAL(ChebyshevV, chebyshev_polynomial_v);
-LB_LOOPS(ChebyshevV, .name = "chebyshev_polynomial_v_cpu", .promotion = Promotion::Floating, .accepts = kSingleAndDouble);
+LB_LOOPS(ChebyshevV, .name = "chebyshev_polynomial_v_cpu", .promotion = Promotion::Floating,
+         .accepts = kSingleAndDouble);
 LB_RECORD(.signature = "special.chebyshev_polynomial_v(input, n, *, out=None)",
           .doc = R"(The polynomial of degree n of its family at each element; 0 for negative degrees.
 
@@ -55,7 +58,8 @@ tensor([11.]))",
           .forward = forward_of<polynomial<ChebyshevV_spec>>, .derivative = kDerivativePlanned, .forms = kFunction);
 
 LB_POLYNOMIAL(ChebyshevW, chebyshev_polynomial_w);
-LB_LOOPS(ChebyshevW, .name = "chebyshev_polynomial_w_cpu", .promotion = Promotion::Floating, .accepts = kSingleAndDouble);
+LB_LOOPS(ChebyshevW, .name = "chebyshev_polynomial_w_cpu", .promotion = Promotion::Floating,
+         .accepts = kSingleAndDouble);
 LB_RECORD(.signature = "special.chebyshev_polynomial_w(input, n, *, out=None)",
           .doc = R"(The polynomial of degree n of its family at each element; 0 for negative degrees.
 
@@ -64,7 +68,8 @@ tensor([19.]))",
           .forward = forward_of<polynomial<ChebyshevW_spec>>, .derivative = kDerivativePlanned, .forms = kFunction);
 
 LB_POLYNOMIAL(ShiftedT, shifted_chebyshev_polynomial_t);
-LB_LOOPS(ShiftedT, .name = "shifted_chebyshev_polynomial_t_cpu", .promotion = Promotion::Floating, .accepts = kSingleAndDouble);
+LB_LOOPS(ShiftedT, .name = "shifted_chebyshev_polynomial_t_cpu", .promotion = Promotion::Floating,
+         .accepts = kSingleAndDouble);
 LB_RECORD(.signature = "special.shifted_chebyshev_polynomial_t(input, n, *, out=None)",
           .doc = R"(The polynomial of degree n of its family at each element; 0 for negative degrees.
 
@@ -73,7 +78,8 @@ tensor([17.]))",
           .forward = forward_of<polynomial<ShiftedT_spec>>, .derivative = kDerivativePlanned, .forms = kFunction);
 
 LB_POLYNOMIAL(ShiftedU, shifted_chebyshev_polynomial_u);
-LB_LOOPS(ShiftedU, .name = "shifted_chebyshev_polynomial_u_cpu", .promotion = Promotion::Floating, .accepts = kSingleAndDouble);
+LB_LOOPS(ShiftedU, .name = "shifted_chebyshev_polynomial_u_cpu", .promotion = Promotion::Floating,
+         .accepts = kSingleAndDouble);
 LB_RECORD(.signature = "special.shifted_chebyshev_polynomial_u(input, n, *, out=None)",
           .doc = R"(The polynomial of degree n of its family at each element; 0 for negative degrees.
 
@@ -82,7 +88,8 @@ tensor([35.]))",
           .forward = forward_of<polynomial<ShiftedU_spec>>, .derivative = kDerivativePlanned, .forms = kFunction);
 
 LB_POLYNOMIAL(ShiftedV, shifted_chebyshev_polynomial_v);
-LB_LOOPS(ShiftedV, .name = "shifted_chebyshev_polynomial_v_cpu", .promotion = Promotion::Floating, .accepts = kSingleAndDouble);
+LB_LOOPS(ShiftedV, .name = "shifted_chebyshev_polynomial_v_cpu", .promotion = Promotion::Floating,
+         .accepts = kSingleAndDouble);
 LB_RECORD(.signature = "special.shifted_chebyshev_polynomial_v(input, n, *, out=None)",
           .doc = R"(The polynomial of degree n of its family at each element; 0 for negative degrees.
 
@@ -91,7 +98,8 @@ tensor([29.]))",
           .forward = forward_of<polynomial<ShiftedV_spec>>, .derivative = kDerivativePlanned, .forms = kFunction);
 
 LB_POLYNOMIAL(ShiftedW, shifted_chebyshev_polynomial_w);
-LB_LOOPS(ShiftedW, .name = "shifted_chebyshev_polynomial_w_cpu", .promotion = Promotion::Floating, .accepts = kSingleAndDouble);
+LB_LOOPS(ShiftedW, .name = "shifted_chebyshev_polynomial_w_cpu", .promotion = Promotion::Floating,
+         .accepts = kSingleAndDouble);
 LB_RECORD(.signature = "special.shifted_chebyshev_polynomial_w(input, n, *, out=None)",
           .doc = R"(The polynomial of degree n of its family at each element; 0 for negative degrees.
 

@@ -8,7 +8,8 @@ namespace LB_LEVEL {
 struct Pow : Numbers {
   template <class T>
   T operator()(T a, T b) const {
-    if constexpr (std::is_floating_point_v<T>) return math::pow(a, b);
+    if constexpr (std::is_floating_point_v<T>)
+      return math::pow(a, b);
     else {
       // A negative exponent gives the whole part of the quotient: 0 but for bases 1 and -1.
       if constexpr (std::is_signed_v<T>)
@@ -25,23 +26,29 @@ LB_LOOPS(Pow, .name = "pow", .accepts = kNumberDTypes);
 struct Cube : Numbers {
   template <class T>
   T operator()(T x) const {
-    if constexpr (std::is_floating_point_v<T>) return x * x * x;
-    else return static_cast<T>(static_cast<uint64_t>(x) * static_cast<uint64_t>(x) * static_cast<uint64_t>(x));
+    if constexpr (std::is_floating_point_v<T>)
+      return x * x * x;
+    else
+      return static_cast<T>(static_cast<uint64_t>(x) * static_cast<uint64_t>(x) * static_cast<uint64_t>(x));
   }
 };
 LB_LOOPS(Cube, .name = "pow", .accepts = kNumberDTypes);
 struct PowerTwo : Numbers {
   template <class T>
   T operator()(T x) const {
-    if constexpr (std::is_floating_point_v<T>) return x * x;
-    else return static_cast<T>(static_cast<uint64_t>(x) * static_cast<uint64_t>(x));
+    if constexpr (std::is_floating_point_v<T>)
+      return x * x;
+    else
+      return static_cast<T>(static_cast<uint64_t>(x) * static_cast<uint64_t>(x));
   }
 };
 LB_LOOPS(PowerTwo, .name = "pow", .accepts = kNumberDTypes);
 
 struct Sqrt : Floats {
   template <class T>
-  T operator()(T x) const { return math::sqrt(x); }
+  T operator()(T x) const {
+    return math::sqrt(x);
+  }
 };
 LB_LOOPS(Sqrt, .name = "sqrt", .promotion = Promotion::Floating);
 LB_UNARY("sqrt", Sqrt, R"(The square root of each element: NaN below 0.
@@ -51,7 +58,9 @@ tensor([2., 3.]))");
 
 struct Rsqrt : Floats {
   template <class T>
-  T operator()(T x) const { return T(1) / math::sqrt(x); }
+  T operator()(T x) const {
+    return T(1) / math::sqrt(x);
+  }
 };
 LB_LOOPS(Rsqrt, .name = "rsqrt", .promotion = Promotion::Floating);
 LB_UNARY("rsqrt", Rsqrt, R"(The reciprocal of the square root of each element.
@@ -81,9 +90,10 @@ Tensor reversed_pow(const Out& out, const Tensor& input, Operand other) { return
 
 Tensor float_power(const Out& out, Operand input, Operand exponent) {
   if (out.target())
-    LB_CHECK(out.target()->dtype() == DType::Float64, Runtime, out.in_place() ? "the base given to float_power_ has dtype "
-             : "the output given to float_power has dtype ", dtype_title(out.target()->dtype()),
-             " but the operation's result requires dtype Double");
+    LB_CHECK(
+        out.target()->dtype() == DType::Float64, Runtime,
+        out.in_place() ? "the base given to float_power_ has dtype " : "the output given to float_power has dtype ",
+        dtype_title(out.target()->dtype()), " but the operation's result requires dtype Double");
   Tensor base, power;
   const auto widened = [](const Operand& x, Tensor& kept) -> Operand {
     if (!x.is_tensor()) return Operand(Scalar(x.scalar().as_double()));
@@ -100,7 +110,8 @@ Tensor float_power_of_number(const Out& out, Scalar input, const Tensor& exponen
   return float_power(out, input, exponent);
 }
 #endif
-LB_RECORD(.signature = "pow(input, exponent, *, out=None)", .doc = R"(input to the power of exponent; either may be a number.
+LB_RECORD(.signature = "pow(input, exponent, *, out=None)",
+          .doc = R"(input to the power of exponent; either may be a number.
 
 Raises RuntimeError for integers to a negative integer power.
 
@@ -112,7 +123,8 @@ LB_RECORD(.signature = "pow(input, exponent, *, out=None)", .doc = R"(The same w
 >>> torch.pow(2, torch.tensor([1., 3.]))
 tensor([2., 8.]))",
           .forward = forward_of<power_of_number>, .derivative = kDerivativePlanned, .forms = kFunction);
-LB_RECORD(.signature = "float_power(input, exponent, *, out=None)", .doc = R"(input to the power of exponent, in float64.
+LB_RECORD(.signature = "float_power(input, exponent, *, out=None)",
+          .doc = R"(input to the power of exponent, in float64.
 
 >>> torch.float_power(torch.tensor([2]), -1)
 tensor([0.5000], dtype=torch.float64))",

@@ -6,13 +6,15 @@ namespace lumbre {
 namespace LB_LEVEL {
 
 // Whole numbers are their own roundings.
-#define LB_ROUNDING(F, function)                                              \
-  struct F : Numbers {                                                        \
-    template <class T>                                                        \
-    T operator()(T x) const {                                                 \
-      if constexpr (std::is_floating_point_v<T>) return function(x);          \
-      else return x;                                                          \
-    }                                                                         \
+#define LB_ROUNDING(F, function)                 \
+  struct F : Numbers {                           \
+    template <class T>                           \
+    T operator()(T x) const {                    \
+      if constexpr (std::is_floating_point_v<T>) \
+        return function(x);                      \
+      else                                       \
+        return x;                                \
+    }                                            \
   }
 
 LB_ROUNDING(Ceil, std::ceil);
@@ -34,7 +36,8 @@ LB_LOOPS(Trunc, .name = "trunc_vml_cpu", .accepts = kNumberDTypes);
 LB_UNARY("trunc", Trunc, R"(Each element rounded towards 0.
 
 >>> torch.trunc(torch.tensor([1.5, -1.5]))
-tensor([ 1., -1.]))", .aliases = "fix");
+tensor([ 1., -1.]))",
+         .aliases = "fix");
 
 LB_ROUNDING(RoundEven, std::nearbyint);
 LB_LOOPS(RoundEven, .name = "round_vml_cpu", .accepts = kNumberDTypes);
@@ -52,7 +55,9 @@ LB_LOOPS(RoundDecimals, .name = "round_cpu", .accepts = kFloatingDTypes);
 
 struct Frac : Floats {
   template <class T>
-  T operator()(T x) const { return x - std::trunc(x); }
+  T operator()(T x) const {
+    return x - std::trunc(x);
+  }
 };
 LB_LOOPS(Frac, .name = "frac_cpu", .accepts = kFloatingDTypes);
 LB_UNARY("frac", Frac, R"(The fractional part of each element, with its sign.
@@ -67,25 +72,30 @@ Tensor round_decimals(const Out& out, const Tensor& input, int64_t decimals) {
   return pointwise(RoundDecimals_spec, out, {input}, &functor);
 }
 #endif
-LB_RECORD(.signature = "round(input, *, decimals=0, out=None)", .doc = R"(Each element rounded to the nearest whole number, halves to even.
+LB_RECORD(.signature = "round(input, *, decimals=0, out=None)",
+          .doc = R"(Each element rounded to the nearest whole number, halves to even.
 
 With `decimals`, to that many places after the point (before it when negative).
 
 >>> torch.round(torch.tensor([0.5, 1.5, -2.7]))
 tensor([ 0.,  2., -3.]))",
-          .forward = forward_of<round_decimals>, .derivative = kDerivativePlanned, .forms = kUnaryForms, .aliases = "special.round");
+          .forward = forward_of<round_decimals>, .derivative = kDerivativePlanned, .forms = kUnaryForms,
+          .aliases = "special.round");
 
 struct NanToNum : Floats {
   double nan, high, low;
   bool has_high, has_low;
   template <class T>
   T operator()(T x) const {
-    const T top = has_high ? static_cast<T>(high) : limit(true, x), bottom = has_low ? static_cast<T>(low) : limit(false, x);
+    const T top = has_high ? static_cast<T>(high) : limit(true, x),
+            bottom = has_low ? static_cast<T>(low) : limit(false, x);
     return x != x ? static_cast<T>(nan) : x == math::kInf<T> ? top : x == -math::kInf<T> ? bottom : x;
   }
   double type_high, type_low;  // the largest and lowest of the dtype that is stored
   template <class T>
-  T limit(bool upper, T) const { return static_cast<T>(upper ? type_high : type_low); }
+  T limit(bool upper, T) const {
+    return static_cast<T>(upper ? type_high : type_low);
+  }
 };
 LB_LOOPS(NanToNum, .name = "nan_to_num", .accepts = kFloatingDTypes);
 #if LB_BASELINE
@@ -96,8 +106,9 @@ Tensor nan_to_num(const Out& out, const Tensor& input, std::optional<double> nan
                          : input.dtype() == DType::BFloat16 ? 0x1.fep127
                          : input.dtype() == DType::Float32  ? std::numeric_limits<float>::max()
                                                             : std::numeric_limits<double>::max();
-  const NanToNum functor{{}, nan.value_or(0), posinf.value_or(0), neginf.value_or(0), posinf.has_value(),
-                         neginf.has_value(), largest, -largest};
+  const NanToNum functor{
+      {},      nan.value_or(0), posinf.value_or(0), neginf.value_or(0), posinf.has_value(), neginf.has_value(),
+      largest, -largest};
   return pointwise(NanToNum_spec, out, {input}, &functor);
 }
 #endif

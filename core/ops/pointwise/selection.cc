@@ -8,58 +8,80 @@ namespace LB_LEVEL {
 // NaN wins in maximum and minimum, loses in fmax and fmin.
 struct Maximum : NumbersAndBool {
   template <class T>
-  T operator()(T a, T b) const { return a != a ? a : b != b ? b : a > b ? a : b; }
+  T operator()(T a, T b) const {
+    return a != a ? a : b != b ? b : a > b ? a : b;
+  }
 };
 LB_LOOPS(Maximum, .name = "maximum");
 struct Minimum : NumbersAndBool {
   template <class T>
-  T operator()(T a, T b) const { return a != a ? a : b != b ? b : a < b ? a : b; }
+  T operator()(T a, T b) const {
+    return a != a ? a : b != b ? b : a < b ? a : b;
+  }
 };
 LB_LOOPS(Minimum, .name = "minimum");
 struct Fmax : NumbersAndBool {
   template <class T>
-  T operator()(T a, T b) const { return a != a ? b : b != b ? a : a >= b ? a : b; }
+  T operator()(T a, T b) const {
+    return a != a ? b : b != b ? a : a >= b ? a : b;
+  }
 };
 LB_LOOPS(Fmax, .name = "fmax");
 struct Fmin : NumbersAndBool {
   template <class T>
-  T operator()(T a, T b) const { return a != a ? b : b != b ? a : a <= b ? a : b; }
+  T operator()(T a, T b) const {
+    return a != a ? b : b != b ? a : a <= b ? a : b;
+  }
 };
 LB_LOOPS(Fmin, .name = "fmin");
 
 #if LB_BASELINE
 template <const PointwiseSpec& spec>
-Tensor extreme(const Out& out, const Tensor& input, const Tensor& other) { return pointwise(spec, out, {input, other}); }
+Tensor extreme(const Out& out, const Tensor& input, const Tensor& other) {
+  return pointwise(spec, out, {input, other});
+}
 #endif
-LB_RECORD(.signature = "maximum(input, other, *, out=None)", .doc = R"(The greater of each pair of elements; NaN if either is.
+LB_RECORD(.signature = "maximum(input, other, *, out=None)",
+          .doc = R"(The greater of each pair of elements; NaN if either is.
 
 >>> torch.maximum(torch.tensor([1, 5]), torch.tensor([3, 2]))
-tensor([3, 5]))", .forward = forward_of<extreme<Maximum_spec>>, .derivative = kDerivativePlanned);
-LB_RECORD(.signature = "minimum(input, other, *, out=None)", .doc = R"(The lesser of each pair of elements; NaN if either is.
+tensor([3, 5]))",
+          .forward = forward_of<extreme<Maximum_spec>>, .derivative = kDerivativePlanned);
+LB_RECORD(.signature = "minimum(input, other, *, out=None)",
+          .doc = R"(The lesser of each pair of elements; NaN if either is.
 
 >>> torch.minimum(torch.tensor([1, 5]), torch.tensor([3, 2]))
-tensor([1, 2]))", .forward = forward_of<extreme<Minimum_spec>>, .derivative = kDerivativePlanned);
-LB_RECORD(.signature = "fmax(input, other, *, out=None)", .doc = R"(The greater of each pair of elements, NaN only if both are.
+tensor([1, 2]))",
+          .forward = forward_of<extreme<Minimum_spec>>, .derivative = kDerivativePlanned);
+LB_RECORD(.signature = "fmax(input, other, *, out=None)",
+          .doc = R"(The greater of each pair of elements, NaN only if both are.
 
 >>> torch.fmax(torch.tensor([1., float("nan")]), torch.tensor([3., 2.]))
-tensor([3., 2.]))", .forward = forward_of<extreme<Fmax_spec>>, .derivative = kDerivativePlanned);
-LB_RECORD(.signature = "fmin(input, other, *, out=None)", .doc = R"(The lesser of each pair of elements, NaN only if both are.
+tensor([3., 2.]))",
+          .forward = forward_of<extreme<Fmax_spec>>, .derivative = kDerivativePlanned);
+LB_RECORD(.signature = "fmin(input, other, *, out=None)",
+          .doc = R"(The lesser of each pair of elements, NaN only if both are.
 
 >>> torch.fmin(torch.tensor([1., float("nan")]), torch.tensor([3., 2.]))
-tensor([1., 2.]))", .forward = forward_of<extreme<Fmin_spec>>, .derivative = kDerivativePlanned);
+tensor([1., 2.]))",
+          .forward = forward_of<extreme<Fmin_spec>>, .derivative = kDerivativePlanned);
 LB_RECORD(.signature = "max(input, other, *, out=None)", .doc = R"(The greater of each pair of elements: see maximum.
 
 >>> torch.max(torch.tensor([1, 5]), torch.tensor([3, 2]))
-tensor([3, 5]))", .forward = forward_of<extreme<Maximum_spec>>, .derivative = kDerivativePlanned);
+tensor([3, 5]))",
+          .forward = forward_of<extreme<Maximum_spec>>, .derivative = kDerivativePlanned);
 LB_RECORD(.signature = "min(input, other, *, out=None)", .doc = R"(The lesser of each pair of elements: see minimum.
 
 >>> torch.min(torch.tensor([1, 5]), torch.tensor([3, 2]))
-tensor([1, 2]))", .forward = forward_of<extreme<Minimum_spec>>, .derivative = kDerivativePlanned);
+tensor([1, 2]))",
+          .forward = forward_of<extreme<Minimum_spec>>, .derivative = kDerivativePlanned);
 
 // An element that is NaN stays; a bound that is NaN makes it NaN; the upper bound wins where they cross.
 struct ClampBoth : Numbers {
   template <class T>
-  T operator()(T x, T low, T high) const { return Minimum{}(Maximum{}(x, low), high); }
+  T operator()(T x, T low, T high) const {
+    return Minimum{}(Maximum{}(x, low), high);
+  }
 };
 LB_LOOPS(ClampBoth, .name = "clamp", .accepts = kNumberDTypes);
 struct ClampNumbers : Numbers {
@@ -83,13 +105,19 @@ Tensor clamp(const Out& out, const Tensor& input, std::optional<Operand> min, st
   state.add(input);
   for (const auto& bound : {min, max}) {
     if (!bound) continue;
-    if (bound->is_tensor()) state.add(bound->tensor());
-    else state.add(bound->scalar());
+    if (bound->is_tensor())
+      state.add(bound->tensor());
+    else
+      state.add(bound->scalar());
   }
   const bool numbers = !(min && min->is_tensor()) && !(max && max->is_tensor());
   if (numbers && state.result() == input.dtype()) {
-    const ClampNumbers functor{{}, min ? min->scalar().as_double() : 0, max ? max->scalar().as_double() : 0,
-                               min ? min->scalar().as_int() : 0, max ? max->scalar().as_int() : 0, min.has_value(),
+    const ClampNumbers functor{{},
+                               min ? min->scalar().as_double() : 0,
+                               max ? max->scalar().as_double() : 0,
+                               min ? min->scalar().as_int() : 0,
+                               max ? max->scalar().as_int() : 0,
+                               min.has_value(),
                                max.has_value()};
     return pointwise(ClampNumbers_spec, out, {input}, &functor);
   }
@@ -97,52 +125,65 @@ Tensor clamp(const Out& out, const Tensor& input, std::optional<Operand> min, st
   return pointwise(min ? Maximum_spec : Minimum_spec, out, {input, min ? *min : *max});
 }
 Tensor clamp_by_tensors(const Out& out, const Tensor& input, std::optional<Tensor> min, std::optional<Tensor> max) {
-  return clamp(out, input, min ? std::optional<Operand>(*min) : std::nullopt, max ? std::optional<Operand>(*max) : std::nullopt);
+  return clamp(out, input, min ? std::optional<Operand>(*min) : std::nullopt,
+               max ? std::optional<Operand>(*max) : std::nullopt);
 }
 Tensor clamp_by_numbers(const Out& out, const Tensor& input, std::optional<Scalar> min, std::optional<Scalar> max) {
-  return clamp(out, input, min ? std::optional<Operand>(*min) : std::nullopt, max ? std::optional<Operand>(*max) : std::nullopt);
+  return clamp(out, input, min ? std::optional<Operand>(*min) : std::nullopt,
+               max ? std::optional<Operand>(*max) : std::nullopt);
 }
 Tensor clamp_min(const Out& out, const Tensor& input, Operand min) { return clamp(out, input, min, std::nullopt); }
 Tensor clamp_max(const Out& out, const Tensor& input, Operand max) { return clamp(out, input, std::nullopt, max); }
 #endif
-LB_RECORD(.signature = "clamp(input, min=None, max=None, *, out=None)", .doc = R"(Each element moved into [min, max]; the bounds are tensors here.
+LB_RECORD(.signature = "clamp(input, min=None, max=None, *, out=None)",
+          .doc = R"(Each element moved into [min, max]; the bounds are tensors here.
 
 Raises RuntimeError when neither bound is given. Where min > max the result is max.
 
 >>> torch.clamp(torch.tensor([-1., 0.5, 2.]), torch.tensor(0.), torch.tensor(1.))
 tensor([0.0000, 0.5000, 1.0000]))",
-          .forward = forward_of<clamp_by_tensors>, .derivative = kDerivativePlanned, .forms = kUnaryForms, .aliases = "clip");
-LB_RECORD(.signature = "clamp(input, min=None, max=None, *, out=None)", .doc = R"(Each element moved into [min, max]; the bounds are numbers here.
+          .forward = forward_of<clamp_by_tensors>, .derivative = kDerivativePlanned, .forms = kUnaryForms,
+          .aliases = "clip");
+LB_RECORD(.signature = "clamp(input, min=None, max=None, *, out=None)",
+          .doc = R"(Each element moved into [min, max]; the bounds are numbers here.
 
 Raises RuntimeError when neither bound is given. Where min > max the result is max.
 
 >>> torch.clamp(torch.tensor([-1., 0.5, 2.]), 0, 1)
 tensor([0.0000, 0.5000, 1.0000]))",
-          .forward = forward_of<clamp_by_numbers>, .derivative = kDerivativePlanned, .forms = kUnaryForms, .aliases = "clip");
+          .forward = forward_of<clamp_by_numbers>, .derivative = kDerivativePlanned, .forms = kUnaryForms,
+          .aliases = "clip");
 LB_RECORD(.signature = "clamp_min(input, min, *, out=None)", .doc = R"(Each element, or `min` where that is greater.
 
 >>> torch.clamp_min(torch.tensor([-1., 2.]), 0)
-tensor([0., 2.]))", .forward = forward_of<clamp_min>, .derivative = kDerivativePlanned, .forms = kUnaryForms);
+tensor([0., 2.]))",
+          .forward = forward_of<clamp_min>, .derivative = kDerivativePlanned, .forms = kUnaryForms);
 LB_RECORD(.signature = "clamp_max(input, max, *, out=None)", .doc = R"(Each element, or `max` where that is less.
 
 >>> torch.clamp_max(torch.tensor([-1., 2.]), 0)
-tensor([-1.,  0.]))", .forward = forward_of<clamp_max>, .derivative = kDerivativePlanned, .forms = kUnaryForms);
+tensor([-1.,  0.]))",
+          .forward = forward_of<clamp_max>, .derivative = kDerivativePlanned, .forms = kUnaryForms);
 
 struct Heaviside : NumbersAndBool {
   template <class T>
-  T operator()(T x, T value) const { return x == T(0) ? value : static_cast<T>(x > T(0)); }
+  T operator()(T x, T value) const {
+    return x == T(0) ? value : static_cast<T>(x > T(0));
+  }
 };
 LB_LOOPS(Heaviside, .name = "heaviside");
 #if LB_BASELINE
 Tensor heaviside(const Out& out, const Tensor& input, const Tensor& values) {
-  LB_CHECK(input.dtype() == values.dtype(), Runtime, "heaviside is not yet implemented for tensors with different dtypes.");
+  LB_CHECK(input.dtype() == values.dtype(), Runtime,
+           "heaviside is not yet implemented for tensors with different dtypes.");
   return pointwise(Heaviside_spec, out, {input, values});
 }
 #endif
-LB_RECORD(.signature = "heaviside(input, values, *, out=None)", .doc = R"(The step function: 0 below 0, 1 above, `values` at 0.
+LB_RECORD(.signature = "heaviside(input, values, *, out=None)",
+          .doc = R"(The step function: 0 below 0, 1 above, `values` at 0.
 
 >>> torch.heaviside(torch.tensor([-1., 0., 1.]), torch.tensor([0.5]))
-tensor([0.0000, 0.5000, 1.0000]))", .forward = forward_of<heaviside>, .derivative = kNotDifferentiable, .forms = kEveryForm);
+tensor([0.0000, 0.5000, 1.0000]))",
+          .forward = forward_of<heaviside>, .derivative = kNotDifferentiable, .forms = kEveryForm);
 
 struct Lerp : Floats {
   template <class T>
@@ -162,30 +203,38 @@ Tensor lerp(const Out& out, const Tensor& input, const Tensor& end, Operand weig
   if (weight.is_tensor())
     LB_CHECK(weight.dtype() == input.dtype(), Runtime, "expected dtype ", long_type_name(input.dtype()),
              " for `weight` but got dtype ", long_type_name(weight.dtype()));
-  LB_CHECK(is_floating(input.dtype()), NotImplemented, weight.is_tensor() ? "\"lerp_kernel_tensor\"" : "\"lerp_kernel_scalar\"",
-           " not implemented for '", dtype_title(input.dtype()), "'");
+  LB_CHECK(is_floating(input.dtype()), NotImplemented,
+           weight.is_tensor() ? "\"lerp_kernel_tensor\"" : "\"lerp_kernel_scalar\"", " not implemented for '",
+           dtype_title(input.dtype()), "'");
   return pointwise(Lerp_spec, out, {input, end, weight});
 }
 #endif
-LB_RECORD(.signature = "lerp(input, end, weight, *, out=None)", .doc = R"(input + weight * (end - input). All of one floating-point dtype.
+LB_RECORD(.signature = "lerp(input, end, weight, *, out=None)",
+          .doc = R"(input + weight * (end - input). All of one floating-point dtype.
 
 >>> torch.lerp(torch.tensor([0.]), torch.tensor([10.]), 0.25)
-tensor([2.5000]))", .forward = forward_of<lerp>, .derivative = kDerivativePlanned, .forms = kEveryForm);
+tensor([2.5000]))",
+          .forward = forward_of<lerp>, .derivative = kDerivativePlanned, .forms = kEveryForm);
 
 struct AddCMul : Numbers {
   double real;
   int64_t integer;
   template <class T>
   T operator()(T x, T a, T b) const {
-    if constexpr (std::is_floating_point_v<T>) return x + static_cast<T>(real) * a * b;
-    else return static_cast<T>(static_cast<uint64_t>(x) + static_cast<uint64_t>(integer) * static_cast<uint64_t>(a) * static_cast<uint64_t>(b));
+    if constexpr (std::is_floating_point_v<T>)
+      return x + static_cast<T>(real) * a * b;
+    else
+      return static_cast<T>(static_cast<uint64_t>(x) +
+                            static_cast<uint64_t>(integer) * static_cast<uint64_t>(a) * static_cast<uint64_t>(b));
   }
 };
 LB_LOOPS(AddCMul, .name = "addcmul_cpu_out", .accepts = kNumberDTypes);
 struct AddCDiv : Floats {
   double real;
   template <class T>
-  T operator()(T x, T a, T b) const { return x + static_cast<T>(real) * (a / b); }
+  T operator()(T x, T a, T b) const {
+    return x + static_cast<T>(real) * (a / b);
+  }
 };
 LB_LOOPS(AddCDiv, .name = "addcdiv_cpu_out", .accepts = kFloatingDTypes);
 #if LB_BASELINE
@@ -204,39 +253,51 @@ Tensor addcdiv(const Out& out, const Tensor& input, const Tensor& tensor1, const
   return pointwise(AddCDiv_spec, out, {input, tensor1, tensor2}, &functor);
 }
 #endif
-LB_RECORD(.signature = "addcmul(input, tensor1, tensor2, *, value=1, out=None)", .doc = R"(input + value * tensor1 * tensor2.
+LB_RECORD(.signature = "addcmul(input, tensor1, tensor2, *, value=1, out=None)",
+          .doc = R"(input + value * tensor1 * tensor2.
 
 >>> torch.addcmul(torch.tensor([1.]), torch.tensor([2.]), torch.tensor([3.]), value=10)
-tensor([61.]))", .forward = forward_of<addcmul>, .derivative = kDerivativePlanned, .forms = kEveryForm);
-LB_RECORD(.signature = "addcdiv(input, tensor1, tensor2, *, value=1, out=None)", .doc = R"(input + value * tensor1 / tensor2. Floating-point only.
+tensor([61.]))",
+          .forward = forward_of<addcmul>, .derivative = kDerivativePlanned, .forms = kEveryForm);
+LB_RECORD(.signature = "addcdiv(input, tensor1, tensor2, *, value=1, out=None)",
+          .doc = R"(input + value * tensor1 / tensor2. Floating-point only.
 
 >>> torch.addcdiv(torch.tensor([1.]), torch.tensor([6.]), torch.tensor([3.]), value=10)
-tensor([21.]))", .forward = forward_of<addcdiv>, .derivative = kDerivativePlanned, .forms = kEveryForm);
+tensor([21.]))",
+          .forward = forward_of<addcdiv>, .derivative = kDerivativePlanned, .forms = kEveryForm);
 
 struct Ldexp : Floats {
   template <class T>
-  T operator()(T x, T exponent) const { return x * math::pow(T(2), exponent); }
+  T operator()(T x, T exponent) const {
+    return x * math::pow(T(2), exponent);
+  }
 };
 LB_LOOPS(Ldexp, .name = "ldexp", .promotion = Promotion::Floating);
 LB_TENSORS("ldexp", Ldexp, R"(input * 2 ** other.
 
 >>> torch.ldexp(torch.tensor([1.]), torch.tensor([3]))
-tensor([8.]))", .forms = kUnaryForms);
+tensor([8.]))",
+           .forms = kUnaryForms);
 
 // The condition arrives as 0 or 1 of the chosen dtype.
 struct Where : NumbersAndBool {
   template <class T>
-  T operator()(T condition, T a, T b) const { return condition != T(0) ? a : b; }
+  T operator()(T condition, T a, T b) const {
+    return condition != T(0) ? a : b;
+  }
 };
 LB_LOOPS(Where, .name = "where");
 #if LB_BASELINE
 Tensor where(const Out& out, const Tensor& condition, Operand input, Operand other) {
   LB_CHECK(condition.dtype() == DType::Bool || condition.dtype() == DType::UInt8, Runtime,
-           "where expected condition to be a boolean tensor, but got a tensor with dtype ", dtype_title(condition.dtype()));
+           "where expected condition to be a boolean tensor, but got a tensor with dtype ",
+           dtype_title(condition.dtype()));
   PromotionState state;
   for (const Operand* operand : {&input, &other}) {
-    if (operand->is_tensor()) state.add(operand->tensor());
-    else state.add(operand->scalar());
+    if (operand->is_tensor())
+      state.add(operand->tensor());
+    else
+      state.add(operand->scalar());
   }
   const DType dtype = state.result();
   const Tensor chosen = condition.dtype() == dtype ? condition : condition.to(DType::Bool).to(dtype);
@@ -245,10 +306,12 @@ Tensor where(const Out& out, const Tensor& condition, Operand input, Operand oth
   return pointwise(Where_spec, out, {chosen, a, b});
 }
 #endif
-LB_RECORD(.signature = "where(condition, input, other, *, out=None)", .doc = R"(Elements of `input` where `condition` holds, else of `other`; either may be a number.
+LB_RECORD(.signature = "where(condition, input, other, *, out=None)",
+          .doc = R"(Elements of `input` where `condition` holds, else of `other`; either may be a number.
 
 >>> torch.where(torch.tensor([True, False]), 1., torch.tensor([5., 6.]))
-tensor([1., 6.]))", .forward = forward_of<where>, .derivative = kDerivativePlanned, .forms = kFunction);
+tensor([1., 6.]))",
+          .forward = forward_of<where>, .derivative = kDerivativePlanned, .forms = kFunction);
 
 }  // namespace LB_LEVEL
 }  // namespace lumbre

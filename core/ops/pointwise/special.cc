@@ -5,10 +5,12 @@
 namespace lumbre {
 namespace LB_LEVEL {
 
-#define LB_FLOATING_FUNCTOR(F, expression)           \
-  struct F : Floats {                                \
-    template <class T>                               \
-    T operator()(T x) const { return expression; }   \
+#define LB_FLOATING_FUNCTOR(F, expression) \
+  struct F : Floats {                      \
+    template <class T>                     \
+    T operator()(T x) const {              \
+      return expression;                   \
+    }                                      \
   }
 
 LB_FLOATING_FUNCTOR(Erf, math::erf(x));
@@ -17,7 +19,8 @@ LB_RECORD(.signature = "erf(input, *, out=None)", .doc = R"(The error function o
 
 >>> torch.erf(torch.tensor([0., 1.]))
 tensor([0.0000, 0.8427]))",
-          .forward = forward_of<unary_forward<Erf_spec>>, .derivative = kDerivativePlanned, .forms = kUnaryForms, .aliases = "special.erf");
+          .forward = forward_of<unary_forward<Erf_spec>>, .derivative = kDerivativePlanned, .forms = kUnaryForms,
+          .aliases = "special.erf");
 
 LB_FLOATING_FUNCTOR(Erfc, math::erfc(x));
 LB_LOOPS(Erfc, .name = "erfc", .promotion = Promotion::Floating);
@@ -25,7 +28,8 @@ LB_RECORD(.signature = "erfc(input, *, out=None)", .doc = R"(1 - erf(x), accurat
 
 >>> torch.erfc(torch.tensor([0., 1.]))
 tensor([1.0000, 0.1573]))",
-          .forward = forward_of<unary_forward<Erfc_spec>>, .derivative = kDerivativePlanned, .forms = kUnaryForms, .aliases = "special.erfc");
+          .forward = forward_of<unary_forward<Erfc_spec>>, .derivative = kDerivativePlanned, .forms = kUnaryForms,
+          .aliases = "special.erfc");
 
 LB_FLOATING_FUNCTOR(ErfInv, math::erfinv(x));
 LB_LOOPS(ErfInv, .name = "erfinv", .promotion = Promotion::Floating);
@@ -33,15 +37,18 @@ LB_RECORD(.signature = "erfinv(input, *, out=None)", .doc = R"(The inverse of er
 
 >>> torch.erfinv(torch.tensor([0., 0.5]))
 tensor([0.0000, 0.4769]))",
-          .forward = forward_of<unary_forward<ErfInv_spec>>, .derivative = kDerivativePlanned, .forms = kEveryForm, .aliases = "special.erfinv");
+          .forward = forward_of<unary_forward<ErfInv_spec>>, .derivative = kDerivativePlanned, .forms = kEveryForm,
+          .aliases = "special.erfinv");
 
 LB_FLOATING_FUNCTOR(LGamma, math::lgamma(x));
 LB_LOOPS(LGamma, .name = "lgamma", .promotion = Promotion::Floating);
-LB_RECORD(.signature = "lgamma(input, *, out=None)", .doc = R"(The logarithm of the absolute value of the gamma function.
+LB_RECORD(.signature = "lgamma(input, *, out=None)",
+          .doc = R"(The logarithm of the absolute value of the gamma function.
 
 >>> torch.lgamma(torch.tensor([1., 4.]))
 tensor([0.0000, 1.7918]))",
-          .forward = forward_of<unary_forward<LGamma_spec>>, .derivative = kDerivativePlanned, .forms = kEveryForm, .aliases = "special.gammaln");
+          .forward = forward_of<unary_forward<LGamma_spec>>, .derivative = kDerivativePlanned, .forms = kEveryForm,
+          .aliases = "special.gammaln");
 
 LB_FLOATING_FUNCTOR(Digamma, math::digamma(x));
 LB_LOOPS(Digamma, .name = "digamma", .promotion = Promotion::Floating);
@@ -49,7 +56,8 @@ LB_RECORD(.signature = "digamma(input, *, out=None)", .doc = R"(The logarithmic 
 
 >>> torch.digamma(torch.tensor([1.]))
 tensor([-0.5772]))",
-          .forward = forward_of<unary_forward<Digamma_spec>>, .derivative = kDerivativePlanned, .forms = kEveryForm, .aliases = "special.digamma special.psi");
+          .forward = forward_of<unary_forward<Digamma_spec>>, .derivative = kDerivativePlanned, .forms = kEveryForm,
+          .aliases = "special.digamma special.psi");
 
 LB_FLOATING_FUNCTOR(I0, static_cast<T>(math::i0(x)));
 LB_LOOPS(I0, .name = "i0", .promotion = Promotion::Floating);
@@ -57,7 +65,8 @@ LB_RECORD(.signature = "i0(input, *, out=None)", .doc = R"(The modified Bessel f
 
 >>> torch.i0(torch.tensor([0., 1.]))
 tensor([1.0000, 1.2661]))",
-          .forward = forward_of<unary_forward<I0_spec>>, .derivative = kDerivativePlanned, .forms = kUnaryForms, .aliases = "special.i0");
+          .forward = forward_of<unary_forward<I0_spec>>, .derivative = kDerivativePlanned, .forms = kUnaryForms,
+          .aliases = "special.i0");
 
 LB_FLOATING_FUNCTOR(I0e, static_cast<T>(math::i0e(x)));
 LB_LOOPS(I0e, .name = "i0e", .promotion = Promotion::Floating);
@@ -69,7 +78,8 @@ tensor([1.0000, 0.4658]))",
 
 LB_FLOATING_FUNCTOR(I1, static_cast<T>(math::i1(x)));
 LB_LOOPS(I1, .name = "i1", .promotion = Promotion::Floating);
-LB_RECORD(.signature = "special.i1(input, *, out=None)", .doc = R"(The modified Bessel function of the first kind, order 1.
+LB_RECORD(.signature = "special.i1(input, *, out=None)",
+          .doc = R"(The modified Bessel function of the first kind, order 1.
 
 >>> torch.special.i1(torch.tensor([0., 1.]))
 tensor([0.0000, 0.5652]))",
@@ -117,7 +127,8 @@ tensor([0.]))",
 
 LB_FLOATING_FUNCTOR(LogNdtr, math::log_ndtr(x));
 LB_LOOPS(LogNdtr, .name = "log_ndtr_cpu", .promotion = Promotion::Floating, .accepts = kSingleAndDouble);
-LB_RECORD(.signature = "special.log_ndtr(input, *, out=None)", .doc = R"(The logarithm of ndtr, accurate far to the left.
+LB_RECORD(.signature = "special.log_ndtr(input, *, out=None)",
+          .doc = R"(The logarithm of ndtr, accurate far to the left.
 
 >>> torch.special.log_ndtr(torch.tensor([0.]))
 tensor([-0.6931]))",
@@ -125,7 +136,8 @@ tensor([-0.6931]))",
 
 LB_FLOATING_FUNCTOR(BesselJ0, static_cast<T>(math::bessel_j0(x)));
 LB_LOOPS(BesselJ0, .name = "bessel_j0_cpu", .promotion = Promotion::Floating, .accepts = kSingleAndDouble);
-LB_RECORD(.signature = "special.bessel_j0(input, *, out=None)", .doc = R"(The Bessel function of the first kind, order 0.
+LB_RECORD(.signature = "special.bessel_j0(input, *, out=None)",
+          .doc = R"(The Bessel function of the first kind, order 0.
 
 >>> torch.special.bessel_j0(torch.tensor([0.]))
 tensor([1.]))",
@@ -133,7 +145,8 @@ tensor([1.]))",
 
 LB_FLOATING_FUNCTOR(BesselJ1, static_cast<T>(math::bessel_j1(x)));
 LB_LOOPS(BesselJ1, .name = "bessel_j1_cpu", .promotion = Promotion::Floating, .accepts = kSingleAndDouble);
-LB_RECORD(.signature = "special.bessel_j1(input, *, out=None)", .doc = R"(The Bessel function of the first kind, order 1.
+LB_RECORD(.signature = "special.bessel_j1(input, *, out=None)",
+          .doc = R"(The Bessel function of the first kind, order 1.
 
 >>> torch.special.bessel_j1(torch.tensor([0.]))
 tensor([0.]))",
@@ -141,7 +154,8 @@ tensor([0.]))",
 
 LB_FLOATING_FUNCTOR(BesselY0, static_cast<T>(math::bessel_y0(x)));
 LB_LOOPS(BesselY0, .name = "bessel_y0_cpu", .promotion = Promotion::Floating, .accepts = kSingleAndDouble);
-LB_RECORD(.signature = "special.bessel_y0(input, *, out=None)", .doc = R"(The Bessel function of the second kind, order 0.
+LB_RECORD(.signature = "special.bessel_y0(input, *, out=None)",
+          .doc = R"(The Bessel function of the second kind, order 0.
 
 >>> torch.special.bessel_y0(torch.tensor([1.]))
 tensor([0.0883]))",
@@ -149,7 +163,8 @@ tensor([0.0883]))",
 
 LB_FLOATING_FUNCTOR(BesselY1, static_cast<T>(math::bessel_y1(x)));
 LB_LOOPS(BesselY1, .name = "bessel_y1_cpu", .promotion = Promotion::Floating, .accepts = kSingleAndDouble);
-LB_RECORD(.signature = "special.bessel_y1(input, *, out=None)", .doc = R"(The Bessel function of the second kind, order 1.
+LB_RECORD(.signature = "special.bessel_y1(input, *, out=None)",
+          .doc = R"(The Bessel function of the second kind, order 1.
 
 >>> torch.special.bessel_y1(torch.tensor([1.]))
 tensor([-0.7812]))",
@@ -157,7 +172,8 @@ tensor([-0.7812]))",
 
 LB_FLOATING_FUNCTOR(ModifiedI0, static_cast<T>(math::modified_bessel_i0(x)));
 LB_LOOPS(ModifiedI0, .name = "modified_bessel_i0_cpu", .promotion = Promotion::Floating, .accepts = kSingleAndDouble);
-LB_RECORD(.signature = "special.modified_bessel_i0(input, *, out=None)", .doc = R"(The modified Bessel function of the first kind, order 0.
+LB_RECORD(.signature = "special.modified_bessel_i0(input, *, out=None)",
+          .doc = R"(The modified Bessel function of the first kind, order 0.
 
 >>> torch.special.modified_bessel_i0(torch.tensor([0.]))
 tensor([1.]))",
@@ -165,7 +181,8 @@ tensor([1.]))",
 
 LB_FLOATING_FUNCTOR(ModifiedI1, static_cast<T>(math::modified_bessel_i1(x)));
 LB_LOOPS(ModifiedI1, .name = "modified_bessel_i1_cpu", .promotion = Promotion::Floating, .accepts = kSingleAndDouble);
-LB_RECORD(.signature = "special.modified_bessel_i1(input, *, out=None)", .doc = R"(The modified Bessel function of the first kind, order 1.
+LB_RECORD(.signature = "special.modified_bessel_i1(input, *, out=None)",
+          .doc = R"(The modified Bessel function of the first kind, order 1.
 
 >>> torch.special.modified_bessel_i1(torch.tensor([0.]))
 tensor([0.]))",
@@ -173,7 +190,8 @@ tensor([0.]))",
 
 LB_FLOATING_FUNCTOR(ModifiedK0, static_cast<T>(math::modified_bessel_k0(x)));
 LB_LOOPS(ModifiedK0, .name = "modified_bessel_k0_cpu", .promotion = Promotion::Floating, .accepts = kSingleAndDouble);
-LB_RECORD(.signature = "special.modified_bessel_k0(input, *, out=None)", .doc = R"(The modified Bessel function of the second kind, order 0.
+LB_RECORD(.signature = "special.modified_bessel_k0(input, *, out=None)",
+          .doc = R"(The modified Bessel function of the second kind, order 0.
 
 >>> torch.special.modified_bessel_k0(torch.tensor([1.]))
 tensor([0.4210]))",
@@ -181,23 +199,28 @@ tensor([0.4210]))",
 
 LB_FLOATING_FUNCTOR(ModifiedK1, static_cast<T>(math::modified_bessel_k1(x)));
 LB_LOOPS(ModifiedK1, .name = "modified_bessel_k1_cpu", .promotion = Promotion::Floating, .accepts = kSingleAndDouble);
-LB_RECORD(.signature = "special.modified_bessel_k1(input, *, out=None)", .doc = R"(The modified Bessel function of the second kind, order 1.
+LB_RECORD(.signature = "special.modified_bessel_k1(input, *, out=None)",
+          .doc = R"(The modified Bessel function of the second kind, order 1.
 
 >>> torch.special.modified_bessel_k1(torch.tensor([1.]))
 tensor([0.6019]))",
           .forward = forward_of<unary_forward<ModifiedK1_spec>>, .derivative = kDerivativePlanned, .forms = kFunction);
 
 LB_FLOATING_FUNCTOR(ScaledK0, static_cast<T>(math::scaled_modified_bessel_k0(x)));
-LB_LOOPS(ScaledK0, .name = "scaled_modified_bessel_k0_cpu", .promotion = Promotion::Floating, .accepts = kSingleAndDouble);
-LB_RECORD(.signature = "special.scaled_modified_bessel_k0(input, *, out=None)", .doc = R"(exp(x) * modified_bessel_k0(x).
+LB_LOOPS(ScaledK0, .name = "scaled_modified_bessel_k0_cpu", .promotion = Promotion::Floating,
+         .accepts = kSingleAndDouble);
+LB_RECORD(.signature = "special.scaled_modified_bessel_k0(input, *, out=None)",
+          .doc = R"(exp(x) * modified_bessel_k0(x).
 
 >>> torch.special.scaled_modified_bessel_k0(torch.tensor([1.]))
 tensor([1.1445]))",
           .forward = forward_of<unary_forward<ScaledK0_spec>>, .derivative = kDerivativePlanned, .forms = kFunction);
 
 LB_FLOATING_FUNCTOR(ScaledK1, static_cast<T>(math::scaled_modified_bessel_k1(x)));
-LB_LOOPS(ScaledK1, .name = "scaled_modified_bessel_k1_cpu", .promotion = Promotion::Floating, .accepts = kSingleAndDouble);
-LB_RECORD(.signature = "special.scaled_modified_bessel_k1(input, *, out=None)", .doc = R"(exp(x) * modified_bessel_k1(x).
+LB_LOOPS(ScaledK1, .name = "scaled_modified_bessel_k1_cpu", .promotion = Promotion::Floating,
+         .accepts = kSingleAndDouble);
+LB_RECORD(.signature = "special.scaled_modified_bessel_k1(input, *, out=None)",
+          .doc = R"(exp(x) * modified_bessel_k1(x).
 
 >>> torch.special.scaled_modified_bessel_k1(torch.tensor([1.]))
 tensor([1.6362]))",
@@ -205,7 +228,8 @@ tensor([1.6362]))",
 
 LB_FLOATING_FUNCTOR(SphericalJ0, static_cast<T>(math::spherical_bessel_j0(x)));
 LB_LOOPS(SphericalJ0, .name = "spherical_bessel_j0_cpu", .promotion = Promotion::Floating, .accepts = kSingleAndDouble);
-LB_RECORD(.signature = "special.spherical_bessel_j0(input, *, out=None)", .doc = R"(The spherical Bessel function of the first kind, order 0: sin(x) / x.
+LB_RECORD(.signature = "special.spherical_bessel_j0(input, *, out=None)",
+          .doc = R"(The spherical Bessel function of the first kind, order 0: sin(x) / x.
 
 >>> torch.special.spherical_bessel_j0(torch.tensor([0.]))
 tensor([1.]))",

@@ -7,23 +7,31 @@ namespace LB_LEVEL {
 
 struct Zeta : Floats {
   template <class T>
-  T operator()(T s, T q) const { return static_cast<T>(math::zeta(s, q)); }
+  T operator()(T s, T q) const {
+    return static_cast<T>(math::zeta(s, q));
+  }
 };
 LB_LOOPS(Zeta, .name = "zeta_cpu", .promotion = Promotion::Floating, .accepts = kSingleAndDouble);
 struct IGamma : Floats {
   template <class T>
-  T operator()(T a, T x) const { return static_cast<T>(math::igamma(a, x)); }
+  T operator()(T a, T x) const {
+    return static_cast<T>(math::igamma(a, x));
+  }
 };
 LB_LOOPS(IGamma, .name = "igamma_cpu", .accepts = kFloatingDTypes);
 struct IGammaC : Floats {
   template <class T>
-  T operator()(T a, T x) const { return static_cast<T>(math::igammac(a, x)); }
+  T operator()(T a, T x) const {
+    return static_cast<T>(math::igammac(a, x));
+  }
 };
 LB_LOOPS(IGammaC, .name = "igammac_cpu", .accepts = kFloatingDTypes);
 struct PolyGamma : Floats {
   int64_t n;
   template <class T>
-  T operator()(T x) const { return n == 0 ? static_cast<T>(math::digamma(x)) : static_cast<T>(math::polygamma(n, x)); }
+  T operator()(T x) const {
+    return n == 0 ? static_cast<T>(math::digamma(x)) : static_cast<T>(math::polygamma(n, x));
+  }
 };
 LB_LOOPS(PolyGamma, .name = "polygamma", .promotion = Promotion::Floating);
 // The product of p gamma functions half a step apart, with its power of pi.
@@ -55,7 +63,8 @@ Tensor polygamma_method(const Out& out, const Tensor& input, int64_t n) { return
 LB_RECORD(.signature = "special.zeta(input, other, *, out=None)", .doc = R"(The Hurwitz zeta function.
 
 >>> torch.special.zeta(torch.tensor([2.]), torch.tensor([1.]))
-tensor([1.6449]))", .forward = forward_of<binary_forward<Zeta_spec>>, .derivative = kDerivativePlanned, .forms = kFunction);
+tensor([1.6449]))",
+          .forward = forward_of<binary_forward<Zeta_spec>>, .derivative = kDerivativePlanned, .forms = kFunction);
 LB_RECORD(.signature = "special.zeta(input, other, *, out=None)", .doc = R"(The same with a number first.
 
 >>> torch.special.zeta(2, torch.tensor([1.]))
@@ -64,18 +73,25 @@ tensor([1.6449]))",
 LB_RECORD(.signature = "igamma(input, other, *, out=None)", .doc = R"(The regularised lower incomplete gamma function.
 
 >>> torch.igamma(torch.tensor([1.]), torch.tensor([1.]))
-tensor([0.6321]))", .forward = forward_of<tensors_forward<IGamma_spec>>, .derivative = kDerivativePlanned, .forms = kEveryForm, .aliases = "special.gammainc");
+tensor([0.6321]))",
+          .forward = forward_of<tensors_forward<IGamma_spec>>, .derivative = kDerivativePlanned, .forms = kEveryForm,
+          .aliases = "special.gammainc");
 LB_RECORD(.signature = "igammac(input, other, *, out=None)", .doc = R"(The regularised upper incomplete gamma function.
 
 >>> torch.igammac(torch.tensor([1.]), torch.tensor([1.]))
-tensor([0.3679]))", .forward = forward_of<tensors_forward<IGammaC_spec>>, .derivative = kDerivativePlanned, .forms = kEveryForm, .aliases = "special.gammaincc");
+tensor([0.3679]))",
+          .forward = forward_of<tensors_forward<IGammaC_spec>>, .derivative = kDerivativePlanned, .forms = kEveryForm,
+          .aliases = "special.gammaincc");
 LB_RECORD(.signature = "polygamma(n, input, *, out=None)", .doc = R"(The n-th derivative of the digamma function.
 
 >>> torch.polygamma(1, torch.tensor([1.]))
-tensor([1.6449]))", .forward = forward_of<polygamma>, .derivative = kDerivativePlanned, .forms = kFunction, .aliases = "special.polygamma");
+tensor([1.6449]))",
+          .forward = forward_of<polygamma>, .derivative = kDerivativePlanned, .forms = kFunction,
+          .aliases = "special.polygamma");
 LB_RECORD(.signature = "polygamma(input, n)", .doc = "As the function, with the order second.",
           .forward = forward_of<polygamma_method>, .derivative = kDerivativePlanned, .forms = kMethod | kInPlace);
-LB_RECORD(.signature = "mvlgamma(input, p, *, out=None)", .doc = R"(The logarithm of the multivariate gamma function of dimension p.
+LB_RECORD(.signature = "mvlgamma(input, p, *, out=None)",
+          .doc = R"(The logarithm of the multivariate gamma function of dimension p.
 
 Raises RuntimeError for p < 1.
 

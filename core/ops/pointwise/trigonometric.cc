@@ -5,17 +5,23 @@
 namespace lumbre {
 namespace LB_LEVEL {
 
-#define LB_FLOATING_FUNCTOR(F, expression)           \
-  struct F : Floats {                                \
-    template <class T>                               \
-    T operator()(T x) const { return expression; }   \
+#define LB_FLOATING_FUNCTOR(F, expression) \
+  struct F : Floats {                      \
+    template <class T>                     \
+    T operator()(T x) const {              \
+      return expression;                   \
+    }                                      \
   }
 
 struct Sin : Floats {
   template <class T>
-  T operator()(T x) const { return math::sin(x); }
+  T operator()(T x) const {
+    return math::sin(x);
+  }
   template <class T>
-  static void map(T* out, const T* in, int64_t count) { math::map_trig<math::SinNear>(out, in, count); }
+  static void map(T* out, const T* in, int64_t count) {
+    math::map_trig<math::SinNear>(out, in, count);
+  }
 };
 LB_LOOPS(Sin, .name = "sin", .promotion = Promotion::Floating);
 LB_UNARY("sin", Sin, R"(The sine of each element, in radians.
@@ -25,9 +31,13 @@ tensor([0.0000, 0.8415]))");
 
 struct Cos : Floats {
   template <class T>
-  T operator()(T x) const { return math::cos(x); }
+  T operator()(T x) const {
+    return math::cos(x);
+  }
   template <class T>
-  static void map(T* out, const T* in, int64_t count) { math::map_trig<math::CosNear>(out, in, count); }
+  static void map(T* out, const T* in, int64_t count) {
+    math::map_trig<math::CosNear>(out, in, count);
+  }
 };
 LB_LOOPS(Cos, .name = "cos", .promotion = Promotion::Floating);
 LB_UNARY("cos", Cos, R"(The cosine of each element, in radians.
@@ -37,9 +47,13 @@ tensor([1.0000, 0.5403]))");
 
 struct Tan : Floats {
   template <class T>
-  T operator()(T x) const { return math::tan(x); }
+  T operator()(T x) const {
+    return math::tan(x);
+  }
   template <class T>
-  static void map(T* out, const T* in, int64_t count) { math::map_trig<math::TanNear>(out, in, count); }
+  static void map(T* out, const T* in, int64_t count) {
+    math::map_trig<math::TanNear>(out, in, count);
+  }
 };
 LB_LOOPS(Tan, .name = "tan", .promotion = Promotion::Floating);
 LB_UNARY("tan", Tan, R"(The tangent of each element, in radians.
@@ -52,37 +66,41 @@ LB_LOOPS(Asin, .name = "asin", .promotion = Promotion::Floating);
 LB_UNARY("asin", Asin, R"(The inverse sine of each element, in radians: NaN outside of [-1, 1].
 
 >>> torch.asin(torch.tensor([0., 1.]))
-tensor([0.0000, 1.5708]))", .aliases = "arcsin");
+tensor([0.0000, 1.5708]))",
+         .aliases = "arcsin");
 
 LB_FLOATING_FUNCTOR(Acos, math::acos(x));
 LB_LOOPS(Acos, .name = "acos", .promotion = Promotion::Floating);
 LB_UNARY("acos", Acos, R"(The inverse cosine of each element, in radians: NaN outside of [-1, 1].
 
 >>> torch.acos(torch.tensor([1., 0.]))
-tensor([0.0000, 1.5708]))", .aliases = "arccos");
+tensor([0.0000, 1.5708]))",
+         .aliases = "arccos");
 
 LB_FLOATING_FUNCTOR(Atan, math::atan(x));
 LB_LOOPS(Atan, .name = "atan", .promotion = Promotion::Floating);
 LB_UNARY("atan", Atan, R"(The inverse tangent of each element, in radians.
 
 >>> torch.atan(torch.tensor([0., 1.]))
-tensor([0.0000, 0.7854]))", .aliases = "arctan");
+tensor([0.0000, 0.7854]))",
+         .aliases = "arctan");
 
 LB_FLOATING_FUNCTOR(Sinc, math::sinc(x));
 LB_LOOPS(Sinc, .name = "sinc", .promotion = Promotion::Floating);
 LB_UNARY("sinc", Sinc, R"(sin(pi x) / (pi x), and 1 at 0.
 
 >>> torch.sinc(torch.tensor([0., 0.5]))
-tensor([1.0000, 0.6366]))", .aliases = "special.sinc");
+tensor([1.0000, 0.6366]))",
+         .aliases = "special.sinc");
 
-LB_FLOATING_FUNCTOR(Deg2Rad, x * static_cast<T>(0.017453292519943295769236907684886));
+LB_FLOATING_FUNCTOR(Deg2Rad, x* static_cast<T>(0.017453292519943295769236907684886));
 LB_LOOPS(Deg2Rad, .name = "deg2rad", .promotion = Promotion::Floating);
 LB_UNARY("deg2rad", Deg2Rad, R"(Degrees to radians.
 
 >>> torch.deg2rad(torch.tensor([180.]))
 tensor([3.1416]))");
 
-LB_FLOATING_FUNCTOR(Rad2Deg, x * static_cast<T>(57.295779513082320876798154814105));
+LB_FLOATING_FUNCTOR(Rad2Deg, x* static_cast<T>(57.295779513082320876798154814105));
 LB_LOOPS(Rad2Deg, .name = "rad2deg", .promotion = Promotion::Floating);
 LB_UNARY("rad2deg", Rad2Deg, R"(Radians to degrees.
 
@@ -91,23 +109,29 @@ tensor([0.]))");
 
 struct Atan2 : Floats {
   template <class T>
-  T operator()(T y, T x) const { return math::atan2(y, x); }
+  T operator()(T y, T x) const {
+    return math::atan2(y, x);
+  }
 };
 LB_LOOPS(Atan2, .name = "atan2", .promotion = Promotion::Floating);
 LB_TENSORS("atan2", Atan2, R"(The angle of the point (other, input), in radians, from -pi to pi.
 
 >>> torch.atan2(torch.tensor([1.]), torch.tensor([1.]))
-tensor([0.7854]))", .forms = kEveryForm, .aliases = "arctan2");
+tensor([0.7854]))",
+           .forms = kEveryForm, .aliases = "arctan2");
 
 struct Hypot : Floats {
   template <class T>
-  T operator()(T x, T y) const { return math::hypot(x, y); }
+  T operator()(T x, T y) const {
+    return math::hypot(x, y);
+  }
 };
 LB_LOOPS(Hypot, .name = "hypot_cpu", .accepts = kFloatingDTypes);
 LB_TENSORS("hypot", Hypot, R"(The length of the hypotenuse: sqrt(input ** 2 + other ** 2) without overflow.
 
 >>> torch.hypot(torch.tensor([3.]), torch.tensor([4.]))
-tensor([5.]))", .forms = kEveryForm);
+tensor([5.]))",
+           .forms = kEveryForm);
 
 }  // namespace LB_LEVEL
 }  // namespace lumbre
