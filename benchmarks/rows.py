@@ -24,9 +24,10 @@ def row(group: str, name: str) -> Callable[[Work], Work]:
 
 
 def from_array(lib: Any, array: np.ndarray) -> Any:
+    """The array in the library's own memory: its alignment and pages are part of what is compared."""
     if lib.__name__ == "jax.numpy":
         return lib.asarray(array)
-    return array.copy() if lib.__name__ == "numpy" else lib.from_numpy(array.copy())
+    return array.copy() if lib.__name__ == "numpy" else lib.from_numpy(array).clone()
 
 
 def draws(*shape: int, dtype: type = np.float32) -> np.ndarray:

@@ -40,8 +40,8 @@ void run(Loop loop, const Reduction& r, const Tensor& out, Loop combine) {
     });
     return combine(partial.data(), parts, 1, target);
   }
-  if (r.a == 1 && r.n >= 4096 && r.b < 512) {  // few columns: split the rows, fold the parts
-    constexpr int64_t kRows = 2048;
+  if (r.a == 1 && r.n >= 128) {  // split the rows, fold the parts; how many rows depends on the sizes only
+    const int64_t kRows = std::clamp<int64_t>(131072 / r.b, 64, 2048);
     const int64_t parts = (r.n + kRows - 1) / kRows;
     std::vector<char> partial(static_cast<size_t>(parts * r.b * out_item));
     parallel_for(parts, 1, [&](int64_t begin, int64_t end) {
