@@ -78,6 +78,8 @@ class device:
         return None
 
 
+device.__module__ = __name__.rpartition(".")[0]  # where users find it
+
 cpu = device("cpu")
 
 
