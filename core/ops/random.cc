@@ -426,18 +426,18 @@ LB_OPERATOR(.signature = "bernoulli(input, p, *, generator=None)",
 >>> torch.bernoulli(torch.zeros(3), 1.0)
 tensor([1., 1., 1.]))",
             .forward = forward_of<bernoulli_p>, .derivative = kNotDifferentiable);
-LB_OPERATOR(.signature = "bernoulli(input, p=0.5, *, generator=None)",
-            .doc = R"(Fills with zeros and ones; p is a number or a tensor of probabilities.
-
->>> torch.zeros(3).bernoulli_(1.0)
-tensor([1., 1., 1.]))",
-            .forward = forward_of<bernoulli_fill>, .derivative = kNotDifferentiable, .forms = kInPlace);
 LB_OPERATOR(.signature = "bernoulli(input, *, generator=None, out=None)",
             .doc = R"(Zeros and ones; `input` holds the probabilities of one.
 
 >>> torch.bernoulli(torch.tensor([0., 1.]))
 tensor([0., 1.]))",
             .forward = forward_of<bernoulli>, .derivative = kNotDifferentiable);
+LB_OPERATOR(.signature = "bernoulli(input, p=0.5, *, generator=None)",
+            .doc = R"(Fills with zeros and ones; p is a number or a tensor of probabilities.
+
+>>> torch.zeros(3).bernoulli_(1.0)
+tensor([1., 1., 1.]))",
+            .forward = forward_of<bernoulli_fill>, .derivative = kNotDifferentiable, .forms = kInPlace);
 LB_OPERATOR(.signature = "rand(*size, *, generator=None, out=None" LB_FACTORY,
             .doc = R"(Numbers drawn evenly from [0, 1).
 
