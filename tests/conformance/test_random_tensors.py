@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch", reason="PyTorch is the reference")
-import lumbre  # noqa: E402
+import lumbre
 
 FILLS = [
     ("uniform_", (1, 2)), ("normal_", (1, 2)), ("exponential_", (1.5,)), ("geometric_", (0.3,)), ("cauchy_", ()),
