@@ -501,6 +501,8 @@ PyObject* call(OverloadSet& set, Out::Form form, PyObject* const* arguments, siz
   Mismatch mismatch;
   for (const Overload& overload : overloads) {
     if (form == Out::Form::InPlace && !(overload.record->forms & (kInPlace | kInPlaceFunction))) continue;
+    // An overload that exists in place only (normal_, bernoulli_) must not answer for the function of its name.
+    if (form == Out::Form::Function && overload.record->forms == kInPlace) continue;
     Values values(overload.record->forward.count);
     Sides sides;
     mismatch = {};

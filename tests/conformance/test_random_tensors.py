@@ -31,6 +31,7 @@ NEW: dict[str, Callable[[Any, int], Any]] = {
     "multinomial": lambda t, n: t.multinomial(t.arange(1.0, n + 1), min(n, 3)),
     "multinomial with replacement": lambda t, n: t.multinomial(t.arange(1.0, n + 1), 4, replacement=True),
     "normal": lambda t, n: t.normal(t.arange(1.0, n + 1), t.arange(1.0, n + 1)),
+    "normal with one deviation": lambda t, n: t.normal(t.arange(1.0, n + 1), 2.0),
     "dropout": lambda t, n: t.nn.functional.dropout(t.ones(n), 0.3),
     "rand_like": lambda t, n: t.rand_like(t.ones(n, 3).t()),
     "randn_like": lambda t, n: t.randn_like(t.ones(n, 3).t()),
