@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from _thread import _local
-
 from lumbre import _C, _device, _identity
 
 TYPE_CHECKING = False
@@ -42,22 +40,8 @@ __all__ = [
 # --- gradient mode ----------------------------------------------------------------------------------------------------
 
 
-class _Modes(_local):
-    grad = True
-    inference = False
-
-
-_modes = _Modes()
-
-
-def is_grad_enabled() -> bool:
-    """Whether operations are to be recorded. Nothing records yet: the switch is kept for what will."""
-    return _modes.grad
-
-
-def is_inference_mode_enabled() -> bool:
-    """Whether ``inference_mode`` is on in this thread."""
-    return _modes.inference
+is_grad_enabled = _C.is_grad_enabled
+is_inference_mode_enabled = _C.is_inference_mode_enabled
 
 
 class _Mode:
@@ -125,15 +109,14 @@ class _GradMode(_Mode):
         return mode if function is None else mode(function)
 
     def __enter__(self) -> None:
-        self._before = _modes.grad
-        _modes.grad = self._grad
+        self._before = _C._set_grad_enabled(self._grad)
 
     def __exit__(self, *exception: object) -> None:
-        _modes.grad = self._before
+        _C._set_grad_enabled(self._before)
 
 
 class no_grad(_GradMode):
-    """Operations inside are not recorded. Nothing records yet: only ``is_grad_enabled()`` tells the difference.
+    """Operations inside are not recorded: their results require no gradient.
 
     >>> with torch.no_grad():
     ...     torch.is_grad_enabled()
@@ -144,7 +127,7 @@ class no_grad(_GradMode):
 
 
 class enable_grad(_GradMode):
-    """Operations inside are recorded, also within ``no_grad``. Nothing records yet: the switch is kept."""
+    """Operations inside are recorded, also within ``no_grad``."""
 
     _grad = True
 
@@ -157,19 +140,18 @@ class set_grad_enabled(_Mode):
             raise TypeError(
                 f"set_grad_enabled(): argument 'enabled' (position 1) must be bool, not {type(mode).__name__}"
             )
-        self.prev = _modes.grad
         self.mode = mode
-        _modes.grad = mode
+        self.prev = _C._set_grad_enabled(mode)
 
     def __call__(self, function: Callable) -> Callable:
-        _modes.grad = self.prev
+        _C._set_grad_enabled(self.prev)
         return super().__call__(function)
 
     def __enter__(self) -> None:
-        _modes.grad = self.mode
+        _C._set_grad_enabled(self.mode)
 
     def __exit__(self, *exception: object) -> None:
-        _modes.grad = self.prev
+        _C._set_grad_enabled(self.prev)
 
     def clone(self) -> set_grad_enabled:
         """The same setting again."""
@@ -180,7 +162,7 @@ class set_grad_enabled(_Mode):
 
 
 class inference_mode(_Mode):
-    """``no_grad`` for code whose results never meet autograd. Nothing records yet: the switch is kept."""
+    """``no_grad`` for code whose results never meet autograd."""
 
     def __new__(cls, mode: Any = True) -> Any:
         made = super().__new__(cls)
@@ -193,11 +175,12 @@ class inference_mode(_Mode):
         self.mode = mode
 
     def __enter__(self) -> None:
-        self._before = (_modes.grad, _modes.inference)
-        _modes.grad, _modes.inference = (False, True) if self.mode else (True, False)
+        self._before = (_C._set_grad_enabled(not self.mode), _C._set_inference(self.mode))
 
     def __exit__(self, *exception: object) -> None:
-        _modes.grad, _modes.inference = self._before
+        grad, inference = self._before
+        _C._set_grad_enabled(grad)
+        _C._set_inference(inference)
 
     def clone(self) -> inference_mode:
         """The same setting again."""

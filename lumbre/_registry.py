@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 Tensor = _C.Tensor
 FUNCTION, METHOD, IN_PLACE, IN_PLACE_FUNCTION = 1, 2, 4, 8
-_DERIVATIVES = ("unstated", "none", "planned")
+_DERIVATIVES = ("unstated", "none", "refused", "composed", "formula")
 
 _disabled = _C._disabled_torch_function_impl
 functions: dict[str, Callable] = {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lumbre import _C, _device, _identity
+from lumbre import _C, _device, _identity, _registry
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,7 +12,6 @@ if TYPE_CHECKING:
 __all__: list[str] = []
 
 Tensor = _C.Tensor
-_NO_AUTOGRAD = "Lumbre has no autograd yet: gradients cannot be computed"
 
 
 # --- text -------------------------------------------------------------------------------------------------------------
@@ -56,9 +55,12 @@ def __contains__(self: Tensor, element: Any) -> bool:
 # --- pickling and copying ---------------------------------------------------------------------------------------------
 
 
+_HOOKS = ("_backward_hooks", "_post_accumulate_grad_hooks")
+
+
 def _state(self: Tensor) -> dict[str, Any]:
     """The attributes that the user has set."""
-    return {name: value for name, value in getattr(self, "__dict__", {}).items() if name != "_grad"}
+    return {name: value for name, value in getattr(self, "__dict__", {}).items() if name not in _HOOKS}
 
 
 def __reduce_ex__(self: Tensor, protocol: int) -> tuple:
@@ -163,40 +165,77 @@ def _make_subclass(cls: type, data: Tensor, require_grad: bool = False, **option
     return made
 
 
-# --- autograd, as far as it can be answered without it ----------------------------------------------------------------
+# --- autograd ---------------------------------------------------------------------------------------------------------
 
 
 def backward(
     self: Tensor, gradient: Any = None, retain_graph: Any = None, create_graph: bool = False, inputs: Any = None
 ) -> None:
-    """Would compute gradients. NotImplementedError: there is no autograd yet."""
-    if not self.requires_grad:
-        raise RuntimeError("element 0 of tensors does not require grad and does not have a grad_fn")
-    raise NotImplementedError(_NO_AUTOGRAD)
+    """Adds the gradient of this tensor by every leaf it was computed from to the leaf's ``grad``.
+
+    ``gradient`` is the gradient of the tensor itself, of its shape; a tensor of one element needs none. The graph is
+    freed unless ``retain_graph``; with ``create_graph`` the gradients can be differentiated again. ``inputs`` limits
+    the leaves. Raises RuntimeError where there is no graph or it was freed.
+
+    >>> x = torch.tensor([1., 2.], requires_grad=True)
+    >>> (x * x).sum().backward()
+    >>> x.grad
+    tensor([2., 4.])
+    """
+    if inputs is None and type(self) is Tensor:
+        _C._backward(self, gradient, create_graph if retain_graph is None else bool(retain_graph), create_graph)
+        return
+    if _registry.has_override((self,)):
+        keywords = {
+            "gradient": gradient, "retain_graph": retain_graph, "create_graph": create_graph, "inputs": inputs,
+        }  # fmt: skip
+        return _registry.call_override(Tensor.backward, (self,), keywords)
+    from lumbre import autograd
+
+    autograd.backward(self, gradient, retain_graph, create_graph, inputs=inputs)
 
 
 def retain_grad(self: Tensor) -> None:
     """Keeps the gradient of a tensor that is not a leaf; leaves keep theirs anyway."""
-    if not self.requires_grad:
-        raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
+    _C._retain_grad(self)
 
 
-def register_hook(self: Tensor, hook: Callable) -> None:
-    """Would call a function with the gradient. NotImplementedError: there is no autograd yet."""
+def _hook_handle(self: Tensor, hook: Callable, name: str, after: bool) -> Any:
+    from lumbre.utils.hooks import RemovableHandle
+
+    hooks = self.__dict__.get(name)
+    if hooks is None or (not after and hooks[0] is not self.grad_fn):
+        from collections import OrderedDict
+
+        hooks = self.__dict__[name] = (None if after else self.grad_fn, OrderedDict())
+        _C._attach_tensor_hooks(self, hooks[1], after)
+    handle = RemovableHandle(hooks[1])
+    hooks[1][handle.id] = hook
+    return handle
+
+
+def register_hook(self: Tensor, hook: Callable) -> Any:
+    """Calls ``hook(gradient)`` whenever the gradient of this tensor is computed; a tensor it returns replaces it.
+
+    Gives a handle whose ``remove()`` takes the hook away. RuntimeError for a tensor that requires no gradient.
+
+    >>> x = torch.tensor(1., requires_grad=True)
+    >>> handle = x.register_hook(lambda gradient: gradient * 2)
+    >>> (3 * x).backward(); x.grad
+    tensor(6.)
+    """
     if not self.requires_grad:
         raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
-    raise NotImplementedError(_NO_AUTOGRAD)
+    return _hook_handle(self, hook, "_backward_hooks", False)
 
 
-def detach(self: Tensor) -> Tensor:
-    """The same memory without history."""
-    return self.data if type(self) is Tensor else self.data._as_type(type(self))
-
-
-def detach_(self: Tensor) -> Tensor:
-    """Forgets the history."""
-    self.requires_grad = False
-    return self
+def register_post_accumulate_grad_hook(self: Tensor, hook: Callable) -> Any:
+    """Calls ``hook(leaf)`` whenever a gradient has been added to a leaf's ``grad``. Gives a handle."""
+    if not self.requires_grad:
+        raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
+    if self.grad_fn is not None:
+        raise RuntimeError("post accumulate grad hooks cannot be registered on non-leaf tensors")
+    return _hook_handle(self, hook, "_post_accumulate_grad_hooks", True)
 
 
 def requires_grad_(self: Tensor, requires_grad: bool = True) -> Tensor:
@@ -205,36 +244,6 @@ def requires_grad_(self: Tensor, requires_grad: bool = True) -> Tensor:
         raise RuntimeError("only Tensors of floating point dtype can require gradients")
     self.requires_grad = requires_grad
     return self
-
-
-def _get_grad(self: Tensor) -> Tensor | None:
-    """The gradient: a tensor, or None."""
-    return self.__dict__.get("_grad")
-
-
-def _set_grad(self: Tensor, value: Tensor | None) -> None:
-    if value is None:
-        self.__dict__.pop("_grad", None)
-        return
-    if not isinstance(value, Tensor):
-        raise TypeError(f"assigned grad expected to be a Tensor or None but got grad of type {type(value).__name__}")
-    if value is self:
-        raise RuntimeError("can't assign Variable as its own grad")
-    if value.dtype is not self.dtype:
-        raise RuntimeError(
-            f"attempting to assign a gradient with dtype '{value.dtype}' to a tensor with dtype '{self.dtype}'. The "
-            "gradient must match the tensor's dtype."
-        )
-    if value.shape != self.shape:
-        raise RuntimeError(
-            f"attempting to assign a gradient of size '{list(value.shape)}' to a tensor of size "
-            f"'{list(self.shape)}'. Please ensure that the gradient and the tensor are the same size"
-        )
-    self.__dict__["_grad"] = value
-
-
-def _del_grad(self: Tensor) -> None:
-    self.__dict__.pop("_grad", None)
 
 
 # --- devices and sharing ----------------------------------------------------------------------------------------------
@@ -278,11 +287,6 @@ def share_memory_(self: Tensor) -> Tensor:
     raise NotImplementedError(
         "Lumbre does not share tensors between processes yet; send them through a queue or a pipe, which copies them"
     )
-
-
-def is_inference(self: Tensor) -> bool:
-    """Whether it was made in inference mode; that is not recorded, so False."""
-    return False
 
 
 def is_complex(self: Tensor) -> bool:
@@ -447,8 +451,8 @@ def set_(self: Tensor, source: Any = None, storage_offset: int = 0, size: Any = 
 # Where Python's own `object` has a method too, the engine's type has none of its own.
 _METHODS = (
     __repr__, __format__, __dir__, __iter__, __reversed__, __contains__, __reduce_ex__, __copy__, __deepcopy__,
-    as_subclass, backward, retain_grad, register_hook, detach, detach_, requires_grad_, cpu, cuda, get_device,
-    is_pinned, pin_memory, is_shared, share_memory_, is_inference, is_complex, is_signed, is_floating_point, numel,
+    as_subclass, backward, retain_grad, register_hook, register_post_accumulate_grad_hook, requires_grad_, cpu, cuda, get_device,
+    is_pinned, pin_memory, is_shared, share_memory_, is_complex, is_signed, is_floating_point, numel,
     _type, new, new_tensor, __array_wrap__, apply_, map_, untyped_storage, storage, set_,
 )  # fmt: skip
 _CONVERSIONS = (
@@ -487,7 +491,6 @@ def _complete() -> None:
     extra: dict[str, Any] = {
         "__torch_function__": classmethod(__torch_function__),
         "_make_subclass": staticmethod(_make_subclass),
-        "grad": property(_get_grad, _set_grad, _del_grad, "The gradient: a tensor, or None."),
         "__array_priority__": 1000,
         "nelement": own.get("numel"),
         "__module__": _identity.printed_name,

@@ -186,10 +186,8 @@ def test_constructor():
     assert torch.tensor([1.0]).type() in ("lumbre.FloatTensor", "torch.FloatTensor")
 
 
-def test_no_autograd_is_said():
+def test_other_devices_are_refused():
     x = torch.tensor([1.0], requires_grad=True)
-    with pytest.raises(NotImplementedError, match="no autograd"):
-        x.backward()
     with pytest.raises(AssertionError, match="Torch not compiled with CUDA enabled"):
         x.cuda()
 
@@ -202,7 +200,7 @@ def test_grad_attribute():
     assert x.grad is gradient
     with pytest.raises(TypeError, match="assigned grad expected to be a Tensor or None but got grad of type int"):
         x.grad = 3
-    with pytest.raises(RuntimeError, match="attempting to assign a gradient of size"):
+    with pytest.raises(RuntimeError, match="assigned grad has data of a different size"):
         x.grad = torch.tensor([1.0])
     with pytest.raises(RuntimeError, match="attempting to assign a gradient with dtype"):
         x.grad = torch.tensor([1, 2])

@@ -3,8 +3,8 @@
 #include <map>
 
 #include "base/threads.h"
+#include "ops/gradients.h"
 #include "ops/products.h"
-#include "ops/registry.h"
 
 namespace lumbre::ops {
 
@@ -80,23 +80,25 @@ std::vector<Label> parse_labels(const std::string& text_of, int ndim, size_t ope
 }
 
 // Repeated labels of one operand become its diagonal.
-Term diagonal_term(const Tensor& t, const std::vector<Label>& labels, size_t operand) {
-  Term term;
-  Dims sizes, strides;
-  for (size_t d = 0; d < labels.size(); ++d) {
-    const auto known = std::find(term.labels.begin(), term.labels.end(), labels[d]);
-    if (known == term.labels.end()) {
-      term.labels.push_back(labels[d]);
-      sizes.push_back(t.sizes()[d]);
-      strides.push_back(t.strides()[d]);
-      continue;
+Term diagonal_term(const Tensor& t, std::vector<Label> labels, size_t operand) {
+  Term term{t, std::move(labels)};
+  for (size_t first = 0; first < term.labels.size(); ++first) {
+    for (size_t again = first + 1; again < term.labels.size();) {
+      const Label label = term.labels[first];
+      if (term.labels[again] != label) {
+        ++again;
+        continue;
+      }
+      const Dims& sizes = term.tensor.sizes();
+      LB_CHECK(sizes[first] == sizes[again], Runtime, "einsum(): subscript ", static_cast<char>(label),
+               " is repeated for operand ", operand, " but the sizes don't match, ", sizes[again],
+               " != ", sizes[first]);
+      const auto a = static_cast<int64_t>(first), b = static_cast<int64_t>(again);
+      const Tensor diagonal = op::call<"diagonal">(term.tensor, int64_t{0}, a, b);
+      term.tensor = op::call<"movedim">(diagonal, Dims{-1}, Dims{a});
+      term.labels.erase(term.labels.begin() + static_cast<std::ptrdiff_t>(again));
     }
-    const auto at = static_cast<size_t>(known - term.labels.begin());
-    LB_CHECK(sizes[at] == t.sizes()[d], Runtime, "einsum(): subscript ", static_cast<char>(labels[d]),
-             " is repeated for operand ", operand, " but the sizes don't match, ", t.sizes()[d], " != ", sizes[at]);
-    strides[at] += t.strides()[d];
   }
-  term.tensor = viewed(t, std::move(sizes), std::move(strides));
   return term;
 }
 
@@ -110,19 +112,21 @@ int64_t size_of(const Term& term, Label label) {
   return 1;
 }
 
-// The term with its dimensions in the order of `labels`; missing ones are added with stride 0.
+// The term with its dimensions in the order of `labels`; missing ones are added by expansion.
 Tensor arranged(const Term& term, const std::vector<Label>& labels, const std::map<Label, int64_t>& sizes_of) {
-  Dims sizes, strides;
+  Dims order, with_ones, sizes;
   for (Label label : labels) {
     const auto at = std::find(term.labels.begin(), term.labels.end(), label) - term.labels.begin();
-    const int64_t want = sizes_of.at(label);
     const bool present = at < static_cast<std::ptrdiff_t>(term.labels.size());
-    sizes.push_back(want);
-    strides.push_back(present && term.tensor.sizes()[static_cast<size_t>(at)] == want
-                          ? term.tensor.strides()[static_cast<size_t>(at)]
-                          : 0);
+    if (present) order.push_back(at);
+    with_ones.push_back(present ? term.tensor.sizes()[static_cast<size_t>(at)] : 1);
+    sizes.push_back(sizes_of.at(label));
   }
-  return viewed(term.tensor, std::move(sizes), std::move(strides));
+  // What is left over has size 1.
+  for (int64_t d = 0; d < term.tensor.ndim(); ++d)
+    if (!order.contains(d)) order.push_back(d);
+  const Tensor permuted = op::call<"permute">(term.tensor, order);
+  return op::expand(op::reshape(permuted, with_ones), sizes);
 }
 
 int64_t product_of(const std::vector<Label>& labels, const std::map<Label, int64_t>& sizes_of) {
@@ -146,12 +150,12 @@ Term summed(const Term& term, const std::vector<Label>& needed) {
     sizes_of[label] = size_of(term, label);
   }
   if (dropped.empty()) return term;
-  const Tensor matrix = reshaped(arranged(term, joined({kept, dropped}), sizes_of),
+  const Tensor matrix = op::reshape(arranged(term, joined({kept, dropped}), sizes_of),
                                  {product_of(kept, sizes_of), product_of(dropped, sizes_of)});
-  const Tensor result = mv(matrix, Tensor::full({matrix.sizes()[1]}, Scalar(1), term.tensor.dtype()));
+  const Tensor result = op::call<"mv">(matrix, Tensor::full({matrix.sizes()[1]}, Scalar(1), term.tensor.dtype()));
   Dims sizes;
   for (Label label : kept) sizes.push_back(sizes_of[label]);
-  return {reshaped(result, sizes), kept};
+  return {op::reshape(result, sizes), kept};
 }
 
 // One product of batches of matrices: labels of both that are needed later are batches, of both and not needed are
@@ -170,12 +174,12 @@ Term contract(const Term& a, const Term& b, const std::vector<Label>& needed) {
     if (!has(a.labels, label)) columns.push_back(label);
   const int64_t batches = product_of(batch, sizes_of), m = product_of(rows, sizes_of);
   const int64_t k = product_of(contracted, sizes_of), n = product_of(columns, sizes_of);
-  const Tensor left = reshaped(arranged(a, joined({batch, rows, contracted}), sizes_of), {batches, m, k});
-  const Tensor right = reshaped(arranged(b, joined({batch, contracted, columns}), sizes_of), {batches, k, n});
+  const Tensor left = op::reshape(arranged(a, joined({batch, rows, contracted}), sizes_of), {batches, m, k});
+  const Tensor right = op::reshape(arranged(b, joined({batch, contracted, columns}), sizes_of), {batches, k, n});
   Dims sizes;
   const std::vector<Label> labels = joined({batch, rows, columns});
   for (Label label : labels) sizes.push_back(sizes_of[label]);
-  return {reshaped(bmm(left, right), sizes), labels};
+  return {op::reshape(op::call<"bmm">(left, right), sizes), labels};
 }
 
 struct Equation {
@@ -450,29 +454,29 @@ Tensor cdist(const Tensor& x1, const Tensor& x2, double p, std::optional<std::st
 }  // namespace
 
 LB_OPERATOR(.signature = "_einsum(equation, operands)", .doc = "The sum of products that an equation describes.",
-            .forward = forward_of<einsum>, .derivative = kDerivativePlanned, .forms = kFunction);
+            .forward = forward_of<einsum>, .derivative = kComposed, .forms = kFunction);
 LB_OPERATOR(.signature = "_tensordot(input, other, dims_self, dims_other)",
             .doc = "Contracts the given dimensions of one tensor with those of the other.",
-            .forward = forward_of<tensordot>, .derivative = kDerivativePlanned, .forms = kFunction);
+            .forward = forward_of<tensordot>, .derivative = gradients("TensordotBackward0", tensordot_gradient, "0:1 1:0"), .forms = kFunction);
 LB_OPERATOR(.signature = "kron(input, other, *, out=None)",
             .doc = R"(The Kronecker product: every element of `input` times the whole of `other`.
 
 >>> torch.kron(torch.tensor([1., 2.]), torch.tensor([1., 10.]))
 tensor([ 1., 10.,  2., 20.]))",
-            .forward = forward_of<kron>, .derivative = kDerivativePlanned);
+            .forward = forward_of<kron>, .derivative = gradients("KronBackward0", kron_gradient, "0:1 1:0"));
 LB_OPERATOR(.signature = "cross(input, other, dim=None, *, out=None)",
             .doc =
                 R"(The cross product of vectors of three elements along `dim` (the first dimension of size 3 when None).
 
 >>> torch.cross(torch.tensor([1., 0., 0.]), torch.tensor([0., 1., 0.]))
 tensor([0., 0., 1.]))",
-            .forward = forward_of<cross>, .derivative = kDerivativePlanned);
+            .forward = forward_of<cross>, .derivative = LB_GRADIENTS("LinalgCrossBackward0", "0:1 1:0", call<"cross">(b.input(1), g, b.maybe(2)), call<"cross">(g, b.input(0), b.maybe(2))));
 LB_OPERATOR(.signature = "linalg.cross(input, other, *, dim=-1, out=None)",
             .doc = R"(The cross product of vectors of three elements along `dim`.
 
 >>> torch.linalg.cross(torch.tensor([1., 0., 0.]), torch.tensor([0., 1., 0.]))
 tensor([0., 0., 1.]))",
-            .forward = forward_of<linalg_cross>, .derivative = kDerivativePlanned, .forms = kFunction);
+            .forward = forward_of<linalg_cross>, .derivative = LB_GRADIENTS("LinalgCrossBackward0", "0:1 1:0", call<"linalg.cross">(b.input(1), g, b.integer(2)), call<"linalg.cross">(g, b.input(0), b.integer(2))), .forms = kFunction);
 LB_OPERATOR(
         .signature = "cdist(x1, x2, p=2.0, compute_mode='use_mm_for_euclid_dist_if_necessary')",
         .doc =
@@ -480,6 +484,6 @@ LB_OPERATOR(
 
 >>> torch.cdist(torch.zeros(1, 2), torch.tensor([[3., 4.]]))
 tensor([[5.]]))",
-        .forward = forward_of<cdist>, .derivative = kDerivativePlanned, .forms = kFunction);
+        .forward = forward_of<cdist>, .derivative = gradients("CdistBackward0", cdist_gradient, "0:01r 1:01r"), .forms = kFunction);
 
 }  // namespace lumbre::ops

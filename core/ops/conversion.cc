@@ -1,4 +1,5 @@
 // Copies, conversions of dtype and layout, and questions about a tensor.
+#include "ops/gradients.h"
 #include "ops/views.h"
 
 namespace lumbre::ops {
@@ -122,48 +123,48 @@ LB_OPERATOR(
 
 >>> torch.ones(2).clone()
 tensor([1., 1.]))",
-        .forward = forward_of<clone>, .derivative = kDerivativePlanned);
+        .forward = forward_of<clone>, .derivative = LB_GRADIENT("CloneBackward0", "", g));
 LB_OPERATOR(.signature = "contiguous(input, *, memory_format=contiguous_format)",
             .doc =
                 R"(The tensor itself if its memory is in row-major (or the given) order without gaps, else such a copy.
 
 >>> torch.zeros(2, 3).t().contiguous().stride()
 (2, 1))",
-            .forward = forward_of<contiguous>, .derivative = kDerivativePlanned, .forms = kMethod);
+            .forward = forward_of<contiguous>, .derivative = LB_GRADIENT("CloneBackward0", "", g), .forms = kMethod);
 LB_OPERATOR(.signature = "to(input, dtype, non_blocking=False, copy=False, *, memory_format=None)",
             .doc = R"(The tensor in another dtype: itself when nothing changes and copy is false.
 
 >>> torch.ones(2).to(torch.int64)
 tensor([1, 1]))",
-            .forward = forward_of<to_dtype>, .derivative = kDerivativePlanned, .forms = kMethod);
+            .forward = forward_of<to_dtype>, .derivative = LB_GRADIENT("ToCopyBackward0", "", g), .forms = kMethod);
 LB_OPERATOR(.signature = "to(input, other, non_blocking=False, copy=False, *, memory_format=None)",
             .doc = R"(The tensor in the dtype of other.
 
 >>> torch.ones(2).to(torch.tensor(1))
 tensor([1, 1]))",
-            .forward = forward_of<to_other>, .derivative = kDerivativePlanned, .forms = kMethod);
+            .forward = forward_of<to_other>, .derivative = LB_GRADIENT("ToCopyBackward0", "", g), .forms = kMethod);
 LB_OPERATOR(.signature = "to(input, device=None, dtype=None, non_blocking=False, copy=False, *, memory_format=None)",
             .doc = R"(The tensor on a device (the CPU) and in a dtype.
 
 >>> torch.ones(2).to("cpu", torch.int64)
 tensor([1, 1]))",
-            .forward = forward_of<to_device>, .derivative = kDerivativePlanned, .forms = kMethod);
+            .forward = forward_of<to_device>, .derivative = LB_GRADIENT("ToCopyBackward0", "", g), .forms = kMethod);
 LB_OPERATOR(.signature = "cpu(input, memory_format=None)", .doc = R"(The tensor itself: it is on the CPU.
 
 >>> torch.ones(2).cpu()
 tensor([1., 1.]))",
-            .forward = forward_of<cpu>, .derivative = kDerivativePlanned, .forms = kMethod);
+            .forward = forward_of<cpu>, .derivative = LB_GRADIENT("ToCopyBackward0", "", g), .forms = kMethod);
 LB_OPERATOR(.signature = "type_as(input, other)", .doc = R"(The tensor in the dtype of other.
 
 >>> torch.ones(2).type_as(torch.tensor(1))
 tensor([1, 1]))",
-            .forward = forward_of<type_as>, .derivative = kDerivativePlanned, .forms = kMethod);
+            .forward = forward_of<type_as>, .derivative = LB_GRADIENT("ToCopyBackward0", "", g), .forms = kMethod);
 
 #define LB_CONVERSION(name, dtype)                                                  \
   LB_OPERATOR(.signature = #name "(input, memory_format=None)",                     \
               .doc = "The tensor as " #dtype ".\n\n>>> torch.tensor([0, 1])." #name \
                      "().dtype == torch.tensor([0])." #name "().dtype\nTrue",       \
-              .forward = forward_of<to_named<DType::dtype>>, .derivative = kDerivativePlanned, .forms = kMethod)
+              .forward = forward_of<to_named<DType::dtype>>, .derivative = LB_GRADIENT("ToCopyBackward0", "", g), .forms = kMethod)
 LB_CONVERSION(float, Float32);
 LB_CONVERSION(double, Float64);
 LB_CONVERSION(half, Float16);
@@ -180,24 +181,24 @@ LB_OPERATOR(.signature = "copy(input, src, non_blocking=False)",
 
 >>> torch.zeros(2).copy_(torch.tensor(3))
 tensor([3., 3.]))",
-            .forward = forward_of<copy>, .derivative = kDerivativePlanned, .forms = kInPlace);
+            .forward = forward_of<copy>, .derivative = LB_GRADIENTS("CopyBackwards", "", zeros(b.sizes(0), b.dtype(0)), g), .forms = kInPlace);
 LB_OPERATOR(.signature = "fill(input, value)", .doc = R"(Every element becomes value.
 
 >>> torch.zeros(2).fill_(3)
 tensor([3., 3.]))",
-            .forward = forward_of<fill_scalar>, .derivative = kDerivativePlanned,
+            .forward = forward_of<fill_scalar>, .derivative = LB_ZERO_GRADIENT("FillBackward0"),
             .forms = kFunction | kInPlace | kInPlaceFunction);
 LB_OPERATOR(.signature = "fill(input, value)", .doc = R"(Every element becomes the one element of a 0-d tensor.
 
 >>> torch.zeros(2).fill_(torch.tensor(3))
 tensor([3., 3.]))",
-            .forward = forward_of<fill_tensor>, .derivative = kDerivativePlanned,
+            .forward = forward_of<fill_tensor>, .derivative = LB_GRADIENTS("FillBackward1", "", zeros(b.sizes(0), b.dtype(0)), sum(g)),
             .forms = kFunction | kInPlace | kInPlaceFunction);
 LB_OPERATOR(.signature = "zero(input)", .doc = R"(Every element becomes zero.
 
 >>> torch.ones(2).zero_()
 tensor([0., 0.]))",
-            .forward = forward_of<zero>, .derivative = kDerivativePlanned, .forms = kInPlace | kInPlaceFunction);
+            .forward = forward_of<zero>, .derivative = LB_ZERO_GRADIENT("ZeroBackward0"), .forms = kInPlace | kInPlaceFunction);
 LB_OPERATOR(.signature = "resize(input, *size, *, memory_format=None)",
             .doc = R"(Gives the tensor other sizes, growing its memory where needed; new elements are zero.
 

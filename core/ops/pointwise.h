@@ -7,7 +7,8 @@
 #include "kernels/loops.h"
 #include "tensor/plan.h"
 #if LB_BASELINE
-#include "ops/registry.h"
+#include "ops/backward.h"
+#include "ops/gradients.h"
 #endif
 
 namespace lumbre {
@@ -141,16 +142,16 @@ Tensor number_forward(const Out& out, Scalar input, const Tensor& other) {
 #endif
 
 // A unary operator that is its functor: torch.name, Tensor.name, name_ and out=.
-#define LB_UNARY(name, F, text, ...)                                                                               \
+#define LB_UNARY(name, F, slope, text, ...)                                                                        \
   LB_RECORD(.signature = name "(input, *, out=None)", .doc = text, .forward = forward_of<unary_forward<F##_spec>>, \
-            .derivative = kDerivativePlanned, .forms = kUnaryForms __VA_OPT__(, ) __VA_ARGS__)
+            .derivative = slope, .forms = kUnaryForms __VA_OPT__(, ) __VA_ARGS__)
 // The same for two operands, the second of which may be a number.
-#define LB_BINARY(name, F, text, ...)                                                          \
-  LB_RECORD(.signature = name "(input, other, *, out=None)", .doc = text,                      \
-            .forward = forward_of<binary_forward<F##_spec>>, .derivative = kDerivativePlanned, \
+#define LB_BINARY(name, F, slope, text, ...)                                \
+  LB_RECORD(.signature = name "(input, other, *, out=None)", .doc = text,   \
+            .forward = forward_of<binary_forward<F##_spec>>, .derivative = slope, \
             .forms = kEveryForm __VA_OPT__(, ) __VA_ARGS__)
 // Two operands, neither of which may be a number.
-#define LB_TENSORS(name, F, text, ...)                                    \
+#define LB_TENSORS(name, F, slope, text, ...)                             \
   LB_RECORD(.signature = name "(input, other, *, out=None)", .doc = text, \
             .forward = forward_of<tensors_forward<F##_spec>>,             \
-            .derivative = kDerivativePlanned __VA_OPT__(, ) __VA_ARGS__)
+            .derivative = slope __VA_OPT__(, ) __VA_ARGS__)

@@ -1,7 +1,8 @@
 // Random tensors and random fills: from the generator's stream into tensors, in PyTorch's order.
 #include <algorithm>
 
-#include "ops/registry.h"
+#include "ops/gradients.h"
+#include "ops/backward.h"
 #include "random/distributions.h"
 #include "random/samplers.h"
 #include "tensor/plan.h"
@@ -351,27 +352,17 @@ Tensor dropout(const Tensor& input, double p, bool training, bool inplace) {
   LB_CHECK(p >= 0 && p <= 1, Value, "dropout probability has to be between 0 and 1, but got ", p);
   if (!training || p == 0 || input.count() == 0) return input;
   check_floating(input, "bernoulli_scalar_cpu_");
-  const Tensor target = inplace ? input : like(input, std::nullopt);
-  const Tensor mask = like(input, std::nullopt);
-  if (p == 1)
-    mask.fill(Scalar(0));
-  else
-    fill_bernoulli(mask, 1 - p, default_generator());
-  const Tensor source = input.contiguous(), keep = mask.contiguous();
-  Tensor result = Tensor::empty(input.sizes(), input.dtype());
-  visit_dtype(input.dtype(), [&]<class T>(T) {
-    if constexpr (std::is_floating_point_v<T> || is_half_type<T>) {
-      using A = std::conditional_t<std::is_same_v<T, double>, double, float>;
-      const T scale = T(static_cast<A>(p == 1 ? 1 : 1 / (1 - p)));
-      for (int64_t i = 0; i < result.count(); ++i) {
-        const T scaled = T(static_cast<A>(keep.as<T>()[i]) * static_cast<A>(scale));
-        result.as<T>()[i] = T(static_cast<A>(source.as<T>()[i]) * static_cast<A>(scaled));
-      }
-    }
-  });
-  target.copy_from(result);
-  if (inplace) target.bump_version();
-  return target;
+  const Tensor noise = like(input, std::nullopt);
+  if (p == 1) {
+    noise.fill(Scalar(0));
+  } else {
+    fill_bernoulli(noise, 1 - p, default_generator());
+    const autograd::GradModeGuard off(false);
+    op::call<"div">.in_place(noise, Scalar(1 - p), op::none);
+  }
+  if (!inplace) return op::mul(input, noise);
+  op::call<"mul">.in_place(input, noise);
+  return input;
 }
 
 }  // namespace
@@ -425,13 +416,13 @@ LB_OPERATOR(.signature = "bernoulli(input, p, *, generator=None)",
 
 >>> torch.bernoulli(torch.zeros(3), 1.0)
 tensor([1., 1., 1.]))",
-            .forward = forward_of<bernoulli_p>, .derivative = kNotDifferentiable);
+            .forward = forward_of<bernoulli_p>, .derivative = LB_ZERO_GRADIENT("BernoulliBackward0"));
 LB_OPERATOR(.signature = "bernoulli(input, *, generator=None, out=None)",
             .doc = R"(Zeros and ones; `input` holds the probabilities of one.
 
 >>> torch.bernoulli(torch.tensor([0., 1.]))
 tensor([0., 1.]))",
-            .forward = forward_of<bernoulli>, .derivative = kNotDifferentiable);
+            .forward = forward_of<bernoulli>, .derivative = LB_ZERO_GRADIENT("BernoulliBackward0"));
 LB_OPERATOR(.signature = "bernoulli(input, p=0.5, *, generator=None)",
             .doc = R"(Fills with zeros and ones; p is a number or a tensor of probabilities.
 
@@ -507,7 +498,8 @@ LB_OPERATOR(.signature = "normal(mean, std=1.0, *, generator=None, out=None)",
 
 >>> torch.normal(torch.zeros(2), torch.zeros(2))
 tensor([0., 0.]))",
-            .forward = forward_of<normal_tensors>, .derivative = kNotDifferentiable, .forms = kFunction);
+            .forward = forward_of<normal_tensors>,
+            .derivative = LB_GRADIENTS("NormalBackward1", "", zeros(b.sizes(0), b.dtype(0)), zeros(b.sizes(1), b.dtype(1))), .forms = kFunction);
 LB_OPERATOR(.signature = "poisson(input, generator=None)",
             .doc = R"(Draws of Poisson distributions whose rates are in `input`.
 
@@ -527,6 +519,6 @@ LB_OPERATOR(.signature = "nn.functional.dropout(input, p=0.5, training=True, inp
 
 >>> torch.nn.functional.dropout(torch.ones(2), training=False)
 tensor([1., 1.]))",
-            .forward = forward_of<dropout>, .derivative = kDerivativePlanned, .forms = kFunction);
+            .forward = forward_of<dropout>, .derivative = kComposed, .forms = kFunction);
 
 }  // namespace lumbre::ops

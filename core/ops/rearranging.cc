@@ -1,6 +1,7 @@
 // Elements repeated, reversed and shifted.
 #include <cstring>
 
+#include "ops/gradients.h"
 #include "kernels/index.h"
 #include "ops/indexing.h"
 #include "ops/views.h"
@@ -242,17 +243,17 @@ LB_OPERATOR(.signature = "flip(input, *dims)", .doc = R"(A copy with the order a
 
 >>> torch.arange(3).flip(0)
 tensor([2, 1, 0]))",
-            .forward = forward_of<flip>, .derivative = kDerivativePlanned);
+            .forward = forward_of<flip>, .derivative = LB_GRADIENT("FlipBackward0", "", call<"flip">(g, b.dims(1))));
 LB_OPERATOR(.signature = "fliplr(input)", .doc = R"(A copy with the columns in reverse order.
 
 >>> torch.arange(2).reshape(1, 2).fliplr()
 tensor([[1, 0]]))",
-            .forward = forward_of<fliplr>, .derivative = kDerivativePlanned);
+            .forward = forward_of<fliplr>, .derivative = LB_GRADIENT("FlipBackward0", "", call<"fliplr">(g)));
 LB_OPERATOR(.signature = "flipud(input)", .doc = R"(A copy with the rows in reverse order.
 
 >>> torch.arange(3).flipud()
 tensor([2, 1, 0]))",
-            .forward = forward_of<flipud>, .derivative = kDerivativePlanned);
+            .forward = forward_of<flipud>, .derivative = LB_GRADIENT("FlipBackward0", "", call<"flipud">(g)));
 LB_OPERATOR(
         .signature = "roll(input, shifts, dims=())",
         .doc =
@@ -260,26 +261,26 @@ LB_OPERATOR(
 
 >>> torch.arange(3).roll(1)
 tensor([2, 0, 1]))",
-        .forward = forward_of<roll>, .derivative = kDerivativePlanned);
+        .forward = forward_of<roll>, .derivative = gradients("RollBackward0", roll_gradient));
 LB_OPERATOR(.signature = "rot90(input, k=1, dims=(0, 1))",
             .doc = R"(Rotated k times by 90 degrees, from the first towards the second dimension.
 
 >>> torch.arange(4).reshape(2, 2).rot90()
 tensor([[1, 3],
         [0, 2]]))",
-            .forward = forward_of<rot90>, .derivative = kDerivativePlanned);
+            .forward = forward_of<rot90>, .derivative = LB_GRADIENT("Rot90Backward0", "", call<"rot90">(g, -b.integer(1), b.dims(2))));
 LB_OPERATOR(.signature = "repeat(input, *repeats)",
             .doc = R"(Copies side by side, as many along each dimension as said; new dimensions come first.
 
 >>> torch.arange(2).repeat(2)
 tensor([0, 1, 0, 1]))",
-            .forward = forward_of<repeat>, .derivative = kDerivativePlanned, .forms = kMethod);
+            .forward = forward_of<repeat>, .derivative = LB_GRADIENT("RepeatBackward0", "", repeat_gradient(g, b.dims(1), b.sizes(0))), .forms = kMethod);
 LB_OPERATOR(.signature = "tile(input, *dims)",
             .doc = R"(Copies side by side; missing repetitions are 1 and belong to the first dimensions.
 
 >>> torch.arange(2).tile(2)
 tensor([0, 1, 0, 1]))",
-            .forward = forward_of<tile>, .derivative = kDerivativePlanned);
+            .forward = forward_of<tile>, .derivative = LB_GRADIENT("RepeatBackward0", "", tile_gradient(g, b.dims(1), b.sizes(0))));
 LB_OPERATOR(.signature = "repeat_interleave(repeats, *, output_size=None)",
             .doc = R"(Each position as often as its number says.
 
@@ -291,31 +292,31 @@ LB_OPERATOR(.signature = "repeat_interleave(input, repeats, dim=None, *, output_
 
 >>> torch.arange(2).repeat_interleave(torch.tensor([1, 2]))
 tensor([0, 1, 1]))",
-            .forward = forward_of<repeat_interleave>, .derivative = kDerivativePlanned);
+            .forward = forward_of<repeat_interleave>, .derivative = LB_GRADIENT("IndexSelectBackward0", "0:1", repeat_interleave_gradient(g, b)));
 LB_OPERATOR(.signature = "repeat_interleave(input, repeats, dim=None, *, output_size=None)",
             .doc = R"(Each element (or position of dim) several times.
 
 >>> torch.arange(2).repeat_interleave(2)
 tensor([0, 0, 1, 1]))",
-            .forward = forward_of<repeat_interleave_int>, .derivative = kDerivativePlanned);
+            .forward = forward_of<repeat_interleave_int>, .derivative = LB_GRADIENT("IndexSelectBackward0", "", repeat_interleave_gradient(g, b)));
 LB_OPERATOR(.signature = "pixel_shuffle(input, upscale_factor)", .doc = R"((..., C r r, H, W) to (..., C, H r, W r).
 
 >>> torch.pixel_shuffle(torch.zeros(4, 2, 2), 2).shape
 torch.Size([1, 4, 4]))",
-            .forward = forward_of<pixel_shuffle>, .derivative = kDerivativePlanned, .forms = kFunction,
+            .forward = forward_of<pixel_shuffle>, .derivative = LB_GRADIENT("PixelShuffleBackward0", "", call<"pixel_unshuffle">(g, b.integer(1))), .forms = kFunction,
             .aliases = "nn.functional.pixel_shuffle");
 LB_OPERATOR(.signature = "pixel_unshuffle(input, downscale_factor)", .doc = R"((..., C, H r, W r) to (..., C r r, H, W).
 
 >>> torch.pixel_unshuffle(torch.zeros(1, 4, 4), 2).shape
 torch.Size([4, 2, 2]))",
-            .forward = forward_of<pixel_unshuffle>, .derivative = kDerivativePlanned, .forms = kFunction,
+            .forward = forward_of<pixel_unshuffle>, .derivative = LB_GRADIENT("PixelUnshuffleBackward0", "", call<"pixel_shuffle">(g, b.integer(1))), .forms = kFunction,
             .aliases = "nn.functional.pixel_unshuffle");
 LB_OPERATOR(.signature = "channel_shuffle(input, groups)",
             .doc = R"(Channels of groups interleaved: (N, g c, ...) read as (N, c, g, ...).
 
 >>> torch.channel_shuffle(torch.arange(4).reshape(1, 4, 1), 2).flatten()
 tensor([0, 2, 1, 3]))",
-            .forward = forward_of<channel_shuffle>, .derivative = kDerivativePlanned, .forms = kFunction,
+            .forward = forward_of<channel_shuffle>, .derivative = LB_GRADIENT("ChannelShuffleBackward0", "", call<"channel_shuffle">(g, b.sizes(0)[1] / b.integer(1))), .forms = kFunction,
             .aliases = "native_channel_shuffle nn.functional.channel_shuffle nn.functional.native_channel_shuffle");
 
 }  // namespace

@@ -13,6 +13,17 @@ const std::vector<const Operator*>& operators() { return mutable_operators(); }
 
 Registration::Registration(const Operator& record) { mutable_operators().push_back(&record); }
 
+void copy_value(const Value& from, Value& to) {
+  to.given = from.given;
+  to.kind = from.kind;
+  to.scalar = from.scalar;  // the widest member of the union
+  if (from.kind == Param::Dims) to.dims = from.dims;
+  if (from.lists) {
+    to.lists = std::make_unique<Value::Lists>();
+    to.lists->string = from.lists->string;
+  }
+}
+
 Tensor Out::give(Tensor result, int i) const {
   const Tensor* target = targets_[i];
   if (!target) return result;

@@ -2,6 +2,7 @@
 // out= forms, keyword handling, documentation, stubs and tests are made by loops over the registry.
 #pragma once
 
+#include <array>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -105,13 +106,54 @@ struct Forward {
   const char* result = "";  // as a type stub writes it
 };
 
-// The derivative's place. `none` is said, never left out.
+// The derivative: a function that gives the gradients of the inputs from those of the results (see ops/backward.h).
+class Backward;
 struct Derivative {
-  enum class State : uint8_t { Unstated, None, Planned };
+  enum class State : uint8_t {
+    Unstated,
+    None,      // results are constant almost everywhere, or not numbers
+    Refused,   // has none, in PyTorch either: gradients through it are refused
+    Composed,  // the forward is written with recorded operators (namespace op)
+    Formula
+  };
+  using FormulaFn = void (*)(Backward&);
+  static constexpr int kMaxParameters = 10;
+
   State state = State::Unstated;
+  const char* node = nullptr;  // as grad_fn prints it: "MulBackward0"
+  FormulaFn formula = nullptr;
+  // What the gradient of each parameter needs: bit i for input i, bit 16 + k for result k.
+  std::array<uint32_t, kMaxParameters> uses{};
+  bool geometry_only = false;  // of the inputs it uses, sizes and strides alone are kept
 };
 inline constexpr Derivative kNotDifferentiable{Derivative::State::None};
-inline constexpr Derivative kDerivativePlanned{Derivative::State::Planned};
+inline constexpr Derivative kDerivativeRefused{Derivative::State::Refused};
+inline constexpr Derivative kComposed{Derivative::State::Composed};
+
+// `uses` says per parameter what its gradient reads: "0:1 1:0" for a product, "0:r" for a function of its result
+// (r, s, t are the first three results).
+consteval Derivative gradients(const char* node, Derivative::FormulaFn formula, std::string_view uses = "") {
+  Derivative derivative{Derivative::State::Formula, node, formula, {}};
+  int parameter = -1;
+  for (size_t i = 0; i < uses.size(); ++i) {
+    const char c = uses[i];
+    if (i + 1 < uses.size() && uses[i + 1] == ':') {
+      parameter = c - '0';
+      ++i;
+    } else if (c >= '0' && c <= '9') {
+      derivative.uses.at(static_cast<size_t>(parameter)) |= 1U << (c - '0');
+    } else if (c >= 'r' && c <= 't') {
+      derivative.uses.at(static_cast<size_t>(parameter)) |= 1U << (16 + c - 'r');
+    } else if (c != ' ') {
+      throw "a letter that no input or result has";
+    }
+  }
+  return derivative;
+}
+consteval Derivative with_geometry_only(Derivative derivative) {
+  derivative.geometry_only = true;
+  return derivative;
+}
 
 // Which forms exist besides what the signature says (out= is there when the signature has it).
 enum Forms : uint8_t { kFunction = 1, kMethod = 2, kInPlace = 4, kInPlaceFunction = 8 };
@@ -133,6 +175,7 @@ struct Operator {
 };
 
 const std::vector<const Operator*>& operators();
+void copy_value(const Value& from, Value& to);
 
 struct Registration {
   explicit Registration(const Operator& record);

@@ -1,4 +1,5 @@
 // Tensors taken apart: views of consecutive pieces.
+#include "ops/gradients.h"
 #include "ops/views.h"
 
 namespace lumbre::ops {
@@ -143,6 +144,11 @@ Tensors named_split_at(const Tensor& input, const Dims& indices) {
   return split_at(input, indices, named_dim<kind>(input));
 }
 
+template <int kind>
+void named_pieces(Backward& b) {
+  pieces_slope(b, kind == 0 ? (b.ndim(0) == 1 ? 0 : 1) : kind == 1 ? 0 : 2);
+}
+
 Tensors copies(Tensors pieces) {
   for (Tensor& piece : pieces) piece = piece.clone(MemoryFormat::Contiguous);
   return pieces;
@@ -161,44 +167,44 @@ constexpr const char* kSplitDoc =
 >>> torch.arange(3).split(2)
 (tensor([0, 1]), tensor([2])))";
 LB_OPERATOR(.signature = "split(tensor, split_size_or_sections, dim=0)", .doc = kSplitDoc, .forward = forward_of<split>,
-            .derivative = kDerivativePlanned);
+            .derivative = gradients("SplitBackward0", pieces_gradient<2>));
 LB_OPERATOR(.signature = "split(tensor, split_size_or_sections, dim=0)", .doc = kSplitDoc,
-            .forward = forward_of<split_with_sizes>, .derivative = kDerivativePlanned);
+            .forward = forward_of<split_with_sizes>, .derivative = gradients("SplitWithSizesBackward0", pieces_gradient<2>));
 LB_OPERATOR(.signature = "split(tensor, split_size, dim=0)", .doc = kSplitDoc, .forward = forward_of<split>,
-            .derivative = kDerivativePlanned);
+            .derivative = gradients("SplitBackward0", pieces_gradient<2>));
 LB_OPERATOR(.signature = "split(tensor, split_size, dim=0)", .doc = kSplitDoc, .forward = forward_of<split_with_sizes>,
-            .derivative = kDerivativePlanned);
+            .derivative = gradients("SplitWithSizesBackward0", pieces_gradient<2>));
 LB_OPERATOR(.signature = "unsafe_split(tensor, split_size, dim=0)", .doc = kSplitDoc, .forward = forward_of<split>,
-            .derivative = kDerivativePlanned);
+            .derivative = gradients("UnsafeSplitBackward0", pieces_gradient<2>));
 LB_OPERATOR(.signature = "split_with_sizes(input, split_sizes, dim=0)", .doc = kSplitDoc,
-            .forward = forward_of<split_with_sizes>, .derivative = kDerivativePlanned,
+            .forward = forward_of<split_with_sizes>, .derivative = gradients("SplitWithSizesBackward0", pieces_gradient<2>),
             .aliases = "unsafe_split_with_sizes");
 LB_OPERATOR(.signature = "chunk(input, chunks, dim=0)",
             .doc = R"(Views of at most `chunks` pieces of equal size; the last may be shorter.
 
 >>> torch.arange(3).chunk(2)
 (tensor([0, 1]), tensor([2])))",
-            .forward = forward_of<chunk>, .derivative = kDerivativePlanned, .aliases = "unsafe_chunk");
+            .forward = forward_of<chunk>, .derivative = gradients("SplitBackward0", pieces_gradient<2>), .aliases = "unsafe_chunk");
 constexpr const char* kTensorSplitDoc = R"(Views of nearly equal pieces, or of those between the given positions.
 
 >>> torch.arange(3).tensor_split(2)
 (tensor([0, 1]), tensor([2])))";
 LB_OPERATOR(.signature = "tensor_split(input, sections, dim=0)", .doc = kTensorSplitDoc,
-            .forward = forward_of<split_evenly>, .derivative = kDerivativePlanned);
+            .forward = forward_of<split_evenly>, .derivative = gradients("SliceBackward0", pieces_gradient<2>));
 LB_OPERATOR(.signature = "tensor_split(input, indices, dim=0)", .doc = kTensorSplitDoc, .forward = forward_of<split_at>,
-            .derivative = kDerivativePlanned);
+            .derivative = gradients("SliceBackward0", pieces_gradient<2>));
 LB_OPERATOR(.signature = "tensor_split(input, tensor_indices_or_sections, dim=0)", .doc = kTensorSplitDoc,
-            .forward = forward_of<split_by_tensor>, .derivative = kDerivativePlanned);
+            .forward = forward_of<split_by_tensor>, .derivative = gradients("SliceBackward0", pieces_gradient<2>));
 
 #define LB_NAMED_SPLIT(name, kind)                                                                                   \
   constexpr const char* LB_JOIN(kDoc, name) = "tensor_split along the dimension that " #name                         \
                                               " names.\n\n"                                                          \
                                               ">>> torch.zeros(2, 2, 2)." #name "(2)[0].count_nonzero()\ntensor(0)"; \
   LB_OPERATOR(.signature = #name "(input, sections)", .doc = LB_JOIN(kDoc, name),                                    \
-              .forward = forward_of<named_split<kind>>, .derivative = kDerivativePlanned);
+              .forward = forward_of<named_split<kind>>, .derivative = gradients("SliceBackward0", named_pieces<kind>));
 #define LB_NAMED_SPLIT_AT(name, kind)                                            \
   LB_OPERATOR(.signature = #name "(input, indices)", .doc = LB_JOIN(kDoc, name), \
-              .forward = forward_of<named_split_at<kind>>, .derivative = kDerivativePlanned)
+              .forward = forward_of<named_split_at<kind>>, .derivative = gradients("SliceBackward0", named_pieces<kind>))
 LB_NAMED_SPLIT(hsplit, 0)
 LB_NAMED_SPLIT_AT(hsplit, 0);
 LB_NAMED_SPLIT(vsplit, 1)
@@ -210,22 +216,22 @@ LB_OPERATOR(.signature = "unbind(input, dim=0)", .doc = R"(A view for each posit
 
 >>> torch.arange(2).unbind()
 (tensor(0), tensor(1)))",
-            .forward = forward_of<unbind>, .derivative = kDerivativePlanned);
+            .forward = forward_of<unbind>, .derivative = gradients("UnbindBackward0", unbind_gradient));
 LB_OPERATOR(.signature = "unbind_copy(input, dim=0)", .doc = R"(As unbind, but copies.
 
 >>> torch.unbind_copy(torch.arange(2))
 (tensor(0), tensor(1)))",
-            .forward = forward_of<unbind_copy>, .derivative = kDerivativePlanned, .forms = kFunction);
+            .forward = forward_of<unbind_copy>, .derivative = gradients("UnbindCopyBackward0", unbind_gradient), .forms = kFunction);
 LB_OPERATOR(.signature = "split_copy(input, split_size, dim=0)", .doc = R"(As split, but copies.
 
 >>> torch.split_copy(torch.arange(3), 2)
 (tensor([0, 1]), tensor([2])))",
-            .forward = forward_of<split_copy>, .derivative = kDerivativePlanned, .forms = kFunction);
+            .forward = forward_of<split_copy>, .derivative = gradients("SplitCopyBackward0", pieces_gradient<2>), .forms = kFunction);
 LB_OPERATOR(.signature = "split_with_sizes_copy(input, split_sizes, dim=0)", .doc = R"(As split_with_sizes, but copies.
 
 >>> torch.split_with_sizes_copy(torch.arange(3), (2, 1))
 (tensor([0, 1]), tensor([2])))",
-            .forward = forward_of<split_sizes_copy>, .derivative = kDerivativePlanned, .forms = kFunction);
+            .forward = forward_of<split_sizes_copy>, .derivative = gradients("SplitWithSizesCopyBackward0", pieces_gradient<2>), .forms = kFunction);
 
 }  // namespace
 }  // namespace lumbre::ops

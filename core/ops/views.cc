@@ -1,5 +1,8 @@
 // The views that every program uses; slices, diagonals and windows are in reshaping.cc.
+#include "ops/gradients.h"
 #include "ops/views.h"
+
+#include "ops/backward.h"
 
 #include "tensor/plan.h"
 
@@ -10,7 +13,9 @@ Tensor with_geometry(const Tensor& input, Dims sizes, Dims strides) {
 }
 Tensor with_geometry(const Tensor& input, Dims sizes, Dims strides, int64_t offset) {
   LB_CHECK(sizes.ndim() <= kMaxDims, Runtime, "tensor has too many (>", kMaxDims, ") dims");
-  return Tensor::over(input->storage, input.dtype(), std::move(sizes), std::move(strides), offset);
+  Tensor view = Tensor::over(input->storage, input.dtype(), std::move(sizes), std::move(strides), offset);
+  autograd::note_view(view, input);
+  return view;
 }
 
 Dims wrap_unique(const Dims& dims, int64_t ndim) {
@@ -208,7 +213,9 @@ Tensor view_dtype(const Tensor& input, DType dtype) {
       offset /= ratio;
     }
   }
-  return Tensor::over(input->storage, dtype, std::move(sizes), std::move(strides), offset);
+  Tensor result = Tensor::over(input->storage, dtype, std::move(sizes), std::move(strides), offset);
+  if (dtype == input.dtype()) autograd::note_view(result, input);
+  return result;
 }
 
 Tensor t(const Tensor& input) {
@@ -263,109 +270,109 @@ LB_OPERATOR(.signature = "view(input, *size)",
 >>> torch.arange(4).view(2, -1)
 tensor([[0, 1],
         [2, 3]]))",
-            .forward = forward_of<view>, .derivative = kDerivativePlanned, .forms = kMethod);
+            .forward = forward_of<view>, .derivative = LB_GRADIENT("ViewBackward0", "", reshape(g, b.sizes(0))), .forms = kMethod);
 LB_OPERATOR(.signature = "reshape(input, *shape)",
             .doc = R"(Other sizes: a view where strides allow, else a copy. One size may be -1.
 
 >>> torch.arange(4).reshape(2, 2)
 tensor([[0, 1],
         [2, 3]]))",
-            .forward = forward_of<reshape>, .derivative = kDerivativePlanned);
+            .forward = forward_of<reshape>, .derivative = LB_GRADIENT("ViewBackward0", "", reshape(g, b.sizes(0))));
 LB_OPERATOR(.signature = "view_as(input, other)", .doc = R"(A view with the sizes of other.
 
 >>> torch.arange(4).view_as(torch.zeros(2, 2)).shape
 torch.Size([2, 2]))",
-            .forward = forward_of<view_as>, .derivative = kDerivativePlanned, .forms = kMethod);
+            .forward = forward_of<view_as>, .derivative = LB_GRADIENT("ViewBackward0", "", reshape(g, b.sizes(0))), .forms = kMethod);
 LB_OPERATOR(.signature = "reshape_as(input, other)", .doc = R"(reshape to the sizes of other.
 
 >>> torch.arange(4).reshape_as(torch.zeros(2, 2)).shape
 torch.Size([2, 2]))",
-            .forward = forward_of<reshape_as>, .derivative = kDerivativePlanned, .forms = kMethod);
+            .forward = forward_of<reshape_as>, .derivative = LB_GRADIENT("ViewBackward0", "", reshape(g, b.sizes(0))), .forms = kMethod);
 LB_OPERATOR(.signature = "transpose(input, dim0, dim1)", .doc = R"(A view with two dimensions exchanged.
 
 >>> torch.zeros(2, 3).transpose(0, 1).shape
 torch.Size([3, 2]))",
-            .forward = forward_of<give_transpose>, .derivative = kDerivativePlanned, .forms = kEveryForm);
+            .forward = forward_of<give_transpose>, .derivative = LB_GRADIENT("TransposeBackward0", "", transpose(g, b.integer(1), b.integer(2))), .forms = kEveryForm);
 LB_OPERATOR(.signature = "swapdims(input, dim0, dim1)", .doc = R"(A view with two dimensions exchanged, as transpose.
 
 >>> torch.zeros(2, 3).swapdims(0, 1).shape
 torch.Size([3, 2]))",
-            .forward = forward_of<give_transpose>, .derivative = kDerivativePlanned, .forms = kEveryForm);
+            .forward = forward_of<give_transpose>, .derivative = LB_GRADIENT("TransposeBackward0", "", transpose(g, b.integer(1), b.integer(2))), .forms = kEveryForm);
 LB_OPERATOR(.signature = "swapaxes(input, axis0, axis1)", .doc = R"(A view with two dimensions exchanged, as transpose.
 
 >>> torch.zeros(2, 3).swapaxes(0, 1).shape
 torch.Size([3, 2]))",
-            .forward = forward_of<give_transpose>, .derivative = kDerivativePlanned, .forms = kEveryForm);
+            .forward = forward_of<give_transpose>, .derivative = LB_GRADIENT("TransposeBackward0", "", transpose(g, b.integer(1), b.integer(2))), .forms = kEveryForm);
 LB_OPERATOR(.signature = "t(input)",
             .doc = R"(The transpose of a matrix, as a view; tensors of fewer dimensions as they are.
 
 >>> torch.zeros(2, 3).t().shape
 torch.Size([3, 2]))",
-            .forward = forward_of<give_t>, .derivative = kDerivativePlanned, .forms = kEveryForm);
+            .forward = forward_of<give_t>, .derivative = LB_GRADIENT("TBackward0", "", call<"t">(g)), .forms = kEveryForm);
 LB_OPERATOR(.signature = "adjoint(input)",
             .doc = R"(A view with the last two dimensions exchanged (and conjugated, which real numbers do not show).
 
 >>> torch.zeros(4, 2, 3).adjoint().shape
 torch.Size([4, 3, 2]))",
-            .forward = forward_of<adjoint>, .derivative = kDerivativePlanned);
+            .forward = forward_of<adjoint>, .derivative = LB_GRADIENT("TransposeBackward0", "", transpose(g, -2, -1)));
 LB_OPERATOR(.signature = "permute(input, *dims)", .doc = R"(A view with the dimensions in another order.
 
 >>> torch.zeros(2, 3, 5).permute(2, 0, 1).shape
 torch.Size([5, 2, 3]))",
-            .forward = forward_of<permute>, .derivative = kDerivativePlanned);
+            .forward = forward_of<permute>, .derivative = LB_GRADIENT("PermuteBackward0", "", inverse_permute(g, b.dims(1))));
 LB_OPERATOR(.signature = "squeeze(input)", .doc = R"(A view without the dimensions of size 1.
 
 >>> torch.zeros(1, 2, 1).squeeze().shape
 torch.Size([2]))",
-            .forward = forward_of<give_squeeze_all>, .derivative = kDerivativePlanned, .forms = kEveryForm);
+            .forward = forward_of<give_squeeze_all>, .derivative = LB_GRADIENT("SqueezeBackward0", "", reshape(g, b.sizes(0))), .forms = kEveryForm);
 LB_OPERATOR(.signature = "squeeze(input, dim)", .doc = R"(A view without one dimension, if its size is 1.
 
 >>> torch.zeros(1, 2, 1).squeeze(0).shape
 torch.Size([2, 1]))",
-            .forward = forward_of<give_squeeze_dim>, .derivative = kDerivativePlanned, .forms = kEveryForm);
+            .forward = forward_of<give_squeeze_dim>, .derivative = LB_GRADIENT("SqueezeBackward1", "", reshape(g, b.sizes(0))), .forms = kEveryForm);
 LB_OPERATOR(.signature = "squeeze(input, dim)", .doc = R"(A view without the given dimensions of size 1.
 
 >>> torch.zeros(1, 2, 1).squeeze((0, 2)).shape
 torch.Size([2]))",
-            .forward = forward_of<give_squeeze>, .derivative = kDerivativePlanned, .forms = kEveryForm);
+            .forward = forward_of<give_squeeze>, .derivative = LB_GRADIENT("SqueezeBackward2", "", reshape(g, b.sizes(0))), .forms = kEveryForm);
 LB_OPERATOR(.signature = "unsqueeze(input, dim)", .doc = R"(A view with a new dimension of size 1.
 
 >>> torch.zeros(2).unsqueeze(0).shape
 torch.Size([1, 2]))",
-            .forward = forward_of<give_unsqueeze>, .derivative = kDerivativePlanned, .forms = kEveryForm);
+            .forward = forward_of<give_unsqueeze>, .derivative = LB_GRADIENT("UnsqueezeBackward0", "", reshape(g, b.sizes(0))), .forms = kEveryForm);
 LB_OPERATOR(.signature = "expand(input, *size, *, implicit=False)",
             .doc = R"(A view that repeats dimensions of size 1 without copying; -1 keeps a size.
 
 >>> torch.zeros(1, 2).expand(3, -1).shape
 torch.Size([3, 2]))",
-            .forward = forward_of<expand_record>, .derivative = kDerivativePlanned, .forms = kMethod);
+            .forward = forward_of<expand_record>, .derivative = LB_GRADIENT("ExpandBackward0", "", g), .forms = kMethod);
 LB_OPERATOR(.signature = "expand_as(input, other)", .doc = R"(expand to the sizes of other.
 
 >>> torch.zeros(1, 2).expand_as(torch.zeros(3, 2)).shape
 torch.Size([3, 2]))",
-            .forward = forward_of<expand_as>, .derivative = kDerivativePlanned, .forms = kMethod);
+            .forward = forward_of<expand_as>, .derivative = LB_GRADIENT("ExpandBackward0", "", g), .forms = kMethod);
 LB_OPERATOR(.signature = "broadcast_to(input, size)",
             .doc = R"(A view that repeats dimensions of size 1 without copying.
 
 >>> torch.broadcast_to(torch.arange(2), (3, 2)).shape
 torch.Size([3, 2]))",
-            .forward = forward_of<expand>, .derivative = kDerivativePlanned);
+            .forward = forward_of<expand>, .derivative = LB_GRADIENT("ExpandBackward0", "", g));
 LB_OPERATOR(.signature = "flatten(input, start_dim=0, end_dim=-1)",
             .doc = R"(Joins dimensions start_dim to end_dim into one.
 
 >>> torch.zeros(2, 3, 5).flatten(1).shape
 torch.Size([2, 15]))",
-            .forward = forward_of<flatten>, .derivative = kDerivativePlanned);
+            .forward = forward_of<flatten>, .derivative = LB_GRADIENT("ViewBackward0", "", reshape(g, b.sizes(0))));
 LB_OPERATOR(.signature = "ravel(input)", .doc = R"(One dimension: a view where strides allow, else a copy.
 
 >>> torch.zeros(2, 3).ravel().shape
 torch.Size([6]))",
-            .forward = forward_of<ravel>, .derivative = kDerivativePlanned);
+            .forward = forward_of<ravel>, .derivative = LB_GRADIENT("ViewBackward0", "", reshape(g, b.sizes(0))));
 LB_OPERATOR(.signature = "_alias(input)", .doc = R"(Another tensor over the same memory.
 
 >>> torch.ones(2).view(2)
 tensor([1., 1.]))",
-            .forward = forward_of<alias>, .derivative = kDerivativePlanned, .forms = kHidden);
+            .forward = forward_of<alias>, .derivative = LB_GRADIENT("AliasBackward0", "", g), .forms = kHidden);
 
 }  // namespace
 }  // namespace lumbre::ops

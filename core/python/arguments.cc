@@ -1,4 +1,5 @@
 // From Python's arguments to an operator's: binding, overloads, errors, __torch_function__, results.
+#include "ops/recording.h"
 #include "python/signature.h"
 
 namespace lumbre::python {
@@ -44,6 +45,8 @@ bool bind_dtype(PyObject* object, Value& value) {
 bool bind_scalar(PyObject* object, Value& value) {
   if (to_scalar(object, value.scalar)) return true;
   if (!is_tensor(object) || tensor_of(object).ndim() != 0) return false;
+  // Its history would be lost.
+  if (autograd::grad_enabled() && autograd::requires_grad(tensor_of(object))) return false;
   value.scalar = tensor_of(object).item();
   return true;
 }
@@ -461,16 +464,16 @@ PyObject* run(const Overload& overload, Out::Form form, Value* values, const Sid
   const Operator& record = *overload.record;
   if (form == Out::Form::InPlace) {
     const Tensor target = tensor_of(self);
-    Result result = record.forward.thunk(Out(form, {&target, 1}), values);
+    Result result = invoke(record, Out(form, {&target, 1}), values);
     return Py_NewRef(self);
   }
   if (sides.out) {
     check_targets(overload, sides.out);
-    Result result = record.forward.thunk(Out(Out::Form::Given, sides.targets), values);
+    Result result = invoke(record, Out(Out::Form::Given, sides.targets), values);
     if (is_tensor(sides.out)) return Py_NewRef(sides.out);
     return result_object(std::move(result), overload.fields_type);
   }
-  PyObject* object = result_object(record.forward.thunk(Out(), values), overload.fields_type);
+  PyObject* object = result_object(invoke(record, Out(), values), overload.fields_type);
   if (object && sides.requires_grad) mark_requires_grad(object);
   return object;
 }

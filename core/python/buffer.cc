@@ -2,6 +2,7 @@
 #include <cstring>
 #include <memory>
 
+#include "ops/backward.h"
 #include "python/objects.h"
 
 namespace lumbre::python {
@@ -169,7 +170,19 @@ PyObject* give(PyObject*, PyObject* args) {
   if (!PyArg_ParseTuple(args, "O!O!p", tensor_type, &target, tensor_type, &result, &in_place)) return nullptr;
   return guarded([&] {
     const Tensor destination = tensor_of(target);
-    Out(in_place ? Out::Form::InPlace : Out::Form::Given, {&destination, 1}).give(tensor_of(result));
+    const Tensor& source = tensor_of(result);
+    if (!in_place) {
+      LB_CHECK(!autograd::grad_enabled() || !(autograd::requires_grad(destination) || autograd::requires_grad(source)), Runtime,
+               "functions with out=... arguments don't support automatic differentiation, but one of the arguments requires "
+               "grad.");
+      Out(Out::Form::Given, {&destination, 1}).give(source);
+    } else if (autograd::grad_enabled() && (autograd::requires_grad(destination) || autograd::requires_grad(source))) {
+      LB_CHECK(source.sizes() == destination.sizes(), Runtime, "output with shape ", destination.sizes(),
+               " doesn't match the broadcast shape ", source.sizes());
+      op::call<"copy">.in_place(destination, source, false);
+    } else {
+      Out(Out::Form::InPlace, {&destination, 1}).give(source);
+    }
     return Py_NewRef(target);
   });
 }

@@ -1,5 +1,7 @@
 // tensor[...] read and written: integers, slices, None, Ellipsis and booleans become views; index tensors, lists and
 // masks are left for one call of index / index_put_.
+#include "ops/backward.h"
+#include "ops/views.h"
 #include "python/objects.h"
 
 namespace lumbre::python {
@@ -17,17 +19,21 @@ void check_dim(const Tensor& t, int dim) {
   LB_CHECK(dim < t.ndim(), Index, "too many indices for tensor of dimension ", t.ndim());
 }
 
+// Steps of an index are recorded one by one, under the names that PyTorch gives them.
+bool recorded(const Tensor& t) { return autograd::grad_enabled() && autograd::requires_grad(t); }
+
 Tensor select(const Tensor& t, int dim, int64_t index) {
   check_dim(t, dim);
   const int64_t size = t.sizes()[dim];
   LB_CHECK(index >= -size && index < size, Index, "index ", index, " is out of bounds for dimension ", dim,
            " with size ", size);
+  if (recorded(t)) return op::call<"select">(t, dim, index);
   if (index < 0) index += size;
   Dims sizes = t.sizes(), strides = t.strides();
   const int64_t offset = t->offset + index * strides[dim];
   sizes.erase(dim);
   strides.erase(dim);
-  return Tensor::over(t->storage, t.dtype(), std::move(sizes), std::move(strides), offset);
+  return ops::with_geometry(t, std::move(sizes), std::move(strides), offset);
 }
 
 Tensor slice(const Tensor& t, int dim, PyObject* object) {
@@ -38,22 +44,22 @@ Tensor slice(const Tensor& t, int dim, PyObject* object) {
   const int64_t size = t.sizes()[dim];
   const auto clamp = [&](int64_t i) { return std::clamp<int64_t>(i < 0 ? i + size : i, 0, size); };
   const int64_t first = clamp(start), last = std::max(clamp(stop), first);
-  if (first == 0 && last == size && step == 1)
-    return Tensor::over(t->storage, t.dtype(), t.sizes(), t.strides(), t->offset);
+  if (recorded(t)) return op::call<"_slice">(t, dim, first, last, static_cast<int64_t>(step));
   Dims sizes = t.sizes(), strides = t.strides();
   const int64_t offset = t->offset + first * strides[dim];
   sizes[dim] = (last - first) / step + ((last - first) % step != 0);
   strides[dim] = checked_multiply(strides[dim], step);
-  return Tensor::over(t->storage, t.dtype(), std::move(sizes), std::move(strides), offset);
+  return ops::with_geometry(t, std::move(sizes), std::move(strides), offset);
 }
 
 Tensor insert_dim(const Tensor& t, int dim) {
   LB_CHECK(dim <= t.ndim(), Index, "too many indices for tensor of dimension ", t.ndim());
+  if (recorded(t)) return op::unsqueeze(t, dim);
   Dims sizes = t.sizes(), strides = t.strides();
   const int64_t stride = dim < t.ndim() ? sizes[dim] * strides[dim] : 1;
   sizes.insert(static_cast<size_t>(dim), 1);
   strides.insert(static_cast<size_t>(dim), stride);
-  return Tensor::over(t->storage, t.dtype(), std::move(sizes), std::move(strides), t->offset);
+  return ops::with_geometry(t, std::move(sizes), std::move(strides), t->offset);
 }
 
 bool is_sequence_index(PyObject* object) { return PyList_Check(object) || PyTuple_Check(object); }
@@ -194,7 +200,8 @@ PyObject* get_item(PyObject* self, PyObject* index) {
            "`tensor.item<T>()` in C++ to convert a 0-dim tensor to a number");
     Indexed indexed = apply(t, index);
     if (!indexed.advanced) {
-      if (indexed.view.same(t)) indexed.view = Tensor::over(t->storage, t.dtype(), t.sizes(), t.strides(), t->offset);
+      if (indexed.view.same(t))
+        indexed.view = recorded(t) ? op::call<"view_as">(t, t) : ops::with_geometry(t, t.sizes(), t.strides());
       return wrap_like(self, indexed.view);
     }
     Object view = Object::steal(wrap(indexed.view));
@@ -215,19 +222,26 @@ int set_item(PyObject* self, PyObject* index, PyObject* value) {
     Indexed indexed = apply(t, index);
     if (!indexed.advanced) {
       Scalar number;
-      if (to_scalar(value, number)) {
-        indexed.view.fill(number);
-      } else {
-        const Tensor source = value_tensor(value, t.dtype());
-        indexed.view.copy_from(trimmed(source, indexed.view));
+      const bool is_number = to_scalar(value, number);
+      const Tensor source = is_number ? Tensor() : value_tensor(value, t.dtype());
+      if (autograd::grad_enabled() && (autograd::requires_grad(t) || (!is_number && autograd::requires_grad(source)))) {
+        if (is_number)
+          op::call<"fill">.in_place(indexed.view, number);
+        else
+          op::call<"copy">.in_place(indexed.view, trimmed(source, indexed.view), false);
+        return 0;
       }
+      if (is_number)
+        indexed.view.fill(number);
+      else
+        indexed.view.copy_from(trimmed(source, indexed.view));
       t.bump_version();
       return 0;
     }
     const Tensor source = value_tensor(value, t.dtype());
     Object view = Object::steal(wrap(indexed.view));
     Object indices = index_list(indexed);
-    Object values = Object::steal(wrap(source.dtype() == t.dtype() ? source : source.to(t.dtype())));
+    Object values = Object::steal(wrap(op::cast(source, t.dtype())));
     Object result =
         Object::steal(call_operator("_index_put", {view.get(), indices.get(), values.get()}, Out::Form::InPlace));
     return 0;

@@ -16,6 +16,7 @@ PyMODINIT_FUNC PyInit__C() {
     add_functions(module.get());
     add_bridges(module.get());
     add_controls(module.get());
+    add_autograd(module.get());
     return module.release();
   });
 }

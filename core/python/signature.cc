@@ -163,17 +163,6 @@ const char* param_title(Param kind) {
   return "object";
 }
 
-void copy_value(const Value& from, Value& to) {
-  to.given = from.given;
-  to.kind = from.kind;
-  to.scalar = from.scalar;  // the widest member of the union
-  if (from.kind == Param::Dims) to.dims = from.dims;
-  if (from.lists) {
-    to.lists = std::make_unique<Value::Lists>();
-    to.lists->string = from.lists->string;
-  }
-}
-
 Overload Overload::parse(const Operator& record) {
   Overload overload;
   overload.record = &record;

@@ -57,6 +57,5 @@ PyObject* call(OverloadSet& set, Out::Form form, PyObject* const* arguments, siz
                PyObject* callable);
 
 const char* param_title(Param kind);
-void copy_value(const Value& from, Value& to);
 
 }  // namespace lumbre::python

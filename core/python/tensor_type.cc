@@ -1,5 +1,7 @@
 // The Tensor type: allocation, identity, properties, number protocol.
 
+#include "ops/backward.h"
+#include "python/autograd.h"
 #include "python/signature.h"
 
 namespace lumbre::python {
@@ -92,26 +94,12 @@ PyObject* get_bytes(PyObject* self, void*) {
   return PyLong_FromLongLong(tensor_of(self).count() * static_cast<int64_t>(tensor_of(self).item_bytes()));
 }
 PyObject* get_version(PyObject* self, void*) { return PyLong_FromUnsignedLong(tensor_of(self)->storage->version); }
-PyObject* get_requires_grad(PyObject* self, void*) { return PyBool_FromLong(tensor_of(self)->requires_grad); }
-int set_requires_grad(PyObject* self, PyObject* value, void*) {
-  if (!value || !PyBool_Check(value)) {
-    PyErr_SetString(PyExc_RuntimeError, "requires_grad must be a bool");
-    return -1;
-  }
-  if (value == Py_True && !is_floating(tensor_of(self).dtype())) {
-    PyErr_SetString(PyExc_RuntimeError, "only Tensors of floating point and complex dtype can require gradients");
-    return -1;
-  }
-  tensor_of(self)->requires_grad = value == Py_True;
-  return 0;
-}
 PyObject* get_real(PyObject* self, void*) { return Py_NewRef(self); }
 PyObject* get_imag(PyObject*, void*) {
   return PyErr_Format(PyExc_RuntimeError, "imag is not implemented for tensors with non-complex dtypes.");
 }
 PyObject* get_true(PyObject*, void*) { Py_RETURN_TRUE; }
 PyObject* get_false(PyObject*, void*) { Py_RETURN_FALSE; }
-PyObject* get_none(PyObject*, void*) { Py_RETURN_NONE; }
 
 // `x.data`: another tensor over the same memory, without history.
 PyObject* get_data(PyObject* self, void*) {
@@ -136,18 +124,13 @@ int set_data(PyObject* self, PyObject* value, void*) {
 PyObject* reversed_dims(PyObject* self, void* last_two_only) {
   return guarded([&] {
     const Tensor& t = tensor_of(self);
-    Dims sizes = t.sizes(), strides = t.strides();
-    if (last_two_only) {
-      LB_CHECK(t.ndim() >= 2, Runtime, "tensor.mT is only supported on matrices or batches of matrices. Got ", t.ndim(),
-               "-D tensor.");
-      const int n = t.ndim();
-      std::swap(sizes[n - 1], sizes[n - 2]);
-      std::swap(strides[n - 1], strides[n - 2]);
-    } else {
-      std::reverse(sizes.begin(), sizes.end());
-      std::reverse(strides.begin(), strides.end());
-    }
-    return wrap_like(self, Tensor::over(t->storage, t.dtype(), std::move(sizes), std::move(strides), t->offset));
+    LB_CHECK(!last_two_only || t.ndim() >= 2, Runtime,
+             "tensor.mT is only supported on matrices or batches of matrices. Got ", t.ndim(), "-D tensor.");
+    if (last_two_only) return wrap_like(self, op::transpose(t, -2, -1));
+    if (t.ndim() == 2) return wrap_like(self, op::call<"t">(t));
+    Dims order;
+    for (int d = t.ndim() - 1; d >= 0; --d) order.push_back(d);
+    return wrap_like(self, op::call<"permute">(t, order));
   });
 }
 PyObject* conjugate_transpose(PyObject* self, void*) {
@@ -168,10 +151,14 @@ PyGetSetDef properties[] = {
     {"nbytes", get_bytes, nullptr, "The bytes that the elements take.", nullptr},
     {"_version", get_version, nullptr, "How many in-place operations the storage has seen.", nullptr},
     {"requires_grad", get_requires_grad, set_requires_grad, "Whether operations on it are recorded.", nullptr},
+    {"grad", get_gradient, set_gradient, "The gradient: a tensor, or None.", nullptr},
+    {"output_nr", get_output_number, nullptr, "Which result of its node it is.", nullptr},
+    {"retains_grad", get_retains_grad, nullptr, "Whether it keeps its gradient although it is not a leaf.", nullptr},
+    {"_base", get_base, nullptr, "The tensor whose memory a view shows; None for others.", nullptr},
     {"real", get_real, nullptr, "The real parts: the tensor itself.", nullptr},
     {"imag", get_imag, nullptr, "The imaginary parts: there are no complex tensors yet.", nullptr},
-    {"is_leaf", get_true, nullptr, "Whether it is not the result of a recorded operation.", nullptr},
-    {"grad_fn", get_none, nullptr, "The node that made it; None for a leaf.", nullptr},
+    {"is_leaf", get_is_leaf, nullptr, "Whether it is not the result of a recorded operation.", nullptr},
+    {"grad_fn", get_grad_fn, nullptr, "The node that made it; None for a leaf.", nullptr},
     {"is_cuda", get_false, nullptr, "False: there is the CPU only.", nullptr},
     {"is_cpu", get_true, nullptr, "True: there is the CPU only.", nullptr},
     {"is_meta", get_false, nullptr, nullptr, nullptr},
@@ -281,8 +268,9 @@ PyObject* as_type(PyObject* self, PyObject* type) {
     LB_CHECK(PyType_Check(type) && PyType_IsSubtype(reinterpret_cast<PyTypeObject*>(type), tensor_type), Type,
              "cls must be a subclass of Tensor");
     const Tensor& t = tensor_of(self);
-    return wrap_as(reinterpret_cast<PyTypeObject*>(type),
-                   Tensor::over(t->storage, t.dtype(), t.sizes(), t.strides(), t->offset));
+    return wrap_as(reinterpret_cast<PyTypeObject*>(type), autograd::requires_grad(t) && autograd::grad_enabled()
+                                                              ? op::call<"view_as">(t, t)
+                                                              : Tensor::over(t->storage, t.dtype(), t.sizes(), t.strides(), t->offset));
   });
 }
 
@@ -304,6 +292,10 @@ PyMethodDef methods[] = {
     {"_shares_storage", shares_storage, METH_O, nullptr},
     {"_set_geometry", set_geometry, METH_VARARGS, nullptr},
     {"_as_type", as_type, METH_O, nullptr},
+    {"detach", detach, METH_NOARGS, "The same memory without history; operations on it are not recorded."},
+    {"detach_", detach_here, METH_NOARGS, "Forgets the history: the tensor becomes a leaf."},
+    {"_is_view", is_view, METH_NOARGS, "Whether it is a view of another tensor that autograd follows."},
+    {"is_inference", is_inference, METH_NOARGS, "Whether it was made in inference mode."},
     {nullptr}};
 
 PyMemberDef members[] = {{"__dictoffset__", T_PYSSIZET, offsetof(TensorObject, attributes), READONLY, nullptr},
@@ -361,7 +353,7 @@ PyObject* call_direct(OverloadSet& set, PyObject* a, PyObject* b) {
   for (const Parameter& p : overload.parameters)
     if (p.slot >= 2) copy_value(p.default_value, values[p.slot]);
   if (count > 4) fail(ErrorKind::Runtime, "an operator of a Python slot has at most four parameters");
-  Result result = overload.record->forward.thunk(Out(), values);
+  Result result = invoke(*overload.record, Out(), values);
   if (auto* tensor = std::get_if<Tensor>(&result)) return wrap(*tensor);
   return result_object(std::move(result), nullptr);
 }
@@ -481,8 +473,9 @@ PyObject* wrap(const Tensor& tensor) {
 PyObject* wrap_as(PyTypeObject* type, const Tensor& tensor) {
   Tensor target = tensor;
   if (tensor->python_object) {
-    target = Tensor::over(tensor->storage, tensor.dtype(), tensor.sizes(), tensor.strides(), tensor->offset);
-    target->requires_grad = tensor->requires_grad;
+    target = autograd::requires_grad(tensor) && autograd::grad_enabled()
+                 ? op::call<"view_as">(tensor, tensor)
+                 : Tensor::over(tensor->storage, tensor.dtype(), tensor.sizes(), tensor.strides(), tensor->offset);
   }
   if (type == tensor_type) return wrap(target);
   auto* self = reinterpret_cast<TensorObject*>(type->tp_alloc(type, 0));

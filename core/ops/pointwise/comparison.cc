@@ -185,17 +185,17 @@ LB_LOGICAL(LogicalOr, (a != T(0)) | (b != T(0)));
 LB_LOOPS(LogicalOr, .name = "logical_or");
 LB_LOGICAL(LogicalXor, (a != T(0)) != (b != T(0)));
 LB_LOOPS(LogicalXor, .name = "logical_xor");
-LB_TENSORS("logical_and", LogicalAnd, R"(Whether both elements are nonzero, pair by pair.
+LB_TENSORS("logical_and", LogicalAnd, kNotDifferentiable, R"(Whether both elements are nonzero, pair by pair.
 
 >>> torch.logical_and(torch.tensor([0, 1]), torch.tensor([1, 1]))
 tensor([False,  True]))",
            .forms = kEveryForm);
-LB_TENSORS("logical_or", LogicalOr, R"(Whether at least one element is nonzero, pair by pair.
+LB_TENSORS("logical_or", LogicalOr, kNotDifferentiable, R"(Whether at least one element is nonzero, pair by pair.
 
 >>> torch.logical_or(torch.tensor([0, 0]), torch.tensor([0, 1]))
 tensor([False,  True]))",
            .forms = kEveryForm);
-LB_TENSORS("logical_xor", LogicalXor, R"(Whether exactly one element is nonzero, pair by pair.
+LB_TENSORS("logical_xor", LogicalXor, kNotDifferentiable, R"(Whether exactly one element is nonzero, pair by pair.
 
 >>> torch.logical_xor(torch.tensor([0, 1]), torch.tensor([1, 1]))
 tensor([ True, False]))",

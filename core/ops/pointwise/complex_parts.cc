@@ -14,19 +14,19 @@ LB_RECORD(.signature = "real(input)", .doc = R"(The real part: the tensor itself
 
 >>> torch.real(torch.tensor([1.]))
 tensor([1.]))",
-          .forward = forward_of<itself>, .derivative = kDerivativePlanned, .forms = kFunction);
+          .forward = forward_of<itself>, .derivative = LB_GRADIENT("AliasBackward0", "", g), .forms = kFunction);
 LB_RECORD(.signature = "imag(input)", .doc = "The imaginary part. Raises RuntimeError: there are no complex dtypes.",
-          .forward = forward_of<imag>, .derivative = kDerivativePlanned, .forms = kFunction);
+          .forward = forward_of<imag>, .derivative = LB_GRADIENT("AliasBackward0", "", g), .forms = kFunction);
 LB_RECORD(.signature = "conj(input)", .doc = R"(The complex conjugate: the tensor itself.
 
 >>> torch.conj(torch.tensor([1.]))
 tensor([1.]))",
-          .forward = forward_of<itself>, .derivative = kDerivativePlanned, .aliases = "resolve_conj resolve_neg");
+          .forward = forward_of<itself>, .derivative = LB_GRADIENT("AliasBackward0", "", g), .aliases = "resolve_conj resolve_neg");
 LB_RECORD(.signature = "conj_physical(input, *, out=None)", .doc = R"(The complex conjugate: the tensor itself.
 
 >>> torch.conj_physical(torch.tensor([1.]))
 tensor([1.]))",
-          .forward = forward_of<itself>, .derivative = kDerivativePlanned, .forms = kUnaryForms);
+          .forward = forward_of<itself>, .derivative = LB_GRADIENT("AliasBackward0", "", g), .forms = kUnaryForms);
 LB_RECORD(.signature = "is_conj(input)", .doc = R"(Whether the tensor is a lazy conjugate: never.
 
 >>> torch.is_conj(torch.tensor([1.]))
@@ -45,7 +45,7 @@ LB_RECORD(.signature = "angle(input, *, out=None)",
 
 >>> torch.angle(torch.tensor([-1., 2.]))
 tensor([3.1416, 0.0000]))",
-          .forward = forward_of<unary_forward<Angle_spec>>, .derivative = kDerivativePlanned);
+          .forward = forward_of<unary_forward<Angle_spec>>, .derivative = LB_ZERO_GRADIENT("AngleBackward0"));
 
 struct FrexpMantissa : Floats {
   template <class T>
@@ -86,7 +86,7 @@ Raises RuntimeError for dtypes that are not floating-point.
 
 >>> torch.frexp(torch.tensor([6.])).exponent
 tensor([3], dtype=torch.int32))",
-          .forward = forward_of<frexp>, .derivative = kDerivativePlanned);
+          .forward = forward_of<frexp>, .derivative = gradients("FrexpBackward0", [](Backward& b) { if (b.has(0)) b.give(0, op::div(b.grad(0), op::call<"exp2">(op::cast(b.result(1), b.dtype(0))))); }, "0:s"));
 
 }  // namespace LB_LEVEL
 }  // namespace lumbre

@@ -19,21 +19,21 @@ namespace LB_LEVEL {
 
 LB_ROUNDING(Ceil, std::ceil);
 LB_LOOPS(Ceil, .name = "ceil_vml_cpu", .accepts = kNumberDTypes);
-LB_UNARY("ceil", Ceil, R"(Each element rounded up.
+LB_UNARY("ceil", Ceil, LB_ZERO_GRADIENT("CeilBackward0"), R"(Each element rounded up.
 
 >>> torch.ceil(torch.tensor([0.5, -0.5]))
 tensor([1., -0.]))");
 
 LB_ROUNDING(Floor, std::floor);
 LB_LOOPS(Floor, .name = "floor_vml_cpu", .accepts = kNumberDTypes);
-LB_UNARY("floor", Floor, R"(Each element rounded down.
+LB_UNARY("floor", Floor, LB_ZERO_GRADIENT("FloorBackward0"), R"(Each element rounded down.
 
 >>> torch.floor(torch.tensor([0.5, -0.5]))
 tensor([ 0., -1.]))");
 
 LB_ROUNDING(Trunc, std::trunc);
 LB_LOOPS(Trunc, .name = "trunc_vml_cpu", .accepts = kNumberDTypes);
-LB_UNARY("trunc", Trunc, R"(Each element rounded towards 0.
+LB_UNARY("trunc", Trunc, LB_ZERO_GRADIENT("TruncBackward0"), R"(Each element rounded towards 0.
 
 >>> torch.trunc(torch.tensor([1.5, -1.5]))
 tensor([ 1., -1.]))",
@@ -60,7 +60,7 @@ struct Frac : Floats {
   }
 };
 LB_LOOPS(Frac, .name = "frac_cpu", .accepts = kFloatingDTypes);
-LB_UNARY("frac", Frac, R"(The fractional part of each element, with its sign.
+LB_UNARY("frac", Frac, LB_GRADIENT("FracBackward0", "", g), R"(The fractional part of each element, with its sign.
 
 >>> torch.frac(torch.tensor([1.5, -1.5]))
 tensor([ 0.5000, -0.5000]))");
@@ -79,7 +79,7 @@ With `decimals`, to that many places after the point (before it when negative).
 
 >>> torch.round(torch.tensor([0.5, 1.5, -2.7]))
 tensor([ 0.,  2., -3.]))",
-          .forward = forward_of<round_decimals>, .derivative = kDerivativePlanned, .forms = kUnaryForms,
+          .forward = forward_of<round_decimals>, .derivative = LB_ZERO_GRADIENT("RoundBackward0"), .forms = kUnaryForms,
           .aliases = "special.round");
 
 struct NanToNum : Floats {
@@ -117,7 +117,7 @@ LB_RECORD(.signature = "nan_to_num(input, nan=None, posinf=None, neginf=None, *,
 
 >>> torch.nan_to_num(torch.tensor([float("nan"), 1.]))
 tensor([0., 1.]))",
-          .forward = forward_of<nan_to_num>, .derivative = kDerivativePlanned, .forms = kUnaryForms);
+          .forward = forward_of<nan_to_num>, .derivative = LB_GRADIENT("NanToNumBackward0", "0:0", where(call<"isfinite">(b.input(0)), g, Scalar(0.0))), .forms = kUnaryForms);
 
 }  // namespace LB_LEVEL
 }  // namespace lumbre

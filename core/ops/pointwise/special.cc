@@ -19,7 +19,7 @@ LB_RECORD(.signature = "erf(input, *, out=None)", .doc = R"(The error function o
 
 >>> torch.erf(torch.tensor([0., 1.]))
 tensor([0.0000, 0.8427]))",
-          .forward = forward_of<unary_forward<Erf_spec>>, .derivative = kDerivativePlanned, .forms = kUnaryForms,
+          .forward = forward_of<unary_forward<Erf_spec>>, .derivative = LB_GRADIENT("ErfBackward0", "0:0", g * (call<"exp">(-(b.input(0) * b.input(0))) * Scalar(1.1283791670955125739))), .forms = kUnaryForms,
           .aliases = "special.erf");
 
 LB_FLOATING_FUNCTOR(Erfc, math::erfc(x));
@@ -28,7 +28,7 @@ LB_RECORD(.signature = "erfc(input, *, out=None)", .doc = R"(1 - erf(x), accurat
 
 >>> torch.erfc(torch.tensor([0., 1.]))
 tensor([1.0000, 0.1573]))",
-          .forward = forward_of<unary_forward<Erfc_spec>>, .derivative = kDerivativePlanned, .forms = kUnaryForms,
+          .forward = forward_of<unary_forward<Erfc_spec>>, .derivative = LB_GRADIENT("ErfcBackward0", "0:0", g * (call<"exp">(-(b.input(0) * b.input(0))) * Scalar(-1.1283791670955125739))), .forms = kUnaryForms,
           .aliases = "special.erfc");
 
 LB_FLOATING_FUNCTOR(ErfInv, math::erfinv(x));
@@ -37,7 +37,7 @@ LB_RECORD(.signature = "erfinv(input, *, out=None)", .doc = R"(The inverse of er
 
 >>> torch.erfinv(torch.tensor([0., 0.5]))
 tensor([0.0000, 0.4769]))",
-          .forward = forward_of<unary_forward<ErfInv_spec>>, .derivative = kDerivativePlanned, .forms = kEveryForm,
+          .forward = forward_of<unary_forward<ErfInv_spec>>, .derivative = LB_GRADIENT("ErfinvBackward0", "0:r", g * (call<"exp">(b.result() * b.result()) * Scalar(0.88622692545275801365))), .forms = kEveryForm,
           .aliases = "special.erfinv");
 
 LB_FLOATING_FUNCTOR(LGamma, math::lgamma(x));
@@ -47,7 +47,7 @@ LB_RECORD(.signature = "lgamma(input, *, out=None)",
 
 >>> torch.lgamma(torch.tensor([1., 4.]))
 tensor([0.0000, 1.7918]))",
-          .forward = forward_of<unary_forward<LGamma_spec>>, .derivative = kDerivativePlanned, .forms = kEveryForm,
+          .forward = forward_of<unary_forward<LGamma_spec>>, .derivative = LB_GRADIENT("LgammaBackward0", "0:0", g * call<"digamma">(b.input(0))), .forms = kEveryForm,
           .aliases = "special.gammaln");
 
 LB_FLOATING_FUNCTOR(Digamma, math::digamma(x));
@@ -56,7 +56,7 @@ LB_RECORD(.signature = "digamma(input, *, out=None)", .doc = R"(The logarithmic 
 
 >>> torch.digamma(torch.tensor([1.]))
 tensor([-0.5772]))",
-          .forward = forward_of<unary_forward<Digamma_spec>>, .derivative = kDerivativePlanned, .forms = kEveryForm,
+          .forward = forward_of<unary_forward<Digamma_spec>>, .derivative = LB_GRADIENT("DigammaBackward0", "0:0", g * call<"polygamma">(int64_t{1}, b.input(0))), .forms = kEveryForm,
           .aliases = "special.digamma special.psi");
 
 LB_FLOATING_FUNCTOR(I0, static_cast<T>(math::i0(x)));
@@ -65,7 +65,7 @@ LB_RECORD(.signature = "i0(input, *, out=None)", .doc = R"(The modified Bessel f
 
 >>> torch.i0(torch.tensor([0., 1.]))
 tensor([1.0000, 1.2661]))",
-          .forward = forward_of<unary_forward<I0_spec>>, .derivative = kDerivativePlanned, .forms = kUnaryForms,
+          .forward = forward_of<unary_forward<I0_spec>>, .derivative = LB_GRADIENT("I0Backward0", "0:0", g * call<"special.i1">(b.input(0))), .forms = kUnaryForms,
           .aliases = "special.i0");
 
 LB_FLOATING_FUNCTOR(I0e, static_cast<T>(math::i0e(x)));
@@ -74,7 +74,7 @@ LB_RECORD(.signature = "special.i0e(input, *, out=None)", .doc = R"(exp(-|x|) * 
 
 >>> torch.special.i0e(torch.tensor([0., 1.]))
 tensor([1.0000, 0.4658]))",
-          .forward = forward_of<unary_forward<I0e_spec>>, .derivative = kDerivativePlanned, .forms = kFunction);
+          .forward = forward_of<unary_forward<I0e_spec>>, .derivative = LB_GRADIENT("SpecialI0EBackward0", "0:0r", g * (call<"special.i1e">(b.input(0)) - call<"sign">(b.input(0)) * b.result())), .forms = kFunction);
 
 LB_FLOATING_FUNCTOR(I1, static_cast<T>(math::i1(x)));
 LB_LOOPS(I1, .name = "i1", .promotion = Promotion::Floating);
@@ -83,7 +83,7 @@ LB_RECORD(.signature = "special.i1(input, *, out=None)",
 
 >>> torch.special.i1(torch.tensor([0., 1.]))
 tensor([0.0000, 0.5652]))",
-          .forward = forward_of<unary_forward<I1_spec>>, .derivative = kDerivativePlanned, .forms = kFunction);
+          .forward = forward_of<unary_forward<I1_spec>>, .derivative = LB_GRADIENT("SpecialI1Backward0", "0:0r", g * i1_slope(b.input(0), b.result(), call<"i0">(b.input(0)), false)), .forms = kFunction);
 
 LB_FLOATING_FUNCTOR(I1e, static_cast<T>(math::i1e(x)));
 LB_LOOPS(I1e, .name = "i1e", .promotion = Promotion::Floating);
@@ -91,7 +91,7 @@ LB_RECORD(.signature = "special.i1e(input, *, out=None)", .doc = R"(exp(-|x|) * 
 
 >>> torch.special.i1e(torch.tensor([0., 1.]))
 tensor([0.0000, 0.2079]))",
-          .forward = forward_of<unary_forward<I1e_spec>>, .derivative = kDerivativePlanned, .forms = kFunction);
+          .forward = forward_of<unary_forward<I1e_spec>>, .derivative = LB_GRADIENT("SpecialI1EBackward0", "0:0r", g * i1_slope(b.input(0), b.result(), call<"special.i0e">(b.input(0)), true)), .forms = kFunction);
 
 LB_FLOATING_FUNCTOR(Erfcx, math::erfcx(x));
 LB_LOOPS(Erfcx, .name = "erfcx_cpu", .promotion = Promotion::Floating, .accepts = kSingleAndDouble);
@@ -99,7 +99,7 @@ LB_RECORD(.signature = "special.erfcx(input, *, out=None)", .doc = R"(exp(x ** 2
 
 >>> torch.special.erfcx(torch.tensor([0., 1.]))
 tensor([1.0000, 0.4276]))",
-          .forward = forward_of<unary_forward<Erfcx_spec>>, .derivative = kDerivativePlanned, .forms = kFunction);
+          .forward = forward_of<unary_forward<Erfcx_spec>>, .derivative = LB_GRADIENT("SpecialErfcxBackward0", "0:0r", g * (b.input(0) * b.result() * Scalar(2.0) - Scalar(1.1283791670955125739))), .forms = kFunction);
 
 LB_FLOATING_FUNCTOR(Entr, math::entr(x));
 LB_LOOPS(Entr, .name = "entr", .promotion = Promotion::Floating);
@@ -107,7 +107,7 @@ LB_RECORD(.signature = "special.entr(input, *, out=None)", .doc = R"(-x * log(x)
 
 >>> torch.special.entr(torch.tensor([0., 1.]))
 tensor([0., -0.]))",
-          .forward = forward_of<unary_forward<Entr_spec>>, .derivative = kDerivativePlanned, .forms = kFunction);
+          .forward = forward_of<unary_forward<Entr_spec>>, .derivative = LB_GRADIENT("SpecialEntrBackward0", "0:0", g * where(call<"isnan">(b.input(0)), b.input(0), -call<"log">(b.input(0)) - Scalar(1))), .forms = kFunction);
 
 LB_FLOATING_FUNCTOR(Ndtr, math::ndtr(x));
 LB_LOOPS(Ndtr, .name = "ndtr", .promotion = Promotion::Floating);
@@ -115,7 +115,7 @@ LB_RECORD(.signature = "special.ndtr(input, *, out=None)", .doc = R"(The standar
 
 >>> torch.special.ndtr(torch.tensor([0.]))
 tensor([0.5000]))",
-          .forward = forward_of<unary_forward<Ndtr_spec>>, .derivative = kDerivativePlanned, .forms = kFunction);
+          .forward = forward_of<unary_forward<Ndtr_spec>>, .derivative = LB_GRADIENT("SpecialNdtrBackward0", "0:0", g * (call<"exp">(b.input(0) * b.input(0) * Scalar(-0.5)) * Scalar(0.39894228040143267794))), .forms = kFunction);
 
 LB_FLOATING_FUNCTOR(Ndtri, math::ndtri(x));
 LB_LOOPS(Ndtri, .name = "ndtri_cpu", .promotion = Promotion::Floating, .accepts = kSingleAndDouble);
@@ -123,7 +123,7 @@ LB_RECORD(.signature = "special.ndtri(input, *, out=None)", .doc = R"(The invers
 
 >>> torch.special.ndtri(torch.tensor([0.5]))
 tensor([0.]))",
-          .forward = forward_of<unary_forward<Ndtri_spec>>, .derivative = kDerivativePlanned, .forms = kFunction);
+          .forward = forward_of<unary_forward<Ndtri_spec>>, .derivative = LB_GRADIENT("SpecialNdtriBackward0", "0:r", g * (call<"exp">(b.result() * b.result() * Scalar(0.5)) * Scalar(2.5066282746310005024))), .forms = kFunction);
 
 LB_FLOATING_FUNCTOR(LogNdtr, math::log_ndtr(x));
 LB_LOOPS(LogNdtr, .name = "log_ndtr_cpu", .promotion = Promotion::Floating, .accepts = kSingleAndDouble);
@@ -132,7 +132,7 @@ LB_RECORD(.signature = "special.log_ndtr(input, *, out=None)",
 
 >>> torch.special.log_ndtr(torch.tensor([0.]))
 tensor([-0.6931]))",
-          .forward = forward_of<unary_forward<LogNdtr_spec>>, .derivative = kDerivativePlanned, .forms = kFunction);
+          .forward = forward_of<unary_forward<LogNdtr_spec>>, .derivative = LB_GRADIENT("SpecialLogNdtrBackward0", "0:0", g / call<"special.erfcx">(b.input(0) * Scalar(-0.70710678118654752440)) * Scalar(0.79788456080286535588)), .forms = kFunction);
 
 LB_FLOATING_FUNCTOR(BesselJ0, static_cast<T>(math::bessel_j0(x)));
 LB_LOOPS(BesselJ0, .name = "bessel_j0_cpu", .promotion = Promotion::Floating, .accepts = kSingleAndDouble);
@@ -141,7 +141,7 @@ LB_RECORD(.signature = "special.bessel_j0(input, *, out=None)",
 
 >>> torch.special.bessel_j0(torch.tensor([0.]))
 tensor([1.]))",
-          .forward = forward_of<unary_forward<BesselJ0_spec>>, .derivative = kDerivativePlanned, .forms = kFunction);
+          .forward = forward_of<unary_forward<BesselJ0_spec>>, .derivative = kDerivativeRefused, .forms = kFunction);
 
 LB_FLOATING_FUNCTOR(BesselJ1, static_cast<T>(math::bessel_j1(x)));
 LB_LOOPS(BesselJ1, .name = "bessel_j1_cpu", .promotion = Promotion::Floating, .accepts = kSingleAndDouble);
@@ -150,7 +150,7 @@ LB_RECORD(.signature = "special.bessel_j1(input, *, out=None)",
 
 >>> torch.special.bessel_j1(torch.tensor([0.]))
 tensor([0.]))",
-          .forward = forward_of<unary_forward<BesselJ1_spec>>, .derivative = kDerivativePlanned, .forms = kFunction);
+          .forward = forward_of<unary_forward<BesselJ1_spec>>, .derivative = kDerivativeRefused, .forms = kFunction);
 
 LB_FLOATING_FUNCTOR(BesselY0, static_cast<T>(math::bessel_y0(x)));
 LB_LOOPS(BesselY0, .name = "bessel_y0_cpu", .promotion = Promotion::Floating, .accepts = kSingleAndDouble);
@@ -159,7 +159,7 @@ LB_RECORD(.signature = "special.bessel_y0(input, *, out=None)",
 
 >>> torch.special.bessel_y0(torch.tensor([1.]))
 tensor([0.0883]))",
-          .forward = forward_of<unary_forward<BesselY0_spec>>, .derivative = kDerivativePlanned, .forms = kFunction);
+          .forward = forward_of<unary_forward<BesselY0_spec>>, .derivative = kDerivativeRefused, .forms = kFunction);
 
 LB_FLOATING_FUNCTOR(BesselY1, static_cast<T>(math::bessel_y1(x)));
 LB_LOOPS(BesselY1, .name = "bessel_y1_cpu", .promotion = Promotion::Floating, .accepts = kSingleAndDouble);
@@ -168,7 +168,7 @@ LB_RECORD(.signature = "special.bessel_y1(input, *, out=None)",
 
 >>> torch.special.bessel_y1(torch.tensor([1.]))
 tensor([-0.7812]))",
-          .forward = forward_of<unary_forward<BesselY1_spec>>, .derivative = kDerivativePlanned, .forms = kFunction);
+          .forward = forward_of<unary_forward<BesselY1_spec>>, .derivative = kDerivativeRefused, .forms = kFunction);
 
 LB_FLOATING_FUNCTOR(ModifiedI0, static_cast<T>(math::modified_bessel_i0(x)));
 LB_LOOPS(ModifiedI0, .name = "modified_bessel_i0_cpu", .promotion = Promotion::Floating, .accepts = kSingleAndDouble);
@@ -177,7 +177,7 @@ LB_RECORD(.signature = "special.modified_bessel_i0(input, *, out=None)",
 
 >>> torch.special.modified_bessel_i0(torch.tensor([0.]))
 tensor([1.]))",
-          .forward = forward_of<unary_forward<ModifiedI0_spec>>, .derivative = kDerivativePlanned, .forms = kFunction);
+          .forward = forward_of<unary_forward<ModifiedI0_spec>>, .derivative = kDerivativeRefused, .forms = kFunction);
 
 LB_FLOATING_FUNCTOR(ModifiedI1, static_cast<T>(math::modified_bessel_i1(x)));
 LB_LOOPS(ModifiedI1, .name = "modified_bessel_i1_cpu", .promotion = Promotion::Floating, .accepts = kSingleAndDouble);
@@ -186,7 +186,7 @@ LB_RECORD(.signature = "special.modified_bessel_i1(input, *, out=None)",
 
 >>> torch.special.modified_bessel_i1(torch.tensor([0.]))
 tensor([0.]))",
-          .forward = forward_of<unary_forward<ModifiedI1_spec>>, .derivative = kDerivativePlanned, .forms = kFunction);
+          .forward = forward_of<unary_forward<ModifiedI1_spec>>, .derivative = kDerivativeRefused, .forms = kFunction);
 
 LB_FLOATING_FUNCTOR(ModifiedK0, static_cast<T>(math::modified_bessel_k0(x)));
 LB_LOOPS(ModifiedK0, .name = "modified_bessel_k0_cpu", .promotion = Promotion::Floating, .accepts = kSingleAndDouble);
@@ -195,7 +195,7 @@ LB_RECORD(.signature = "special.modified_bessel_k0(input, *, out=None)",
 
 >>> torch.special.modified_bessel_k0(torch.tensor([1.]))
 tensor([0.4210]))",
-          .forward = forward_of<unary_forward<ModifiedK0_spec>>, .derivative = kDerivativePlanned, .forms = kFunction);
+          .forward = forward_of<unary_forward<ModifiedK0_spec>>, .derivative = kDerivativeRefused, .forms = kFunction);
 
 LB_FLOATING_FUNCTOR(ModifiedK1, static_cast<T>(math::modified_bessel_k1(x)));
 LB_LOOPS(ModifiedK1, .name = "modified_bessel_k1_cpu", .promotion = Promotion::Floating, .accepts = kSingleAndDouble);
@@ -204,7 +204,7 @@ LB_RECORD(.signature = "special.modified_bessel_k1(input, *, out=None)",
 
 >>> torch.special.modified_bessel_k1(torch.tensor([1.]))
 tensor([0.6019]))",
-          .forward = forward_of<unary_forward<ModifiedK1_spec>>, .derivative = kDerivativePlanned, .forms = kFunction);
+          .forward = forward_of<unary_forward<ModifiedK1_spec>>, .derivative = kDerivativeRefused, .forms = kFunction);
 
 LB_FLOATING_FUNCTOR(ScaledK0, static_cast<T>(math::scaled_modified_bessel_k0(x)));
 LB_LOOPS(ScaledK0, .name = "scaled_modified_bessel_k0_cpu", .promotion = Promotion::Floating,
@@ -214,7 +214,7 @@ LB_RECORD(.signature = "special.scaled_modified_bessel_k0(input, *, out=None)",
 
 >>> torch.special.scaled_modified_bessel_k0(torch.tensor([1.]))
 tensor([1.1445]))",
-          .forward = forward_of<unary_forward<ScaledK0_spec>>, .derivative = kDerivativePlanned, .forms = kFunction);
+          .forward = forward_of<unary_forward<ScaledK0_spec>>, .derivative = kDerivativeRefused, .forms = kFunction);
 
 LB_FLOATING_FUNCTOR(ScaledK1, static_cast<T>(math::scaled_modified_bessel_k1(x)));
 LB_LOOPS(ScaledK1, .name = "scaled_modified_bessel_k1_cpu", .promotion = Promotion::Floating,
@@ -224,7 +224,7 @@ LB_RECORD(.signature = "special.scaled_modified_bessel_k1(input, *, out=None)",
 
 >>> torch.special.scaled_modified_bessel_k1(torch.tensor([1.]))
 tensor([1.6362]))",
-          .forward = forward_of<unary_forward<ScaledK1_spec>>, .derivative = kDerivativePlanned, .forms = kFunction);
+          .forward = forward_of<unary_forward<ScaledK1_spec>>, .derivative = kDerivativeRefused, .forms = kFunction);
 
 LB_FLOATING_FUNCTOR(SphericalJ0, static_cast<T>(math::spherical_bessel_j0(x)));
 LB_LOOPS(SphericalJ0, .name = "spherical_bessel_j0_cpu", .promotion = Promotion::Floating, .accepts = kSingleAndDouble);
@@ -233,7 +233,7 @@ LB_RECORD(.signature = "special.spherical_bessel_j0(input, *, out=None)",
 
 >>> torch.special.spherical_bessel_j0(torch.tensor([0.]))
 tensor([1.]))",
-          .forward = forward_of<unary_forward<SphericalJ0_spec>>, .derivative = kDerivativePlanned, .forms = kFunction);
+          .forward = forward_of<unary_forward<SphericalJ0_spec>>, .derivative = kDerivativeRefused, .forms = kFunction);
 
 LB_FLOATING_FUNCTOR(AiryAi, static_cast<T>(math::airy_ai(x)));
 LB_LOOPS(AiryAi, .name = "airy_ai_cpu", .promotion = Promotion::Floating, .accepts = kSingleAndDouble);
@@ -241,7 +241,7 @@ LB_RECORD(.signature = "special.airy_ai(input, *, out=None)", .doc = R"(The Airy
 
 >>> torch.special.airy_ai(torch.tensor([0.]))
 tensor([0.3550]))",
-          .forward = forward_of<unary_forward<AiryAi_spec>>, .derivative = kDerivativePlanned, .forms = kFunction);
+          .forward = forward_of<unary_forward<AiryAi_spec>>, .derivative = kDerivativeRefused, .forms = kFunction);
 
 }  // namespace LB_LEVEL
 }  // namespace lumbre

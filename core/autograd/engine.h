@@ -1,0 +1,24 @@
+// Runs the graph backwards.
+#pragma once
+
+#include "autograd/node.h"
+
+namespace lumbre::autograd {
+
+struct Request {
+  std::vector<Edge> roots;
+  std::vector<Tensor> gradients;  // one per root
+  bool keep_graph = false;
+  bool create_graph = false;
+  // When not empty: gradients of these edges alone.
+  std::vector<Edge> inputs;
+  bool accumulate = false;  // into .grad of `inputs`, instead of returning them
+};
+
+// The gradients of `inputs` (undefined where the roots do not reach them), or nothing.
+std::vector<Tensor> run(Request request);
+
+// backward() of one scalar: the common case, without lists.
+void run_from(const Tensor& root, const Tensor& gradient, bool keep_graph, bool create_graph);
+
+}  // namespace lumbre::autograd

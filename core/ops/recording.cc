@@ -1,0 +1,546 @@
+#include "ops/recording.h"
+
+#include "ops/backward.h"
+
+namespace lumbre {
+
+using autograd::Edge;
+using autograd::SavedTensor;
+
+namespace {
+
+bool is_list(Param kind) { return kind == Param::Tensors || kind == Param::OptionalTensors; }
+bool is_tensor_parameter(Param kind) { return kind == Param::Tensor || kind == Param::Operand; }
+
+// Calls f(tensor) for every tensor among the arguments; stops when it gives true.
+template <class F>
+bool any_tensor(const Operator& record, const Value* values, F f) {
+  for (int i = 0; i < record.forward.count; ++i) {
+    const Value& value = values[i];
+    const Param kind = record.forward.params[i];
+    if (is_tensor_parameter(kind)) {
+      if (value.given && value.kind == Param::Tensor && f(*value.tensor)) return true;
+    } else if (is_list(kind) && value.given) {
+      for (const Tensor& t : value.lists->tensors)
+        if (t.defined() && f(t)) return true;
+    }
+  }
+  return false;
+}
+
+// One edge per tensor parameter and per member of a list, in order.
+ShortList<Edge, 4> gather_edges(const Operator& record, const Value* values) {
+  size_t count = 0;
+  for (int i = 0; i < record.forward.count; ++i) {
+    const Param kind = record.forward.params[i];
+    if (is_tensor_parameter(kind)) ++count;
+    if (is_list(kind) && values[i].given) count += values[i].lists->tensors.size();
+  }
+  ShortList<Edge, 4> edges(count);
+  size_t at = 0;
+  for (int i = 0; i < record.forward.count; ++i) {
+    const Value& value = values[i];
+    const Param kind = record.forward.params[i];
+    if (is_tensor_parameter(kind)) {
+      if (value.given && value.kind == Param::Tensor) edges[at] = autograd::gradient_edge(*value.tensor);
+      ++at;
+    } else if (is_list(kind) && value.given) {
+      for (const Tensor& t : value.lists->tensors) {
+        if (t.defined()) edges[at] = autograd::gradient_edge(t);
+        ++at;
+      }
+    }
+  }
+  return edges;
+}
+
+std::span<Tensor> tensors_of(Result& result) {
+  if (auto* one = std::get_if<Tensor>(&result)) return {one, 1};
+  if (auto* several = std::get_if<std::vector<Tensor>>(&result)) return *several;
+  return {};
+}
+
+// A result may be a view of memory that only the forward knew: then it is nobody's view.
+void drop_private_base(const Operator& record, const Value* values, const Tensor& t) {
+  if (!any_tensor(record, values, [&](const Tensor& input) { return input.shares_storage(t); })) {
+    t->base = Ref<TensorData>();
+    t->view_kind = 0;
+  }
+}
+
+[[noreturn]] void refuse_out(const Operator& record) {
+  const std::string_view signature = record.signature;
+  fail(ErrorKind::Runtime, signature.substr(0, signature.find('(')),
+       "(): functions with out=... arguments don't support automatic differentiation, but one of the arguments requires "
+       "grad.");
+}
+
+// An in-place form of an operator without a derivative: the old value no longer matters.
+constexpr Derivative kOverwritten = gradients(
+    "ZeroBackward0", [](Backward& b) { b.give(0, op::zeros(b.sizes(0), b.dtype(0))); });
+
+Result recorded_formula(const Operator& record, const Derivative& derivative, const Out& out, Value* values) {
+  const Tensor* target = out.in_place() ? out.target() : nullptr;
+  ShortList<Edge, 4> edges = gather_edges(record, values);
+  OperatorNode* made = OperatorNode::make(record, derivative, values, {edges.data(), edges.size()});
+  const autograd::NodeRef node(made);
+  made->save_inputs(values, target);
+  const uint32_t version = target ? (*target)->storage->version : 0;
+  Result result = record.forward.thunk(out, values);
+  if (target) {
+    if ((*target)->storage->version == version) target->bump_version();
+    made->save_results({target, 1});
+    autograd::rewrite_history(*target, node);
+    return result;
+  }
+  const std::span<Tensor> results = tensors_of(result);
+  made->taken = static_cast<uint32_t>(std::max<size_t>(results.size(), 1));
+  for (size_t i = 0; i < results.size(); ++i) {
+    const Tensor& t = results[i];
+    if (!t.defined() || !is_floating(t.dtype())) continue;
+    if (any_tensor(record, values, [&](const Tensor& input) { return input.same(t); })) continue;
+    if (t->base) {
+      drop_private_base(record, values, t);
+      if (results.size() > 1 && t->base) t->view_kind = static_cast<uint8_t>(autograd::ViewKind::OneOfMany);
+    }
+    autograd::set_node(t, node, static_cast<uint32_t>(i));
+  }
+  made->save_results(results);
+  return result;
+}
+
+}  // namespace
+
+const Operator& find_record(std::string_view name, std::span<const Param> kinds) {
+  const auto takes = [](Param wanted, Param given, bool optional) {
+    if (given == wanted) return true;
+    if (given == Param::Generator) return optional || wanted == Param::Generator;
+    const bool number = given == Param::Bool || given == Param::Int || given == Param::Float || given == Param::Scalar;
+    if (wanted == Param::Operand) return number || given == Param::Tensor;
+    if (wanted == Param::Scalar) return number;
+    if (wanted == Param::Float) return given == Param::Int || given == Param::Scalar;
+    if (wanted == Param::OptionalTensors) return given == Param::Tensors;
+    return false;
+  };
+  for (const Operator* record : operators()) {
+    const std::string_view signature = record->signature;
+    if (signature.substr(0, signature.find('(')) != name || record->forward.count != kinds.size()) continue;
+    bool fits = true;
+    for (size_t i = 0; i < kinds.size(); ++i)
+      fits &= takes(record->forward.params[i], kinds[i], record->forward.optional[i]);
+    if (fits) return *record;
+  }
+  fail(ErrorKind::NotImplemented, "no operator '", name, "' takes ", kinds.size(), " arguments of these kinds");
+}
+
+namespace detail {
+
+bool takes_part(const Operator& record, const Out& out, const Value* values) {
+  if (out.form() == Out::Form::Given) {
+    for (int i = 0; i < Out::kMax; ++i)
+      if (out.target(i) && autograd::requires_grad(*out.target(i))) return true;
+  }
+  return any_tensor(record, values, [](const Tensor& t) { return autograd::requires_grad(t); });
+}
+
+// nn.functional's inplace=True is the in-place form.
+bool asks_in_place(const Operator& record, const Out& out, const Value* values) {
+  const int count = record.forward.count;
+  if (out.form() != Out::Form::Function || count == 0 || record.forward.params[count - 1] != Param::Bool) return false;
+  return values[count - 1].flag && std::string_view(record.signature).find("inplace=False)") != std::string_view::npos;
+}
+
+Result recorded(const Operator& record, const Out& out, Value* values) {
+  const Derivative& derivative = record.derivative;
+  if (derivative.state != Derivative::State::Composed && asks_in_place(record, out, values)) {
+    values[record.forward.count - 1].flag = false;
+    const Tensor target = *values[0].tensor;
+    return recorded(record, Out(Out::Form::InPlace, {&target, 1}), values);
+  }
+  if (out.form() == Out::Form::Given) {
+    if (derivative.state == Derivative::State::None &&
+        !any_tensor(record, values, [](const Tensor& t) { return autograd::requires_grad(t); }))
+      return record.forward.thunk(out, values);
+    refuse_out(record);
+  }
+  if (out.in_place()) autograd::check_in_place(*out.target(), true);
+  switch (derivative.state) {
+    case Derivative::State::None:
+      if (out.in_place() && is_floating(out.target()->dtype()))
+        return recorded_formula(record, kOverwritten, out, values);
+      return finished(record, out, values, record.forward.thunk(out, values));
+    case Derivative::State::Composed: {
+      if (!out.in_place()) return finished(record, out, values, record.forward.thunk(out, values));
+      const Tensor target = *out.target();
+      op::call<"copy">.in_place(target, std::get<Tensor>(record.forward.thunk(Out(), values)), false);
+      return Result(target);
+    }
+    default:
+      return recorded_formula(record, derivative, out, values);
+  }
+}
+
+Result finished(const Operator& record, const Out& out, const Value* values, Result result) {
+  if (out.form() != Out::Form::Function) return result;
+  if (auto* one = std::get_if<Tensor>(&result)) {
+    if (one->defined() && (*one)->base) drop_private_base(record, values, *one);
+  } else if (auto* several = std::get_if<std::vector<Tensor>>(&result)) {
+    for (Tensor& t : *several) {
+      if (!t.defined() || !t->base) continue;
+      drop_private_base(record, values, t);
+      if (t->base && autograd::grad_enabled() && several->size() > 1)
+        t->view_kind = static_cast<uint8_t>(autograd::ViewKind::OneOfMany);
+    }
+  }
+  if (__builtin_expect(autograd::modes.inference, 0))
+    for (Tensor& t : tensors_of(result))
+      if (t.defined() && !any_tensor(record, values, [&](const Tensor& input) { return input.shares_storage(t); }))
+        t->inference = true;
+  return result;
+}
+
+}  // namespace detail
+
+// --- the node ---------------------------------------------------------------------------------------------------------
+
+OperatorNode* OperatorNode::make(const Operator& record, const Derivative& derivative, const Value* values,
+                                 std::span<Edge> edges) {
+  const size_t count = record.forward.count;
+  const auto aligned = [](size_t bytes) { return (bytes + 15) / 16 * 16; };
+  const size_t own = aligned(sizeof(OperatorNode)), edge_bytes = aligned(edges.size() * sizeof(Edge)),
+               value_bytes = aligned(count * sizeof(Value)), saved_bytes = aligned((count + kResults) * sizeof(SavedTensor));
+  const size_t bytes = own + edge_bytes + value_bytes + saved_bytes;
+  auto* block = static_cast<char*>(autograd::take_block(bytes));
+  auto* node = ::new (block) OperatorNode(record, derivative, bytes);
+  node->edges_ = reinterpret_cast<Edge*>(block + own);
+  node->values_ = reinterpret_cast<Value*>(block + own + edge_bytes);
+  node->inputs_ = reinterpret_cast<SavedTensor*>(block + own + edge_bytes + value_bytes);
+  node->results_ = node->inputs_ + count;
+  node->edge_count_ = static_cast<uint32_t>(edges.size());
+  for (size_t i = 0; i < edges.size(); ++i) ::new (node->edges_ + i) Edge(std::move(edges[i]));
+  for (size_t i = 0; i < count; ++i) ::new (node->values_ + i) Value;
+  for (size_t i = 0; i < count + kResults; ++i) ::new (node->inputs_ + i) SavedTensor;
+  for (size_t i = 0; i < count; ++i) node->note_argument(i, values[i]);
+  return node;
+}
+
+void OperatorNode::note_argument(size_t i, const Value& value) {
+  Value& kept = values_[i];
+  if (value.given && value.kind == Param::Tensor) {
+    kept.given = true;
+    kept.kind = Param::Tensor;
+    kept.dtype = value.tensor->dtype();
+    kept.dims = value.tensor->sizes();
+  } else if (value.given && is_list(value.kind)) {
+    kept.given = true;
+    kept.kind = value.kind;
+    list_ = std::make_unique<ListInfo>();
+    for (const Tensor& t : value.lists->tensors) {
+      list_->sizes.push_back(t.defined() ? t.sizes() : Dims());
+      list_->dtypes.push_back(t.defined() ? t.dtype() : DType::Bool);
+    }
+  } else {
+    copy_value(value, kept);
+  }
+}
+
+OperatorNode::~OperatorNode() {
+  std::destroy_n(edges_, edge_count_);
+  std::destroy_n(values_, record_->forward.count);
+  std::destroy_n(inputs_, record_->forward.count + kResults);
+}
+
+void OperatorNode::free() noexcept {
+  const size_t bytes = bytes_;
+  this->~OperatorNode();
+  autograd::give_block(this, bytes);
+}
+
+std::string OperatorNode::name() const {
+  if (derivative_->node) {
+    // "A|B": B when the second operand is a tensor. "A;B": B when the second argument was given.
+    const std::string_view names = derivative_->node;
+    const size_t at = names.find_first_of("|;");
+    if (at == std::string_view::npos) return std::string(names);
+    const bool second = names[at] == '|' ? values_[1].given && values_[1].kind == Param::Tensor : values_[1].given;
+    return std::string(second ? names.substr(at + 1) : names.substr(0, at));
+  }
+  const std::string_view signature = record_->signature;
+  std::string_view full = signature.substr(0, signature.find('('));
+  full = full.substr(full.rfind('.') + 1);
+  std::string title;
+  bool upper = true;
+  for (const char c : full) {
+    if (c == '_') {
+      upper = true;
+    } else {
+      title += upper ? static_cast<char>(std::toupper(c)) : c;
+      upper = false;
+    }
+  }
+  return title + "Backward0";
+}
+
+size_t OperatorNode::first_edge(int parameter) const {
+  size_t at = 0;
+  for (int i = 0; i < parameter; ++i) {
+    const Param kind = record_->forward.params[i];
+    if (is_tensor_parameter(kind)) ++at;
+    if (is_list(kind) && values_[i].given) at += list_->sizes.size();
+  }
+  return at;
+}
+
+bool OperatorNode::wants(int parameter) const {
+  const size_t first = first_edge(parameter);
+  if (!is_list(record_->forward.params[parameter])) return static_cast<bool>(edges_[first]);
+  const size_t members = values_[parameter].given ? list_->sizes.size() : 0;
+  return std::any_of(edges_ + first, edges_ + first + members, [](const Edge& e) { return static_cast<bool>(e); });
+}
+
+uint32_t OperatorNode::used() const {
+  uint32_t mask = 0;
+  const int count = std::min<int>(record_->forward.count, Derivative::kMaxParameters);
+  for (int i = 0; i < count; ++i) {
+    if (derivative_->uses[static_cast<size_t>(i)] == 0) continue;
+    const Param kind = record_->forward.params[i];
+    if ((is_tensor_parameter(kind) || is_list(kind)) && wants(i)) mask |= derivative_->uses[static_cast<size_t>(i)];
+  }
+  return mask;
+}
+
+void OperatorNode::save_inputs(const Value* values, const Tensor* written) {
+  const uint32_t mask = used();
+  needs_results_ = mask >> 16;
+  const auto save = [&](const Tensor& t) {
+    // What is about to be overwritten is kept as it was.
+    if (written && t.same(*written)) {
+      const autograd::GradModeGuard off(false);
+      return SavedTensor::of_overwritten(t.clone(), t);
+    }
+    return SavedTensor::of_input(t);
+  };
+  for (int i = 0; i < record_->forward.count && i < 16; ++i) {
+    if (!(mask >> i & 1)) continue;
+    const Value& value = values[i];
+    if (derivative_->geometry_only) {
+      inputs_[i] = SavedTensor::of_input(
+          Tensor::over(Storage::make(0), value.tensor->dtype(), value.tensor->sizes(), value.tensor->strides(), (*value.tensor)->offset));
+      continue;
+    }
+    if (!value.given) continue;
+    if (value.kind == Param::Tensor)
+      inputs_[i] = save(*value.tensor);
+    else if (is_list(value.kind))
+      for (const Tensor& t : value.lists->tensors) list_->saved.push_back(t.defined() ? save(t) : SavedTensor());
+  }
+}
+
+void OperatorNode::save_results(std::span<const Tensor> results) {
+  if (results.size() > 1 && used() == 0)
+    for (const Tensor& t : results) result_sizes_.push_back(t.sizes());
+  if (!needs_results_) return;
+  const uint32_t mask = used() >> 16;
+  for (size_t k = 0; k < kResults && k < results.size(); ++k)
+    if (mask >> k & 1) results_[k] = SavedTensor::of_output(results[k], static_cast<uint32_t>(k));
+}
+
+void OperatorNode::release() noexcept {
+  const uint32_t mask = used();
+  if (!mask) return;
+  released_ = true;
+  for (size_t i = 0; i < record_->forward.count + kResults; ++i) inputs_[i].reset();
+  if (list_) list_->saved.clear();
+}
+
+void OperatorNode::apply(autograd::Gradients& taken, autograd::Gradients& given) {
+  LB_CHECK(derivative_->formula, NotImplemented, "the derivative for '",
+           std::string_view(record_->signature).substr(0, std::string_view(record_->signature).find('(')),
+           "' is not implemented.");
+  Backward backward(*this, taken, given);
+  derivative_->formula(backward);
+}
+
+// --- what formulas see ------------------------------------------------------------------------------------------------
+
+bool Backward::needs_member(size_t member) const {
+  for (int i = 0; i < node_.record().forward.count; ++i)
+    if (is_list(node_.record().forward.params[i])) return static_cast<bool>(node_.edges_[node_.first_edge(i) + member]);
+  return false;
+}
+
+Tensor Backward::input(int parameter) const {
+  if (!value(parameter).given) return Tensor();
+  return node_.inputs_[parameter].unpack(&node_);
+}
+Tensor Backward::result(int k) const { return node_.results_[k].unpack(&node_); }
+bool Backward::is_tensor(int parameter) const {
+  return value(parameter).given && value(parameter).kind == Param::Tensor;
+}
+
+std::vector<Tensor> Backward::members() const {
+  LB_CHECK(!node_.released_, Runtime,
+           "Trying to backward through the graph a second time (or directly access saved tensors after they have "
+           "already been freed). Saved intermediate values of the graph are freed when you call .backward() or "
+           "autograd.grad(). Specify retain_graph=True if you need to backward through the graph a second time or if "
+           "you need to access saved tensors after calling backward.");
+  std::vector<Tensor> tensors;
+  for (const SavedTensor& saved : node_.list_->saved)
+    tensors.push_back(saved.defined() ? saved.unpack(&node_) : Tensor());
+  return tensors;
+}
+
+namespace {
+Tensor fitted(Tensor gradient, const Dims& sizes, DType dtype) {
+  if (!(gradient.sizes() == sizes)) gradient = sum_to(gradient, sizes);
+  if (gradient.dtype() != dtype) gradient = op::cast(gradient, dtype);
+  return gradient;
+}
+}  // namespace
+
+void Backward::give(int parameter, Tensor gradient) {
+  if (!gradient.defined() || !is_tensor(parameter)) return;
+  const size_t at = node_.first_edge(parameter);
+  if (node_.edges_[at]) given_[at] = fitted(std::move(gradient), sizes(parameter), dtype(parameter));
+}
+
+void Backward::give_member(size_t member, Tensor gradient) {
+  if (!gradient.defined()) return;
+  for (int i = 0; i < node_.record().forward.count; ++i) {
+    if (!is_list(node_.record().forward.params[i])) continue;
+    const size_t at = node_.first_edge(i) + member;
+    if (node_.edges_[at])
+      given_[at] = fitted(std::move(gradient), node_.list_->sizes[member], node_.list_->dtypes[member]);
+    return;
+  }
+}
+
+Tensor Backward::times(const Tensor& g, int parameter) const {
+  return is_tensor(parameter) ? op::mul(g, input(parameter)) : op::mul(g, scalar(parameter));
+}
+
+Dims Backward::reduced(int parameter) const {
+  const int n = ndim(0);
+  Dims all;
+  if (parameter < 0 || !given(parameter) ||
+      (value(parameter).kind == Param::Dims && value(parameter).dims.empty())) {
+    for (int d = 0; d < n; ++d) all.push_back(d);
+    return all;
+  }
+  if (value(parameter).kind != Param::Dims) return Dims{wrap_dim(integer(parameter), n)};
+  for (const int64_t d : dims(parameter)) all.push_back(wrap_dim(d, n));
+  return all;
+}
+
+Tensor Backward::unreduced(const Tensor& t, int parameter, bool keepdim) const {
+  if (keepdim && t.ndim() == ndim(0)) return t;
+  const Dims over = reduced(parameter);
+  Dims kept = sizes(0);
+  for (const int64_t d : over)
+    if (d < kept.ndim()) kept[d] = 1;
+  return op::reshape(t, kept);
+}
+
+Tensor Backward::spread(const Tensor& g, int parameter, bool keepdim) const {
+  return op::expand(unreduced(g, parameter, keepdim), sizes(0));
+}
+
+double Backward::reduced_count(int parameter) const {
+  double count = 1;
+  for (const int64_t d : reduced(parameter))
+    if (d < ndim(0)) count *= static_cast<double>(sizes(0)[d]);
+  return count;
+}
+
+Tensor Backward::share(const Tensor& g, int parameter, bool keepdim) const {
+  const Tensor mask = op::call<"eq">(input(0), unreduced(result(), parameter, keepdim));
+  const Tensor found = op::cast(mask, g.dtype());
+  const Tensor counts = op::sum(found, reduced(parameter), true);
+  return op::mul(op::div(found, counts), unreduced(g, parameter, keepdim));
+}
+
+Tensor Backward::scattered(const Tensor& g, const Tensor& index, int64_t dim, bool keepdim) const {
+  if (ndim(0) == 0) return g;
+  const bool gone = !keepdim && g.ndim() < ndim(0);
+  const Tensor where = gone ? op::unsqueeze(index, dim) : index, what = gone ? op::unsqueeze(g, dim) : g;
+  return op::call<"scatter_add">(op::zeros(sizes(0), g.dtype()), dim, where, what);
+}
+
+Tensor sum_to(const Tensor& t, const Dims& sizes) {
+  if (t.sizes() == sizes) return t;
+  const int lead = t.ndim() - sizes.ndim();
+  LB_CHECK(lead >= 0, Runtime, "a gradient of size ", t.sizes(), " does not fit an input of size ", sizes);
+  Dims dims;
+  for (int d = 0; d < lead; ++d) dims.push_back(d);
+  for (int d = lead; d < t.ndim(); ++d)
+    if (sizes[d - lead] == 1 && t.sizes()[d] != 1) dims.push_back(d);
+  const Tensor sum = dims.empty() ? t : op::sum(t, dims, true);
+  return op::reshape(sum, sizes);
+}
+
+// --- calls ------------------------------------------------------------------------------------------------------------
+
+namespace op {
+
+void put(Value& value, Param, const Tensor& tensor) {
+  value.given = tensor.defined();
+  value.kind = Param::Tensor;
+  value.tensor = &tensor;
+}
+void put(Value& value, Param wanted, Scalar scalar) {
+  value.given = true;
+  value.kind = wanted;
+  switch (wanted) {
+    case Param::Int:
+      value.integer = scalar.as_int();
+      break;
+    case Param::Float:
+      value.real = scalar.as_double();
+      break;
+    case Param::Bool:
+      value.flag = scalar.as_bool();
+      break;
+    case Param::Dims:
+      value.dims = Dims{scalar.as_int()};
+      break;
+    default:
+      value.kind = Param::Scalar;
+      value.scalar = scalar;
+  }
+}
+void put(Value& value, Param, const Dims& dims) {
+  value.given = true;
+  value.kind = Param::Dims;
+  value.dims = dims;
+}
+void put(Value& value, Param, DType dtype) {
+  value.given = true;
+  value.kind = Param::DType;
+  value.dtype = dtype;
+}
+void put(Value& value, Param, MemoryFormat format) {
+  value.given = true;
+  value.kind = Param::MemoryFormat;
+  value.format = format;
+}
+void put(Value& value, Param wanted, const std::vector<Tensor>& tensors) {
+  value.given = true;
+  value.kind = wanted;
+  value.lists = std::make_unique<Value::Lists>();
+  value.lists->tensors = tensors;
+}
+void put(Value& value, Param, const char* text) {
+  value.given = true;
+  value.kind = Param::String;
+  value.lists = std::make_unique<Value::Lists>();
+  value.lists->string = text;
+}
+
+Tensor zeros(const Dims& sizes, DType dtype) { return Tensor::zeros(sizes, dtype); }
+Tensor cast(const Tensor& a, DType dtype) {
+  if (a.dtype() == dtype) return a;
+  return call<"to">(a, dtype, false, false, none);
+}
+
+}  // namespace op
+}  // namespace lumbre

@@ -1,0 +1,69 @@
+// Calls of operators: run the forward and, where a gradient will be wanted, leave a node in the graph.
+#pragma once
+
+#include "autograd/node.h"
+#include "ops/registry.h"
+
+namespace lumbre {
+
+namespace detail {
+bool takes_part(const Operator& record, const Out& out, const Value* values);
+Result recorded(const Operator& record, const Out& out, Value* values);
+Result finished(const Operator& record, const Out& out, const Value* values, Result result);
+}  // namespace detail
+
+// The one way to call an operator: Python's functions, methods and slots come here, and so do formulas.
+inline Result invoke(const Operator& record, const Out& out, Value* values) {
+  if (autograd::grad_enabled() && detail::takes_part(record, out, values)) return detail::recorded(record, out, values);
+  return detail::finished(record, out, values, record.forward.thunk(out, values));
+}
+
+// The record of a name that takes arguments of these kinds; throws when there is none.
+const Operator& find_record(std::string_view name, std::span<const Param> kinds);
+
+// A node of the graph that a record's formula serves.
+class OperatorNode final : public autograd::Node {
+ public:
+  static OperatorNode* make(const Operator& record, const Derivative& derivative, const Value* values,
+                            std::span<autograd::Edge> edges);
+  std::string name() const override;
+  std::span<autograd::Edge> edges() noexcept override { return {edges_, edge_count_}; }
+  void apply(autograd::Gradients& taken, autograd::Gradients& given) override;
+  void release() noexcept override;
+  void save_inputs(const Value* values, const Tensor* written);
+  void save_results(std::span<const Tensor> results);
+  const Operator& record() const { return *record_; }
+
+ private:
+  friend class Backward;
+  // Members of a list of tensors: their geometry, and themselves where the formula reads them.
+  struct ListInfo {
+    std::vector<Dims> sizes;
+    std::vector<DType> dtypes;
+    std::vector<autograd::SavedTensor> saved;
+  };
+  OperatorNode(const Operator& record, const Derivative& derivative, size_t bytes)
+      : record_(&record), derivative_(&derivative), bytes_(static_cast<uint32_t>(bytes)) {}
+  ~OperatorNode() override;
+  void free() noexcept override;
+  void note_argument(size_t i, const Value& value);
+  size_t first_edge(int parameter) const;
+  bool wants(int parameter) const;
+  uint32_t used() const;  // the union of what the wanted gradients read
+
+  const Operator* record_;
+  const Derivative* derivative_;
+  uint32_t bytes_;
+  uint32_t edge_count_ = 0;
+  bool needs_results_ = false;
+  bool released_ = false;
+  autograd::Edge* edges_ = nullptr;                // one per tensor parameter, several per list
+  Value* values_ = nullptr;                        // arguments; a tensor's entry holds its sizes and dtype
+  autograd::SavedTensor* inputs_ = nullptr;        // per parameter
+  autograd::SavedTensor* results_ = nullptr;       // kResults of them
+  std::unique_ptr<ListInfo> list_;
+  std::vector<Dims> result_sizes_;  // of several results that are pieces of the input
+  static constexpr size_t kResults = 3;
+};
+
+}  // namespace lumbre

@@ -1,0 +1,38 @@
+"""``torch.autograd``: gradients of anything that was computed from tensors that require them.
+
+>>> x = torch.tensor(3., requires_grad=True)
+>>> torch.autograd.grad(x * x, x)
+(tensor(6.),)
+"""
+
+from __future__ import annotations
+
+from lumbre import _C, _identity
+from lumbre._controls import enable_grad, inference_mode, no_grad, set_grad_enabled
+from lumbre.autograd._engine import backward, grad
+from lumbre.autograd.anomaly_mode import detect_anomaly, set_detect_anomaly
+from lumbre.autograd.function import Function
+
+Variable = _C.Tensor
+
+__all__ = [
+    "Function", "Variable", "backward", "detect_anomaly", "enable_grad", "grad", "grad_mode", "gradcheck",
+    "gradgradcheck", "inference_mode", "no_grad", "set_detect_anomaly", "set_grad_enabled",
+]  # fmt: skip
+
+_LAZY = {"gradcheck": "gradcheck", "gradgradcheck": "gradcheck"}
+
+
+def __getattr__(name: str) -> object:
+    if not name.startswith("__"):
+        from importlib import import_module
+
+        full = f"{__name__}.{_LAZY.get(name, name)}"
+        try:
+            module = import_module(full)
+        except ModuleNotFoundError as error:
+            if error.name != full:
+                raise
+        else:
+            return getattr(module, name) if name in _LAZY else module
+    raise AttributeError(f"module '{_identity.prefix()}autograd' has no attribute '{name}'")
