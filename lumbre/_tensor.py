@@ -246,6 +246,36 @@ def requires_grad_(self: Tensor, requires_grad: bool = True) -> Tensor:
     return self
 
 
+def _register_node_hook(node: Any, hook: Callable, before: bool) -> Any:
+    from collections import OrderedDict
+
+    from lumbre.utils.hooks import RemovableHandle
+
+    name = "_prehooks" if before else "_hooks"
+    hooks = node.__dict__.get(name)
+    if hooks is None:
+        hooks = node.__dict__[name] = OrderedDict()
+        node._attach_hooks(hooks, before)
+    handle = RemovableHandle(hooks)
+    hooks[handle.id] = hook
+    return handle
+
+
+def register_node_hook(self: Any, fn: Callable) -> Any:
+    """Calls ``fn(grad_inputs, grad_outputs)`` after the node ran; a tuple it returns replaces the former."""
+    return _register_node_hook(self, fn, False)
+
+
+def register_node_prehook(self: Any, fn: Callable) -> Any:
+    """Calls ``fn(grad_outputs)`` before the node runs; a tuple it returns replaces them."""
+    return _register_node_hook(self, fn, True)
+
+
+_C.Node.register_hook = register_node_hook
+_C.Node.register_prehook = register_node_prehook
+_C.Node.metadata = property(lambda self: self.__dict__.setdefault("_metadata", {}), doc="A dictionary for the user.")
+
+
 # --- devices and sharing ----------------------------------------------------------------------------------------------
 
 

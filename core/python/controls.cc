@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "base/warning.h"
 #include "base/blas.h"
 #include "base/memory.h"
 #include "base/threads.h"
@@ -306,6 +307,9 @@ void add_bridges(PyObject* module) {
 }
 
 void add_controls(PyObject* module) {
+  warning_handler = [](const std::string& message) {
+    if (PyErr_WarnEx(PyExc_UserWarning, message.c_str(), 1) < 0) throw PythonError{};
+  };
   set_long_work_hooks({[]() -> void* { return PyGILState_Check() ? PyEval_SaveThread() : nullptr; },
                        [](void* state) { PyEval_RestoreThread(static_cast<PyThreadState*>(state)); }});
   if (PyModule_AddFunctions(module, functions) < 0) throw PythonError{};

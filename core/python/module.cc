@@ -17,6 +17,7 @@ PyMODINIT_FUNC PyInit__C() {
     add_bridges(module.get());
     add_controls(module.get());
     add_autograd(module.get());
+    add_network(module.get());
     return module.release();
   });
 }
