@@ -246,6 +246,8 @@ class LBFGS(Optimizer):
                 break
             if abs(loss - previous_loss) < group["tolerance_change"]:
                 break
+        if changes:
+            state["al"] = [None] * group["history_size"]
         state.update(
             d=direction, t=t, old_dirs=changes, old_stps=steps, ro=ro, H_diag=scale, prev_flat_grad=previous,
             prev_loss=previous_loss,
