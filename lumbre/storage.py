@@ -88,7 +88,7 @@ def __deepcopy__(self: UntypedStorage, memo: dict) -> UntypedStorage:
 
 
 def __reduce__(self: UntypedStorage) -> tuple:
-    return (UntypedStorage, (bytes(self.tolist()),))
+    return (UntypedStorage, (self._bytes(),))
 
 
 def __repr__(self: UntypedStorage) -> str:

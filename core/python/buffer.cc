@@ -86,7 +86,13 @@ PyObject* storage_resize(PyObject* self, PyObject* size) {
   });
 }
 
-PyMethodDef storage_methods[] = {{"nbytes", storage_bytes, METH_NOARGS, "The size in bytes."},
+PyObject* storage_copy_bytes(PyObject* self, PyObject*) {
+  const Ref<Storage>& storage = storage_of(self);
+  return PyBytes_FromStringAndSize(storage->data(), static_cast<Py_ssize_t>(storage->bytes()));
+}
+
+PyMethodDef storage_methods[] = {{"_bytes", storage_copy_bytes, METH_NOARGS, "A copy of the bytes."},
+                                 {"nbytes", storage_bytes, METH_NOARGS, "The size in bytes."},
                                  {"size", storage_bytes, METH_NOARGS, "The size in bytes."},
                                  {"data_ptr", storage_address, METH_NOARGS, "The address of the first byte."},
                                  {"resizable", storage_resizable, METH_NOARGS, "Whether the memory is Lumbre's own."},
