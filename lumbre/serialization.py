@@ -264,7 +264,7 @@ def _load_zip(file: Any, mapped: str | None, weights_only: bool, encoding: str, 
 
     try:
         archive = zipfile.ZipFile(file)
-    except (zipfile.BadZipFile, ValueError, OverflowError, EOFError, OSError, NotImplementedError) as error:
+    except (zipfile.BadZipFile, struct.error, ValueError, OverflowError, EOFError, OSError, NotImplementedError) as error:
         raise _damaged("reading zip archive: failed finding central directory") from error
     with archive:
         names = {info.filename: info for info in archive.infolist()}
@@ -299,7 +299,7 @@ class _Archive:
         info = self._info(name)
         try:
             return self.archive.read(info)
-        except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, OSError, NotImplementedError, RuntimeError) as error:
+        except (zipfile.BadZipFile, zlib.error, struct.error, ArithmeticError, EOFError, ValueError, OSError, RuntimeError) as error:
             raise _damaged(f"reading file {name}: {error}") from error
 
     def _info(self, name: str) -> Any:
