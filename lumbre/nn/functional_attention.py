@@ -178,7 +178,14 @@ def _check_ranks(
     return batched
 
 
-def _additive(mask: Tensor | None, name: str, dtype: _C.dtype, other: Tensor | None, check: bool) -> Tensor | None:
+def _additive(
+    mask: Tensor | None,
+    name: str,
+    dtype: _C.dtype,
+    other: Tensor | None,
+    check: bool,
+    other_name: str = "attn_mask",
+) -> Tensor | None:
     """A mask as numbers to add: -inf where a bool mask is True."""
     if mask is None:
         return None
@@ -189,7 +196,7 @@ def _additive(mask: Tensor | None, name: str, dtype: _C.dtype, other: Tensor | N
         import warnings
 
         warnings.warn(
-            f"Support for mismatched {name} and attn_mask is deprecated. Use same type for both instead.",
+            f"Support for mismatched {name} and {other_name} is deprecated. Use same type for both instead.",
             stacklevel=4,
         )
     if floating:
