@@ -59,11 +59,16 @@ class CrossMapLRN2d(Module):
     def forward(self, input: Tensor) -> Tensor:
         if input.dim() != 4:
             raise AssertionError(f"CrossMapLRN2d: Expected input to be 4D, got {input.dim()}D instead.")
-        before = int((self.size - 1) / 2 + 1) - 1
-        squares = F.pad(input * input, (0, 0, 0, 0, before, before))
-        sums = squares.narrow(1, 0, input.size(1)).clone()
+        channels, before = input.size(1), int((self.size - 1) / 2 + 1) - 1
+        squares = input * input
+        padded = F.pad(squares, (0, 0, 0, 0, before, before))
+        sums = padded.narrow(1, 0, channels)
         for offset in range(1, 2 * before + 1):
-            sums = sums + squares.narrow(1, offset, input.size(1))
+            sums = sums + padded.narrow(1, offset, channels)
+        if channels > before + 1:
+            # PyTorch's sliding sum never lets go of the first channel.
+            far = squares.narrow(1, 0, 1).expand(-1, channels - before - 1, -1, -1)
+            sums = sums + F.pad(far, (0, 0, 0, 0, before + 1, 0))
         return input * (self.k + sums * (self.alpha / self.size)) ** -self.beta
 
     def extra_repr(self) -> str:

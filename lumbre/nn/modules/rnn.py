@@ -173,10 +173,7 @@ class RNNBase(Module):
         return self._state_size(input, batch_sizes, self.proj_size or self.hidden_size)
 
     def _state_size(self, input: Tensor, batch_sizes: Tensor | None, features: int) -> tuple[int, int, int]:
-        if batch_sizes is None:
-            batch = input.size(0 if self.batch_first else 1)
-        else:
-            batch = int(batch_sizes[0])
+        batch = input.size(0 if self.batch_first else 1) if batch_sizes is None else int(batch_sizes[0])
         return self.num_layers * (2 if self.bidirectional else 1), batch, features
 
     def check_hidden_size(
@@ -249,10 +246,7 @@ class RNNBase(Module):
 
     def _forward_packed(self, packed: PackedSequence, hx: Any) -> tuple[PackedSequence, Any]:
         data, batch_sizes, order, back = packed
-        if hx is None:
-            hx = self._first_state(data, batch_sizes)
-        else:
-            hx = self.permute_hidden(hx, order)
+        hx = self._first_state(data, batch_sizes) if hx is None else self.permute_hidden(hx, order)
         self.check_forward_args(data, hx, batch_sizes)
         result = _FUNCTIONS[self.mode](
             data,
