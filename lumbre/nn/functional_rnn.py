@@ -98,7 +98,7 @@ def _run_padded(steps: Tensor, state: State, cell: _Cell, weights: _Weights, rev
     """One direction of a layer over (T, B, features)."""
     length, batch, features = steps.shape
     projected = _project_input(steps.reshape(length * batch, features), cell, weights)
-    inputs = projected.view(length, batch, -1).unbind(0)
+    inputs = projected.view(length, batch, projected.size(1)).unbind(0)
     outputs = []
     for each in reversed(inputs) if reverse else inputs:
         state = cell.step(each, state, weights)

@@ -58,7 +58,7 @@ class CrossMapLRN2d(Module):
 
     def forward(self, input: Tensor) -> Tensor:
         if input.dim() != 4:
-            raise AssertionError(f"CrossMapLRN2d: Expected input to be 4D, got {input.dim()}D instead.")
+            raise ValueError(f"CrossMapLRN2d: Expected input to be 4D, got {input.dim()}D instead.")
         channels, before = input.size(1), int((self.size - 1) / 2 + 1) - 1
         squares = input * input
         padded = F.pad(squares, (0, 0, 0, 0, before, before))

@@ -331,7 +331,8 @@ class LSTM(RNNBase):
         return self._state_size(input, batch_sizes, self.hidden_size)
 
     def check_forward_args(self, input: Tensor, hidden: Any, batch_sizes: Tensor | None) -> None:
-        self.check_input(input, batch_sizes)
+        if batch_sizes is None:
+            self.check_input(input, batch_sizes)
         sizes = (self.get_expected_hidden_size(input, batch_sizes), self.get_expected_cell_size(input, batch_sizes))
         for place, size in enumerate(sizes):
             self.check_hidden_size(hidden[place], size, f"Expected hidden[{place}] size {{}}, got {{}}")
