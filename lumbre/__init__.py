@@ -77,6 +77,12 @@ _LAZY_NAMES = {
     "TypedStorage": "storage",
     "from_dlpack": "utils.dlpack",
     "to_dlpack": "utils.dlpack",
+    **dict.fromkeys(
+        ("lstm", "gru", "rnn_tanh", "rnn_relu", "lstm_cell", "gru_cell", "rnn_tanh_cell", "rnn_relu_cell"),
+        "nn.functional_rnn",
+    ),
+    "_pack_padded_sequence": "nn.utils.rnn",
+    "_pad_packed_sequence": "nn.utils.rnn",
     **{
         kind + suffix: where
         for kind in ("Bool", "Byte", "Char", "Short", "Int", "Long", "Half", "BFloat16", "Float", "Double")

@@ -81,6 +81,14 @@ class Linear(Module):
 _linear = F.linear
 
 
+class NonDynamicallyQuantizableLinear(Linear):
+    """The ``Linear`` that ``MultiheadAttention`` ends with, under the name that PyTorch prints.
+
+    >>> torch.nn.MultiheadAttention(2, 1).out_proj
+    NonDynamicallyQuantizableLinear(in_features=2, out_features=2, bias=True)
+    """
+
+
 class Bilinear(Module):
     """x1 @ weight @ x2 + bias, for each output.
 
