@@ -2,7 +2,9 @@
 
 #include <cmath>
 
+#include "ops/backward.h"
 #include "ops/linear_algebra.h"
+#include "ops/products.h"
 #include "ops/views.h"
 
 namespace lumbre::ops {
@@ -327,8 +329,165 @@ std::tuple<Tensor, Tensor, Tensor> least_squares(const Tensor& a, const Tensor& 
   return {x, rank, s};
 }
 
+// A's pseudo-inverse: singular values up to max(atol, rtol * the largest) count as zero. The tolerances broadcast
+// against the batch.
+Tensor pinv(const Tensor& a, const Tensor& atol, const Tensor& rtol, bool hermitian) {
+  const int64_t k = std::min(rows(a), columns(a));
+  Tensor left, values, right;  // columns, factors, rows; values may be negative in the symmetric case
+  if (hermitian) {
+    std::tie(values, left) = eigen(a, "L", true);
+    right = transpose(left, -1, -2);
+  } else {
+    Singular found = singular(a, 'S');
+    left = found.u, values = found.s, right = found.vh;
+  }
+  const auto per_matrix = [&](const Tensor& t) {
+    const Tensor full = Tensor::empty(batch_sizes(a), a.dtype());
+    full.copy_from(t);
+    return full;
+  };
+  const Tensor least = per_matrix(atol), ratio = per_matrix(rtol), scaled = column_major_copy(left);
+  visit_real(a.dtype(), [&]<class T>(T) {
+    const Matrices<T> m = matrices<T>(scaled);
+    for (int64_t i = 0; i < m.count; ++i) {
+      const T* s = values.as<T>() + i * k;
+      T largest = 0;
+      for (int64_t j = 0; j < k; ++j) largest = std::max(largest, std::abs(s[j]));
+      const T limit = std::max(least.as<T>()[i], ratio.as<T>()[i] * largest);
+      for (int64_t j = 0; j < k; ++j) {
+        const T factor = std::abs(s[j]) > limit ? 1 / s[j] : T{0};
+        T* column = m.at(i) + j * m.rows;
+        for (Int row = 0; row < m.rows; ++row) column[row] *= factor;
+      }
+    }
+  });
+  return matmul(transpose(right, -1, -2), transpose(scaled, -1, -2));
+}
+
+// --- derivatives ----------------------------------------------------------------------------------------------------
+
+Tensor turned(const Tensor& a) { return op::transpose(a, -1, -2); }
+Tensor scaled_columns(const Tensor& a, const Tensor& factors) { return op::mul(a, op::unsqueeze(factors, -2)); }
+Tensor scaled_rows(const Tensor& a, const Tensor& factors) { return op::mul(a, op::unsqueeze(factors, -1)); }
+
+// x_j - x_i at (i, j), 1 on the diagonal.
+Tensor gaps(const Tensor& x) {
+  const int64_t n = x.sizes().back();
+  const Tensor diagonal = Tensor::zeros({n, n}, DType::Bool);
+  for (int64_t i = 0; i < n; ++i) diagonal.as<bool>()[i * n + i] = true;
+  return op::where(diagonal, Scalar(1.0), op::sub(op::unsqueeze(x, -2), op::unsqueeze(x, -1)));
+}
+
+// Of A = Q R with as many rows as columns or more, from the gradients of Q and R (either may be undefined).
+Tensor qr_gradient_tall(const Tensor& q, const Tensor& r, const Tensor& gq, const Tensor& gr) {
+  using namespace op;
+  Tensor m;
+  if (gr.defined()) m = mm(gr, turned(r));
+  if (gq.defined()) {
+    const Tensor from_q = mm(turned(q), gq);
+    m = m.defined() ? m - from_q : -from_q;
+  }
+  const Tensor half = call<"triu">(m, 0), mirrored = half + turned(call<"triu">(m, 1));
+  Tensor inner = mm(q, mirrored);
+  if (gq.defined()) inner = inner + gq;
+  return call<"linalg.solve_triangular">(turned(r), inner, false, false, false);
+}
+
+void qr_gradient(Backward& b) {
+  using namespace op;
+  const std::string& mode = b.string(1);
+  LB_CHECK(mode != "r", Runtime,
+           "The derivative of linalg.qr depends on Q, which is not computed when mode='r'. Please use linalg.qr(A, "
+           "mode='reduced')");
+  const Tensor q = b.result(0), r = b.result(1);
+  const int64_t m = rows(q), n = columns(r), k = std::min(m, n);
+  LB_CHECK(mode != "complete" || m <= n, Runtime,
+           "The QR decomposition is not differentiable when mode='complete' and nrows > ncols");
+  Tensor gq = b.has(0) ? b.grad(0) : Tensor(), gr = b.has(1) ? b.grad(1) : Tensor();
+  if (m >= n) return b.give(0, qr_gradient_tall(q, r, gq, gr));
+  // A = Q [R1 R2]: the second part of A is Q R2.
+  const Tensor r1 = call<"narrow">(r, -1, 0, k), r2 = call<"narrow">(r, -1, k, n - k);
+  if (!gr.defined())
+    return b.give(0,
+                  call<"cat">(std::vector<Tensor>{qr_gradient_tall(q, r1, gq, gr), mul(mm(q, r2), Scalar(0.0))}, -1));
+  const Tensor g1 = call<"narrow">(gr, -1, 0, k), g2 = call<"narrow">(gr, -1, k, n - k);
+  const Tensor through = mm(mm(q, r2), turned(g2));
+  gq = gq.defined() ? gq + through : through;
+  b.give(0, call<"cat">(std::vector<Tensor>{qr_gradient_tall(q, r1, gq, g1), mm(q, g2)}, -1));
+}
+
+void svd_gradient(Backward& b) {
+  using namespace op;
+  const Tensor s = b.result(1);
+  const int64_t k = s.sizes().back(), m = rows(b.result(0)), n = columns(b.result(2));
+  const auto first = [k](const Tensor& t, int dim) { return call<"narrow">(t, dim, 0, k); };
+  const Tensor u = first(b.result(0), -1), vh = first(b.result(2), -2);
+  const auto skewed = [](const Tensor& x) { return x - turned(x); };
+  Tensor inner, outer;  // of U . Vh; what reaches beyond the columns of U or the rows of Vh
+  const auto add_to = [](Tensor& sum, const Tensor& t) { sum = sum.defined() ? sum + t : t; };
+  const Tensor gap = gaps(mul(s, s));
+  if (b.has(0)) {
+    const Tensor gu = first(b.grad(0), -1), projected = mm(turned(u), gu);
+    add_to(inner, scaled_columns(div(skewed(projected), gap), s));
+    if (m > k) add_to(outer, mm(scaled_columns(gu - mm(u, projected), call<"reciprocal">(s)), vh));
+  }
+  if (b.has(2)) {
+    const Tensor gvh = first(b.grad(2), -2), projected = mm(gvh, turned(vh));
+    add_to(inner, scaled_rows(div(skewed(turned(projected)), gap), s));
+    if (n > k) add_to(outer, mm(u, scaled_rows(gvh - mm(projected, vh), call<"reciprocal">(s))));
+  }
+  if (b.has(1)) add_to(inner, call<"diag_embed">(b.grad(1), 0, -2, -1));
+  Tensor ga;
+  if (inner.defined()) add_to(ga, mm(mm(u, inner), vh));
+  if (outer.defined()) add_to(ga, outer);
+  b.give(0, ga);
+}
+
+void svdvals_gradient(Backward& b) {
+  using namespace op;
+  const std::vector<Tensor> parts = call<"linalg.svd">.all(b.input(0), false, none);
+  b.give(0, mm(scaled_columns(parts[0], b.grad()), parts[2]));
+}
+
+void eigh_gradient(Backward& b) {
+  using namespace op;
+  const Tensor values = b.result(0), v = b.result(1);
+  Tensor inner;
+  if (b.has(1)) {
+    const Tensor ratio = div(mm(turned(v), b.grad(1)), gaps(values));
+    inner = ratio - call<"diag_embed">(call<"diagonal">(ratio, 0, -2, -1), 0, -2, -1);
+  }
+  if (b.has(0)) {
+    const Tensor from_values = call<"diag_embed">(b.grad(0), 0, -2, -1);
+    inner = inner.defined() ? inner + from_values : from_values;
+  }
+  b.give(0, mm(mm(v, inner), turned(v)));
+}
+
+void eigvalsh_gradient(Backward& b) {
+  using namespace op;
+  const Tensor v = call<"linalg.eigh">.all(b.input(0), b.string(1).c_str())[1];
+  b.give(0, mm(scaled_columns(v, b.grad()), turned(v)));
+}
+
+void pinv_gradient(Backward& b) {
+  using namespace op;
+  const Tensor a = b.input(0), p = b.result(0), gt = turned(b.grad()), pt = turned(p);
+  if (rows(a) <= columns(a)) {
+    const Tensor k = mm(gt, p), kp = mm(k, pt);
+    b.give(0, kp - turned(mm(p, k)) - mm(mm(a, p), kp) + mm(mm(pt, p), gt - mm(k, a)));
+  } else {
+    const Tensor k = mm(p, gt), pk = mm(pt, k);
+    b.give(0, pk - turned(mm(k, p)) + mm(mm(gt - mm(a, k), p), pt) - mm(mm(pk, p), a));
+  }
+}
+
 }  // namespace
 
+LB_OPERATOR(.signature = "_linalg_pinv(A, atol, rtol, hermitian)",
+            .doc = "The pseudo-inverse with tolerances given as tensors of the batch's sizes.",
+            .forward = forward_of<pinv>, .derivative = gradients("LinalgPinvBackward0", pinv_gradient, "0:0r"),
+            .forms = kFunction);
 LB_OPERATOR(
         .signature = "geqrf(input, *, out=None) -> (a, tau)",
         .doc =
@@ -336,27 +495,27 @@ LB_OPERATOR(
 
 >>> torch.geqrf(torch.eye(2)).tau
 tensor([0., 0.]))",
-        .forward = forward_of<geqrf>, .derivative = kDerivativePlanned);
+        .forward = forward_of<geqrf>, .derivative = kDerivativeRefused);
 LB_OPERATOR(.signature = "linalg.householder_product(A, tau, *, out=None)",
             .doc = R"(The first n columns of the product of reflectors that geqrf gives.
 
 >>> torch.linalg.householder_product(*torch.geqrf(torch.eye(2)))
 tensor([[1., 0.],
         [0., 1.]]))",
-            .forward = forward_of<householder_product>, .derivative = kDerivativePlanned, .forms = kFunction);
+            .forward = forward_of<householder_product>, .derivative = kDerivativeRefused, .forms = kFunction);
 LB_OPERATOR(.signature = "orgqr(input, input2, *, out=None)", .doc = R"(See torch.linalg.householder_product.
 
 >>> torch.orgqr(*torch.geqrf(torch.eye(2)))
 tensor([[1., 0.],
         [0., 1.]]))",
-            .forward = forward_of<householder_product>, .derivative = kDerivativePlanned);
+            .forward = forward_of<householder_product>, .derivative = kDerivativeRefused);
 LB_OPERATOR(.signature = "ormqr(input, input2, input3, left=True, transpose=False, *, out=None)",
             .doc = R"(Q C, or C Q when left is false, for the Q of geqrf's results; Q^T when transpose is true.
 
 >>> torch.ormqr(*torch.geqrf(torch.eye(2)), torch.ones(2, 1))
 tensor([[1.],
         [1.]]))",
-            .forward = forward_of<ormqr>, .derivative = kDerivativePlanned);
+            .forward = forward_of<ormqr>, .derivative = kDerivativeRefused);
 LB_OPERATOR(.signature = "linalg.qr(A, mode='reduced', *, out=None) -> (Q, R)",
             .doc = R"(Q with orthonormal columns and an upper triangular R whose product is A, for (..., m, n) matrices.
 
@@ -364,7 +523,8 @@ mode is 'reduced' (Q is m x k, k the smaller size), 'complete' (m x m) or 'r' (Q
 
 >>> torch.linalg.qr(torch.tensor([[3.], [4.]])).R
 tensor([[-5.]]))",
-            .forward = forward_of<qr>, .derivative = kDerivativePlanned, .forms = kFunction);
+            .forward = forward_of<qr>, .derivative = gradients("LinalgQrBackward0", qr_gradient, "0:rs"),
+            .forms = kFunction);
 LB_OPERATOR(.signature = "linalg.svd(A, full_matrices=True, *, driver=None, out=None) -> (U, S, Vh)",
             .doc = R"(U diag(S) Vh = A: orthonormal U and Vh, and the singular values from the largest.
 
@@ -372,48 +532,52 @@ A is (..., m, n). U is m x m and Vh n x n, or without full_matrices m x k and k 
 
 >>> torch.linalg.svd(torch.tensor([[3., 0.], [0., 4.]])).S
 tensor([4., 3.]))",
-            .forward = forward_of<svd>, .derivative = kDerivativePlanned, .forms = kFunction);
+            .forward = forward_of<svd>, .derivative = gradients("LinalgSvdBackward0", svd_gradient, "0:rst"),
+            .forms = kFunction);
 LB_OPERATOR(.signature = "linalg.svdvals(A, *, driver=None, out=None)",
             .doc = R"(The singular values of (..., m, n) matrices, from the largest.
 
 >>> torch.linalg.svdvals(torch.tensor([[3., 0.], [0., 4.]]))
 tensor([4., 3.]))",
-            .forward = forward_of<svdvals>, .derivative = kDerivativePlanned, .forms = kFunction);
+            .forward = forward_of<svdvals>, .derivative = gradients("LinalgSvdBackward0", svdvals_gradient, "0:0"),
+            .forms = kFunction);
 LB_OPERATOR(.signature = "linalg.eigh(A, UPLO='L', *, out=None) -> (eigenvalues, eigenvectors)",
             .doc = R"(Eigenvalues, rising, and eigenvectors (columns) of symmetric matrices; only one triangle is read.
 
 >>> torch.linalg.eigh(torch.tensor([[2., 0.], [0., 1.]])).eigenvalues
 tensor([1., 2.]))",
-            .forward = forward_of<eigh>, .derivative = kDerivativePlanned, .forms = kFunction);
+            .forward = forward_of<eigh>, .derivative = gradients("LinalgEighBackward0", eigh_gradient, "0:rs"),
+            .forms = kFunction);
 LB_OPERATOR(.signature = "linalg.eigvalsh(A, UPLO='L', *, out=None)",
             .doc = R"(The eigenvalues of symmetric matrices, rising.
 
 >>> torch.linalg.eigvalsh(torch.tensor([[2., 0.], [0., 1.]]))
 tensor([1., 2.]))",
-            .forward = forward_of<eigvalsh>, .derivative = kDerivativePlanned, .forms = kFunction);
+            .forward = forward_of<eigvalsh>, .derivative = gradients("LinalgEighBackward0", eigvalsh_gradient, "0:0"),
+            .forms = kFunction);
 LB_OPERATOR(.signature =
                 "linalg.ldl_factor_ex(A, *, hermitian=False, check_errors=False, out=None) -> (LD, pivots, info)",
             .doc = R"(ldl_factor with a third result: per matrix 0, or the place of a zero in D (int32).
 
 >>> torch.linalg.ldl_factor_ex(torch.eye(2)).info
 tensor(0, dtype=torch.int32))",
-            .forward = forward_of<ldl_factor_ex>, .derivative = kDerivativePlanned, .forms = kFunction);
+            .forward = forward_of<ldl_factor_ex>, .derivative = kDerivativeRefused, .forms = kFunction);
 LB_OPERATOR(.signature = "linalg.ldl_factor(A, *, hermitian=False, out=None) -> (LD, pivots)",
             .doc = R"(L D L^T of symmetric matrices, packed in one, and LAPACK's pivots (int32).
 
 >>> torch.linalg.ldl_factor(torch.eye(2)).LD
 tensor([[1., 0.],
         [0., 1.]]))",
-            .forward = forward_of<ldl_factor>, .derivative = kDerivativePlanned, .forms = kFunction);
+            .forward = forward_of<ldl_factor>, .derivative = kDerivativeRefused, .forms = kFunction);
 LB_OPERATOR(.signature = "linalg.ldl_solve(LD, pivots, B, *, hermitian=False, out=None)",
             .doc = R"(X of A X = B from ldl_factor's results.
 
 >>> torch.linalg.ldl_solve(*torch.linalg.ldl_factor(torch.eye(2)), torch.ones(2, 1))
 tensor([[1.],
         [1.]]))",
-            .forward = forward_of<ldl_solve>, .derivative = kDerivativePlanned, .forms = kFunction);
+            .forward = forward_of<ldl_solve>, .derivative = kDerivativeRefused, .forms = kFunction);
 LB_OPERATOR(.signature = "_linalg_lstsq(A, B, rcond, driver) -> (solution, rank, singular_values)",
             .doc = "Least squares by a driver of LAPACK; the solution has max(m, n) rows.",
-            .forward = forward_of<least_squares>, .derivative = kDerivativePlanned, .forms = kFunction);
+            .forward = forward_of<least_squares>, .derivative = kDerivativeRefused, .forms = kFunction);
 
 }  // namespace lumbre::ops

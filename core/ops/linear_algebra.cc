@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "ops/backward.h"
 #include "ops/views.h"
 
 namespace lumbre::ops {
@@ -342,14 +343,214 @@ std::tuple<Tensor, Tensor> slogdet(const Tensor& a) {
   return {signs, logs};
 }
 
+// lu_factor's results as matrices. P is m x m, L m x k with ones on its diagonal, U k x n.
+Tensor permutations(const Tensor& pivots, int64_t m, DType dtype) {
+  const int64_t k = pivots.sizes().back();
+  const Tensor result = Tensor::zeros(joined(batch_sizes(pivots, 1), {m, m}), dtype);
+  const Tensor places = pivots.contiguous();
+  std::vector<int64_t> order(static_cast<size_t>(m));
+  visit_real(dtype, [&]<class T>(T) {
+    for (int64_t i = 0; i < (m > 0 ? result.count() / (m * m) : 0); ++i) {
+      for (int64_t j = 0; j < m; ++j) order[static_cast<size_t>(j)] = j;
+      for (int64_t j = 0; j < k; ++j) {
+        const int64_t other = places.as<int32_t>()[i * k + j] - 1;
+        LB_CHECK(other >= 0 && other < m, Runtime,
+                 "pivots passed to lu_unpack must be between 1 and LU.size(-2) inclusive. Did you properly pass the "
+                 "result of lu_factor?");
+        std::swap(order[static_cast<size_t>(j)], order[static_cast<size_t>(other)]);
+      }
+      for (int64_t j = 0; j < m; ++j) result.as<T>()[i * m * m + order[static_cast<size_t>(j)] * m + j] = 1;
+    }
+  });
+  return result;
+}
+
+std::tuple<Tensor, Tensor, Tensor> lu_unpack(const Tensor& lu, const Tensor& pivots, bool unpack_data,
+                                             bool unpack_pivots) {
+  LB_CHECK(pivots.dtype() == DType::Int32, Runtime,
+           "torch.lu_unpack: LU_pivots is expected to be a contiguous tensor of torch.int32 dtype.");
+  LB_CHECK(lu.ndim() >= 2, Runtime,
+           "torch.lu_unpack: Expected tensor with 2 or more dimensions. Got size: ", lu.sizes(), " instead");
+  check_floating(lu, "torch.lu_unpack");
+  const int64_t k = std::min(rows(lu), columns(lu));
+  LB_CHECK(pivots.sizes() == joined(batch_sizes(lu), {k}), Runtime,
+           "torch.lu_unpack: LU_pivots does not fit LU_data: expected ", joined(batch_sizes(lu), {k}), ", got ",
+           pivots.sizes());
+  Tensor p = Tensor::empty({0}, lu.dtype()), l = p, u = p;
+  if (unpack_pivots) p = permutations(pivots, rows(lu), lu.dtype());
+  if (unpack_data) {
+    l = narrow(lu, -1, 0, k).clone(MemoryFormat::Contiguous);
+    u = narrow(lu, -2, 0, k).clone(MemoryFormat::Contiguous);
+    visit_real(lu.dtype(), [&]<class T>(T) {
+      T *lower = l.as<T>(), *upper = u.as<T>();
+      for (int64_t i = 0; i < l.count(); ++i) {
+        const int64_t row = i / k % rows(lu), column = i % k;
+        if (row <= column) lower[i] = row == column;
+      }
+      for (int64_t i = 0; i < u.count(); ++i)
+        if (i / columns(lu) % k > i % columns(lu)) upper[i] = 0;
+    });
+  }
+  return {p, l, u};
+}
+
+// --- derivatives ----------------------------------------------------------------------------------------------------
+
+Tensor turned(const Tensor& a) { return op::transpose(a, -1, -2); }
+Tensor lower(const Tensor& a, int64_t diagonal) { return op::call<"tril">(a, diagonal); }
+Tensor upper(const Tensor& a, int64_t diagonal) { return op::call<"triu">(a, diagonal); }
+Tensor columns_of(const Tensor& a, int64_t start, int64_t count) { return op::call<"narrow">(a, -1, start, count); }
+Tensor rows_of(const Tensor& a, int64_t start, int64_t count) { return op::call<"narrow">(a, -2, start, count); }
+Tensor triangular(const Tensor& a, const Tensor& b, bool is_upper, bool left, bool unit) {
+  return op::call<"linalg.solve_triangular">(a, b, is_upper, left, unit);
+}
+Tensor as_matrices(const Tensor& a) { return op::unsqueeze(op::unsqueeze(a, -1), -1); }
+
+void inverse_gradient(Backward& b) {
+  using namespace op;
+  const Tensor t = turned(b.result(0));
+  b.give(0, -mm(mm(t, b.grad()), t));
+}
+
+void solve_gradient(Backward& b) {
+  using namespace op;
+  const bool left = b.flag(2);
+  const Dims a_sizes = b.sizes(0), b_sizes = b.sizes(1);
+  const bool vector = b_sizes.ndim() == 1 || (a_sizes.ndim() - 1 == b_sizes.ndim() &&
+                                              b_sizes == Dims(std::span(a_sizes.begin(), a_sizes.size() - 1)));
+  const Tensor gb = call<"linalg.solve">(turned(b.input(0)), b.grad(), left);
+  if (b.needs(1)) b.give(1, gb);
+  if (!b.needs(0)) return;
+  const Tensor x = b.result(0);
+  if (vector)
+    b.give(0, -mul(unsqueeze(gb, -1), unsqueeze(x, -2)));
+  else
+    b.give(0, -(left ? mm(gb, turned(x)) : mm(turned(x), gb)));
+}
+
+void triangular_gradient(Backward& b) {
+  using namespace op;
+  const bool is_upper = b.flag(2), left = b.flag(3), unit = b.flag(4);
+  const Tensor gb = triangular(turned(b.input(0)), b.grad(), !is_upper, left, unit);
+  if (b.needs(1)) b.give(1, gb);
+  if (!b.needs(0)) return;
+  const Tensor x = b.result(0), ga = -(left ? mm(gb, turned(x)) : mm(turned(x), gb));
+  b.give(0, is_upper ? upper(ga, unit ? 1 : 0) : lower(ga, unit ? -1 : 0));
+}
+
+void cholesky_gradient(Backward& b) {
+  using namespace op;
+  const bool is_upper = b.flag(1);
+  const Tensor l = is_upper ? turned(b.result(0)) : b.result(0), g = is_upper ? turned(b.grad()) : b.grad();
+  const Tensor x = mm(turned(l), g);
+  const Tensor phi = (lower(x, 0) + turned(lower(x, -1))) * Scalar(0.5);
+  b.give(0, triangular(l, triangular(turned(l), phi, true, true, false), false, false, false));
+}
+
+// det(A) A^-T. Where A is singular, from its singular values: U diag(products of the others) Vh, with U's and Vh's
+// signs.
+Tensor cofactors(const Tensor& a, const Tensor& det) {
+  using namespace op;
+  const auto is_zero = [&]<class T>(T) {
+    const Tensor values = det.contiguous();
+    return std::any_of(values.as<T>(), values.as<T>() + values.count(), [](T x) { return x == 0; });
+  };
+  if (!(det.dtype() == DType::Float32 ? is_zero(float{}) : is_zero(double{})))
+    return mul(as_matrices(det), turned(call<"linalg.inv">(a)));
+  const std::vector<Tensor> parts = call<"linalg.svd">.all(a, true, none);
+  const Tensor &u = parts[0], &s = parts[1], &vh = parts[2];
+  const int64_t n = s.sizes().back();
+  const Tensor diagonal = Tensor::zeros({n, n}, DType::Bool);
+  for (int64_t i = 0; i < n; ++i) diagonal.as<bool>()[i * n + i] = true;
+  const Tensor others = call<"prod">(where(diagonal, Scalar(1.0), unsqueeze(s, -2)), -1, false, none);
+  const Tensor sign = mul(call<"linalg.det">(u), call<"linalg.det">(vh));
+  return mul(as_matrices(sign), mm(mul(u, unsqueeze(others, -2)), vh));
+}
+
+void det_gradient(Backward& b) { b.give(0, op::mul(as_matrices(b.grad()), cofactors(b.input(0), b.result(0)))); }
+
+void slogdet_gradient(Backward& b) {
+  if (!b.has(1)) return b.give(0, op::zeros(b.sizes(0), b.dtype(0)));
+  const Tensor inverse = op::call<"linalg.inv_ex">.all(b.input(0), false)[0];
+  b.give(0, op::mul(as_matrices(b.grad(1)), turned(inverse)));
+}
+
+void lu_unpack_gradient(Backward& b) {
+  using namespace op;
+  const Dims sizes = b.sizes(0);
+  const int64_t m = sizes[sizes.ndim() - 2], n = sizes.back(), k = std::min(m, n);
+  const auto widened = [&](const Tensor& t, int64_t dim, int64_t missing) {
+    if (missing == 0) return t;
+    Dims more = sizes;
+    more[sizes.ndim() + static_cast<int>(dim)] = missing;
+    return call<"cat">(std::vector<Tensor>{t, op::zeros(more, t.dtype())}, dim);
+  };
+  Tensor g;
+  if (b.has(1)) g = widened(lower(b.grad(1), -1), -1, n - k);
+  if (b.has(2)) {
+    const Tensor from_u = widened(upper(b.grad(2), 0), -2, m - k);
+    g = g.defined() ? g + from_u : from_u;
+  }
+  b.give(0, g.defined() ? g : op::zeros(sizes, b.dtype(0)));
+}
+
+void lu_factor_gradient(Backward& b) {
+  using namespace op;
+  const Tensor g = b.grad();
+  const std::vector<Tensor> parts = call<"lu_unpack">.all(b.result(0), b.result(1), true, true);
+  const Tensor &p = parts[0], &l = parts[1], &u = parts[2];
+  const int64_t m = rows(g), n = columns(g), k = std::min(m, n);
+  Tensor gl = lower(columns_of(g, 0, k), -1), gu = upper(rows_of(g, 0, k), 0);
+  const Tensor l1 = rows_of(l, 0, k), u1 = columns_of(u, 0, k);
+  Tensor beside, below;  // gradients of the columns right of the square part, of the rows under it
+  if (n > k) {
+    beside = triangular(turned(l1), columns_of(gu, k, n - k), true, true, true);
+    gl = gl - mm(beside, turned(columns_of(u, k, n - k)));
+    gu = columns_of(gu, 0, k);
+  } else if (m > k) {
+    below = triangular(turned(u1), rows_of(gl, k, m - k), false, false, false);
+    gu = gu - mm(turned(rows_of(l, k, m - k)), below);
+    gl = rows_of(gl, 0, k);
+  }
+  const Tensor inner = lower(mm(turned(l1), gl), -1) + upper(mm(gu, turned(u1)), 0);
+  Tensor ga = triangular(turned(u1), triangular(turned(l1), inner, true, true, true), false, false, false);
+  if (beside.defined()) ga = call<"cat">(std::vector<Tensor>{ga, beside}, -1);
+  if (below.defined()) ga = call<"cat">(std::vector<Tensor>{ga, below}, -2);
+  b.give(0, mm(p, ga));
+}
+
+void lu_solve_gradient(Backward& b) {
+  using namespace op;
+  const bool left = b.flag(3), adjoint = b.flag(4);
+  const Tensor lu = b.input(0), pivots = b.input(1), x = b.result(0);
+  const Tensor gb = call<"linalg.lu_solve">(lu, pivots, b.grad(), left, !adjoint);
+  if (b.needs(2)) b.give(2, gb);
+  if (!b.needs(0)) return;
+  const std::vector<Tensor> parts = call<"lu_unpack">.all(lu, pivots, true, true);
+  Tensor ga = -(left ? mm(gb, turned(x)) : mm(turned(x), gb));
+  if (adjoint) ga = turned(ga);
+  const Tensor inner = mm(turned(parts[0]), ga);
+  b.give(0, lower(mm(inner, turned(parts[2])), -1) + upper(mm(turned(parts[1]), inner), 0));
+}
+
 }  // namespace
 
+LB_OPERATOR(.signature =
+                "lu_unpack(LU_data, LU_pivots, unpack_data=True, unpack_pivots=True, *, out=None) -> (P, L, U)",
+            .doc = R"(The permutation and the two triangular matrices whose product is A, from lu_factor's results.
+
+>>> torch.lu_unpack(*torch.linalg.lu_factor(torch.eye(2))).U
+tensor([[1., 0.],
+        [0., 1.]]))",
+            .forward = forward_of<lu_unpack>, .derivative = gradients("LuUnpackBackward0", lu_unpack_gradient),
+            .forms = kFunction);
 LB_OPERATOR(.signature = "linalg.lu_factor_ex(A, *, pivot=True, check_errors=False, out=None) -> (LU, pivots, info)",
             .doc = R"(lu_factor with a third result: per matrix 0, or the first zero on U's diagonal (from 1), int32.
 
 >>> torch.linalg.lu_factor_ex(torch.zeros(2, 2)).info
 tensor(1, dtype=torch.int32))",
-            .forward = forward_of<lu_factor_ex>, .derivative = kDerivativePlanned, .forms = kFunction);
+            .forward = forward_of<lu_factor_ex>,
+            .derivative = gradients("LinalgLuFactorExBackward0", lu_factor_gradient, "0:rs"), .forms = kFunction);
 LB_OPERATOR(.signature = "linalg.lu_factor(A, *, pivot=True, out=None) -> (LU, pivots)",
             .doc = R"(The LU factors of (..., m, n) matrices, packed in one, and the rows exchanged (from 1), int32.
 
@@ -358,7 +559,8 @@ Raises RuntimeError where U has a zero on its diagonal.
 >>> torch.linalg.lu_factor(torch.tensor([[0., 2.], [4., 1.]])).LU
 tensor([[4., 1.],
         [0., 2.]]))",
-            .forward = forward_of<lu_factor>, .derivative = kDerivativePlanned, .forms = kFunction);
+            .forward = forward_of<lu_factor>,
+            .derivative = gradients("LinalgLuFactorBackward0", lu_factor_gradient, "0:rs"), .forms = kFunction);
 LB_OPERATOR(
         .signature = "linalg.lu_solve(LU, pivots, B, *, left=True, adjoint=False, out=None)",
         .doc = R"(X of A X = B (X A = B when left is false) from lu_factor's results; adjoint solves with A's transpose.
@@ -367,32 +569,36 @@ LB_OPERATOR(
 >>> torch.linalg.lu_solve(*torch.linalg.lu_factor(A), torch.ones(2, 1))
 tensor([[0.5000],
         [0.2500]]))",
-        .forward = forward_of<lu_solve>, .derivative = kDerivativePlanned, .forms = kFunction);
+        .forward = forward_of<lu_solve>,
+        .derivative = gradients("LinalgLuSolveBackward0", lu_solve_gradient, "0:01r 2:01"), .forms = kFunction);
 LB_OPERATOR(
         .signature = "linalg.inv_ex(A, *, check_errors=False, out=None) -> (inverse, info)",
         .doc = R"(The inverses of square matrices and, per matrix, 0 or the place of the zero that prevented it (int32).
 
 >>> torch.linalg.inv_ex(torch.zeros(2, 2)).info
 tensor(1, dtype=torch.int32))",
-        .forward = forward_of<inv_ex>, .derivative = kDerivativePlanned, .forms = kFunction);
+        .forward = forward_of<inv_ex>, .derivative = gradients("LinalgInvExBackward0", inverse_gradient, "0:r"),
+        .forms = kFunction);
 LB_OPERATOR(.signature = "linalg.inv(A, *, out=None)",
             .doc = R"(The inverses of square matrices (..., n, n), float32 or float64. LinAlgError where there is none.
 
 >>> torch.linalg.inv(torch.tensor([[2., 0.], [0., 4.]]))
 tensor([[0.5000, 0.0000],
         [0.0000, 0.2500]]))",
-            .forward = forward_of<inv>, .derivative = kDerivativePlanned, .forms = kFunction);
+            .forward = forward_of<inv>, .derivative = gradients("LinalgInvExBackward0", inverse_gradient, "0:r"),
+            .forms = kFunction);
 LB_OPERATOR(.signature = "inverse(input, *, out=None)", .doc = R"(The inverses of square matrices; see torch.linalg.inv.
 
 >>> torch.inverse(torch.tensor([[2.]]))
 tensor([[0.5000]]))",
-            .forward = forward_of<inv>, .derivative = kDerivativePlanned);
+            .forward = forward_of<inv>, .derivative = gradients("LinalgInvExBackward0", inverse_gradient, "0:r"));
 LB_OPERATOR(.signature = "linalg.solve_ex(A, B, *, left=True, check_errors=False, out=None) -> (result, info)",
             .doc = R"(solve with a second result: per matrix 0, or the place of the zero that prevented it (int32).
 
 >>> torch.linalg.solve_ex(torch.eye(2), torch.ones(2)).result
 tensor([1., 1.]))",
-            .forward = forward_of<solve_ex>, .derivative = kDerivativePlanned, .forms = kFunction);
+            .forward = forward_of<solve_ex>,
+            .derivative = gradients("LinalgSolveExBackward0", solve_gradient, "0:0r 1:0"), .forms = kFunction);
 LB_OPERATOR(.signature = "linalg.solve(A, B, *, left=True, out=None)",
             .doc = R"(X of A X = B (X A = B when left is false). A is (..., n, n); B (..., n, k), or vectors (..., n).
 
@@ -400,7 +606,8 @@ Batches broadcast. Raises LinAlgError where A is singular, RuntimeError where si
 
 >>> torch.linalg.solve(torch.tensor([[2., 0.], [0., 4.]]), torch.tensor([2., 4.]))
 tensor([1., 1.]))",
-            .forward = forward_of<solve>, .derivative = kDerivativePlanned, .forms = kFunction);
+            .forward = forward_of<solve>, .derivative = gradients("LinalgSolveExBackward0", solve_gradient, "0:0r 1:0"),
+            .forms = kFunction);
 LB_OPERATOR(.signature = "linalg.solve_triangular(A, B, *, upper, left=True, unitriangular=False, out=None)",
             .doc = R"(X of A X = B (X A = B when left is false) for a triangular A, of which only that triangle is read.
 
@@ -410,13 +617,16 @@ With unitriangular its diagonal counts as ones. Singular matrices give infinitie
 >>> torch.linalg.solve_triangular(A, torch.tensor([[1.], [3.]]), upper=False)
 tensor([[1.],
         [1.]]))",
-            .forward = forward_of<solve_triangular>, .derivative = kDerivativePlanned, .forms = kFunction);
+            .forward = forward_of<solve_triangular>,
+            .derivative = gradients("LinalgSolveTriangularBackward0", triangular_gradient, "0:0r 1:0"),
+            .forms = kFunction);
 LB_OPERATOR(.signature = "linalg.cholesky_ex(A, *, upper=False, check_errors=False, out=None) -> (L, info)",
             .doc = R"(cholesky and, per matrix, 0 or the order of the leading minor that is not positive (int32).
 
 >>> torch.linalg.cholesky_ex(-torch.eye(2)).info
 tensor(1, dtype=torch.int32))",
-            .forward = forward_of<cholesky_ex>, .derivative = kDerivativePlanned, .forms = kFunction);
+            .forward = forward_of<cholesky_ex>,
+            .derivative = gradients("LinalgCholeskyExBackward0", cholesky_gradient, "0:r"), .forms = kFunction);
 LB_OPERATOR(.signature = "linalg.cholesky(A, *, upper=False, out=None)",
             .doc = R"(The lower triangular L with L L^T = A (upper: U^T U) of symmetric positive definite (..., n, n).
 
@@ -425,32 +635,35 @@ Only one triangle of A is read. Raises LinAlgError where A is not positive defin
 >>> torch.linalg.cholesky(torch.tensor([[4., 2.], [2., 5.]]))
 tensor([[2., 0.],
         [1., 2.]]))",
-            .forward = forward_of<linalg_cholesky>, .derivative = kDerivativePlanned, .forms = kFunction);
+            .forward = forward_of<linalg_cholesky>,
+            .derivative = gradients("LinalgCholeskyExBackward0", cholesky_gradient, "0:r"), .forms = kFunction);
 LB_OPERATOR(.signature = "cholesky(input, upper=False, *, out=None)", .doc = R"(See torch.linalg.cholesky.
 
 >>> torch.cholesky(torch.tensor([[4.]]))
 tensor([[2.]]))",
-            .forward = forward_of<cholesky>, .derivative = kDerivativePlanned);
+            .forward = forward_of<cholesky>, .derivative = gradients("CholeskyBackward0", cholesky_gradient, "0:r"));
 LB_OPERATOR(.signature = "linalg.det(A, *, out=None)", .doc = R"(The determinants of square matrices (..., n, n).
 
 >>> torch.linalg.det(torch.tensor([[2., 0.], [0., 4.]]))
 tensor(8.))",
-            .forward = forward_of<det>, .derivative = kDerivativePlanned, .forms = kFunction);
+            .forward = forward_of<det>, .derivative = gradients("LinalgDetBackward0", det_gradient, "0:0r"),
+            .forms = kFunction);
 LB_OPERATOR(.signature = "det(input)", .doc = R"(The determinants of square matrices; see torch.linalg.det.
 
 >>> torch.det(torch.tensor([[3.]]))
 tensor(3.))",
-            .forward = forward_of<det>, .derivative = kDerivativePlanned);
+            .forward = forward_of<det>, .derivative = gradients("LinalgDetBackward0", det_gradient, "0:0r"));
 LB_OPERATOR(.signature = "linalg.slogdet(A, *, out=None) -> (sign, logabsdet)",
             .doc = R"(The signs and the logarithms of the absolute values of determinants; 0 and -inf where singular.
 
 >>> torch.linalg.slogdet(torch.tensor([[-1.]])).sign
 tensor(-1.))",
-            .forward = forward_of<slogdet>, .derivative = kDerivativePlanned, .forms = kFunction);
+            .forward = forward_of<slogdet>, .derivative = gradients("LinalgSlogdetBackward0", slogdet_gradient, "0:0"),
+            .forms = kFunction);
 LB_OPERATOR(.signature = "slogdet(input) -> (sign, logabsdet)", .doc = R"(See torch.linalg.slogdet.
 
 >>> torch.slogdet(torch.tensor([[1.]])).logabsdet
 tensor(0.))",
-            .forward = forward_of<slogdet>, .derivative = kDerivativePlanned);
+            .forward = forward_of<slogdet>, .derivative = gradients("LinalgSlogdetBackward0", slogdet_gradient, "0:0"));
 
 }  // namespace lumbre::ops
