@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from lumbre import _identity, _registry
+from lumbre import _C, _identity, _registry
+
+LinAlgError = _C._LinAlgError
 
 _names = _registry.namespace("linalg")
 globals().update(_names)
-__all__ = sorted(_names)
+__all__ = sorted([*_names, "LinAlgError"])
 
 
 def __getattr__(name: str) -> object:

@@ -23,6 +23,7 @@ using Gemm = void (*)(int order, int transpose_a, int transpose_b, int m, int n,
 std::string (*resolve_library)() = nullptr;
 
 struct Library {
+  void* handle = nullptr;
   Gemm<float> sgemm = nullptr;
   Gemm<double> dgemm = nullptr;
 };
@@ -47,7 +48,7 @@ class CoreChoice {
 };
 
 template <class F>
-F symbol(void* handle, const char* name) {
+F find(void* handle, const char* name) {
   void* address = dlsym(handle, name);
   LB_CHECK(address, Runtime, "the BLAS library has no function ", name);
   return reinterpret_cast<F>(address);
@@ -60,8 +61,8 @@ Library load_library() {
   void* handle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   LB_CHECK(handle, Runtime, "the BLAS library cannot be loaded (pip install scipy-openblas32): ", dlerror());
   // The library's own threads would spin against ours, and its split of the work depends on their number.
-  symbol<void (*)(int)>(handle, "scipy_openblas_set_num_threads")(1);
-  return {symbol<Gemm<float>>(handle, "scipy_cblas_sgemm"), symbol<Gemm<double>>(handle, "scipy_cblas_dgemm")};
+  find<void (*)(int)>(handle, "scipy_openblas_set_num_threads")(1);
+  return {handle, find<Gemm<float>>(handle, "scipy_cblas_sgemm"), find<Gemm<double>>(handle, "scipy_cblas_dgemm")};
 }
 
 const Library& library() {
@@ -107,6 +108,8 @@ void run(Gemm<T> kernel, bool ta, bool tb, int64_t m, int64_t n, int64_t k, T al
 }  // namespace
 
 void load() { library(); }
+
+void* symbol(const char* name) { return find<void*>(library().handle, name); }
 
 void set_library_resolver(std::string (*resolver)()) { resolve_library = resolver; }
 

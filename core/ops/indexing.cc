@@ -113,30 +113,50 @@ Dims common_sizes(const std::vector<Tensor>& indices) {
   fail(ErrorKind::Index, "shape mismatch: indexing tensors could not be broadcast together with shapes ", shapes);
 }
 
-Reach reach_of(const Tensor& input, const std::vector<Tensor>& indices) {
-  const Dims common = common_sizes(indices);
-  int first = -1, last = -1, used = 0;
+// Where indices point, in bytes from the source's first element, in their common sizes; checked unless there is nothing
+// to move.
+Tensor byte_offsets(const Tensor& input, const std::vector<Tensor>& indices, const Dims& common, bool empty) {
+  if (empty) return Tensor::zeros(common, DType::Int64);
   Tensor offsets;
+  int used = 0;
   for (int d = 0; d < static_cast<int>(indices.size()); ++d) {
     const Tensor& index = indices[static_cast<size_t>(d)];
     if (!index.defined()) continue;
-    if (first < 0) first = d;
-    last = d;
-    ++used;
     const Tensor one = index.sizes() == common ? index : expand(index, common);
-    LB_CHECK(input.sizes()[d] != 0 || one.count() == 0, Index, "index is out of bounds for dimension with size 0");
-    const Tensor along =
-        offsets_along(one, used - 1, input.sizes()[d], input.strides()[d] * static_cast<int64_t>(input.item_bytes()),
-                      true, ErrorKind::Index);
+    const int64_t stride = input.strides()[d] * static_cast<int64_t>(input.item_bytes());
+    const Tensor along = offsets_along(one, used++, input.sizes()[d], stride, true, ErrorKind::Index);
     if (!offsets.defined())
       offsets = along;
     else
       for (int64_t i = 0; i < along.count(); ++i) offsets.as<int64_t>()[i] += along.as<int64_t>()[i];
   }
-  // Adjacent indices leave their dimensions in place; otherwise the result begins with them.
-  const bool adjacent = last - first + 1 == used;
+  return offsets;
+}
+
+// Adjacent indices leave their dimensions in place; otherwise the result begins with them.
+bool adjacent(const std::vector<Tensor>& indices) {
+  const auto defined = [](const Tensor& t) { return t.defined(); };
+  const auto first = std::find_if(indices.begin(), indices.end(), defined);
+  const auto gap = std::find_if_not(first, indices.end(), defined);
+  return std::none_of(gap, indices.end(), defined);
+}
+
+// Values to be written must broadcast to `sizes` and have the dtype.
+void check_values(const Tensor& values, const Dims& sizes, DType dtype) {
+  bool fits = values.ndim() <= sizes.ndim();
+  for (int d = 1; fits && d <= values.ndim(); ++d) {
+    const int64_t size = values.sizes()[values.ndim() - d];
+    fits = size == 1 || size == sizes[sizes.ndim() - d];
+  }
+  LB_CHECK(fits, Runtime, "shape mismatch: value tensor of shape ", values.sizes(),
+           " cannot be broadcast to indexing result of shape ", sizes);
+  LB_CHECK(dtype == values.dtype(), Runtime, "Index put requires the source and destination dtypes match, got ",
+           dtype_title(dtype), " for the destination and ", dtype_title(values.dtype()), " for the source.");
+}
+
+Reach reach_of(const Tensor& input, const std::vector<Tensor>& indices, const Tensor* values = nullptr) {
+  const Dims common = common_sizes(indices), common_strides = contiguous_strides(common);
   Dims sizes, strides, offset_strides;
-  const Dims common_strides = contiguous_strides(common);
   const auto place = [&] {
     for (size_t i = 0; i < common.size(); ++i) {
       sizes.push_back(common[i]);
@@ -144,14 +164,26 @@ Reach reach_of(const Tensor& input, const std::vector<Tensor>& indices) {
       offset_strides.push_back(common_strides[i]);
     }
   };
-  if (!adjacent) place();
+  const bool in_place = adjacent(indices);
+  bool placed = !in_place;
+  if (placed) place();
   for (int d = 0; d < input.ndim(); ++d) {
-    if (adjacent && d == first) place();
-    if (d < static_cast<int>(indices.size()) && indices[static_cast<size_t>(d)].defined()) continue;
+    if (d < static_cast<int>(indices.size()) && indices[static_cast<size_t>(d)].defined()) {
+      if (!placed) place();
+      placed = true;
+      continue;
+    }
     sizes.push_back(input.sizes()[d]);
     strides.push_back(input.strides()[d]);
-    offset_strides.push_back(0);
+    // Dimensions of size 1 have the stride that a reshaped index would have: it decides the result's layout.
+    offset_strides.push_back(sizes.back() != 1 ? 0 : placed ? 1 : count_elements(common));
   }
+  for (int d = 0; d < static_cast<int>(indices.size()); ++d)
+    LB_CHECK(!indices[static_cast<size_t>(d)].defined() || input.sizes()[d] != 0 || count_elements(common) == 0, Index,
+             "index is out of bounds for dimension with size 0");
+  if (values) check_values(*values, sizes, input.dtype());
+  const bool empty = std::find(sizes.begin(), sizes.end(), 0) != sizes.end();
+  const Tensor offsets = byte_offsets(input, indices, common, empty);
   Tensor expanded = Tensor::over(offsets->storage, DType::Int64, sizes, offset_strides, 0);
   return {with_geometry(input, std::move(sizes), std::move(strides)), std::move(expanded)};
 }
@@ -298,7 +330,8 @@ Tensor index(const Tensor& input, const std::vector<Tensor>& given) {
     const int64_t size = input.sizes()[dim];
     LB_CHECK(size != 0 || positions.count() == 0, Index, "index is out of bounds for dimension with size 0");
     const int64_t* at = positions.as<int64_t>();
-    for (int64_t i = 0; i < positions.count(); ++i)
+    const int64_t checked = input.count() == 0 ? 0 : positions.count();
+    for (int64_t i = 0; i < checked; ++i)
       LB_CHECK(at[i] >= -size && at[i] < size, Index, "index ", at[i], " is out of bounds for dimension 0 with size ",
                size);
     return take_rows(input, dim, positions);
@@ -307,29 +340,30 @@ Tensor index(const Tensor& input, const std::vector<Tensor>& given) {
   return fetch(reach.source, reach.offsets);
 }
 
+namespace {
+bool has_one_mask(const std::vector<Tensor>& indices) {
+  const auto defined = [](const Tensor& t) { return t.defined(); };
+  const auto found = std::find_if(indices.begin(), indices.end(), defined);
+  return found != indices.end() && is_mask(*found) && std::none_of(found + 1, indices.end(), defined);
+}
+}  // namespace
+
 void index_put(const Tensor& target, const std::vector<Tensor>& given, const Tensor& given_values, bool accumulate,
                bool trim) {
   Tensor values = given_values;
   LB_CHECK(any_defined(given), Value, "at least one index must be provided");
-  LB_CHECK(target.dtype() == values.dtype(), Runtime,
-           "Index put requires the source and destination dtypes match, got ", dtype_title(target.dtype()),
-           " for the destination and ", dtype_title(values.dtype()), " for the source.");
   check_no_internal_overlap(target);
-  if (!accumulate && values.count() == 1 && values.ndim() == 0 && given.size() == 1 && is_mask(given[0]) &&
-      given[0].sizes() == target.sizes()) {
-    masked_fill(target, given[0].dtype() == DType::Bool ? given[0] : given[0].to(DType::Bool), values.item());
-    return;
+  // One value under one mask is converted; any other must have the target's dtype.
+  if (!accumulate && values.count() == 1 && has_one_mask(given)) {
+    const Tensor& mask = *std::find_if(given.begin(), given.end(), [](const Tensor& t) { return t.defined(); });
+    expand_masks(target, given);  // checks their sizes
+    LB_CHECK(mask.dtype() == DType::Bool, Runtime,
+             "masked_fill_ only supports boolean masks, but got mask with dtype unsigned char");
+    values = Tensor::scalar(values.item(), target.dtype());
+    if (given.size() == 1 && mask.sizes() == target.sizes()) return masked_fill(target, mask, values.item());
   }
-  const Reach reach = reach_of(target, expand_masks(target, given));
-  const Dims& sizes = reach.source.sizes();
-  while (trim && values.ndim() > sizes.ndim() && values.sizes()[0] == 1) values = select(values, 0, 0);
-  bool fits = values.ndim() <= sizes.ndim();
-  for (int d = 1; fits && d <= values.ndim(); ++d) {
-    const int64_t size = values.sizes()[values.ndim() - d];
-    fits = size == 1 || size == sizes[sizes.ndim() - d];
-  }
-  LB_CHECK(fits, Runtime, "shape mismatch: value tensor of shape ", values.sizes(),
-           " cannot be broadcast to indexing result of shape ", sizes);
+  while (trim && values.ndim() > 0 && values.sizes()[0] == 1) values = select(values, 0, 0);
+  const Reach reach = reach_of(target, expand_masks(target, given), &values);
   const Tensor source = values.shares_storage(target) ? values.clone() : values;
   update(reach.source, source, reach.offsets, accumulate ? Update::Add : Update::Set);
 }

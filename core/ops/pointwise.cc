@@ -88,6 +88,14 @@ bool try_direct(const LoopTable& table, std::span<const Operand> inputs, DType c
   return true;
 }
 
+void check_in_place(const Tensor& target, std::span<const Operand> inputs) {
+  Dims sizes = target.sizes();
+  for (const Operand& input : inputs)
+    if (input.is_tensor()) sizes = broadcast_sizes(sizes, input.tensor().sizes());
+  LB_CHECK(sizes == target.sizes(), Runtime, "output with shape ", target.sizes(),
+           " doesn't match the broadcast shape ", sizes);
+}
+
 }  // namespace
 
 Tensor pointwise(const PointwiseSpec& spec, const Out& out, std::span<const Operand> inputs, const void* context) {
@@ -102,6 +110,7 @@ Tensor pointwise(const PointwiseSpec& spec, const Out& out, std::span<const Oper
   const Tensor* target = out.target();
   Plan plan;
   if (target) {
+    if (out.in_place() && !can_cast(result_dtype, target->dtype())) check_in_place(*target, inputs);
     LB_CHECK(can_cast(result_dtype, target->dtype()), Runtime, "result type ", dtype_title(result_dtype),
              " can't be cast to the desired output type ", dtype_title(target->dtype()));
     if (!out.in_place()) {

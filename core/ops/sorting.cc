@@ -244,11 +244,8 @@ Tensor find_places(const Tensor& sequence, const Tensor& values, bool out_int32,
   PromotionState state;
   state.add(sequence);
   state.add(values);
-  LB_CHECK(sequence.dtype() == values.dtype() || values.ndim() == 0, Runtime,
-           "torch.searchsorted(): boundary tensor and input value tensor should have same dtype, but got boundary "
-           "tensor dtype ",
-           c_type_name(sequence.dtype()), " and input value tensor dtype ", c_type_name(values.dtype()));
-  const DType dtype = is_half(sequence.dtype()) ? DType::Float32 : sequence.dtype();
+  const DType common = state.result(), dtype = is_half(common) ? DType::Float32 : common;
+  LB_CHECK(common != DType::Bool, NotImplemented, "\"searchsorted_out_cpu\" not implemented for 'Bool'");
   const Tensor edges = sequence.to(dtype).contiguous(), wanted = values.to(dtype).contiguous();
   const Tensor order = sorter ? sorter->contiguous() : Tensor();
   const int64_t n = edges.ndim() ? edges.sizes().back() : 1;
@@ -289,14 +286,25 @@ bool from_right(bool right, const std::optional<std::string>& side) {
   return *side == "right";
 }
 
+// A number becomes a 0-d tensor of the dtype that it and the sequence share.
+Tensor wanted_values(const Tensor& sequence, const Operand& input) {
+  if (input.is_tensor()) return input.tensor();
+  PromotionState state;
+  state.add(sequence);
+  state.add(input.scalar());
+  return Tensor::scalar(input.scalar(), state.result());
+}
+
 Tensor searchsorted(const Tensor& sequence, Operand input, bool out_int32, bool right, std::optional<std::string> side,
                     std::optional<Tensor> sorter) {
-  const Tensor values = input.is_tensor() ? input.tensor() : Tensor::scalar(input.scalar(), sequence.dtype());
-  if (!input.is_tensor())
+  const Tensor values = wanted_values(sequence, input);
+  if (values.ndim() == 0)
     LB_CHECK(sequence.ndim() == 1, Runtime,
-             "torch.searchsorted(): input value can be a scalar only when boundaries tensor dimension is 1");
+             "torch.searchsorted(): input value can be a scalar only when boundaries tensor dimension is 1, but we got "
+             "boundaries tensor dim(",
+             sequence.ndim(), ") and input value's dim(0) numel(1)");
   LB_CHECK(sequence.ndim() > 0, Runtime,
-           "torch.searchsorted(): input value can be a scalar only when boundaries tensor dimension is 1");
+           "torch.searchsorted(): boundaries tensor should have positive dimension, but got 0 dimension");
   if (sequence.ndim() > 1) {
     bool fits = sequence.ndim() == values.ndim();
     for (int d = 0; fits && d + 1 < sequence.ndim(); ++d) fits = sequence.sizes()[d] == values.sizes()[d];
@@ -323,7 +331,7 @@ Tensor searchsorted(const Tensor& sequence, Operand input, bool out_int32, bool 
 Tensor bucketize(Operand input, const Tensor& boundaries, bool out_int32, bool right) {
   LB_CHECK(boundaries.ndim() == 1, Runtime, "bucketize(): boundaries tensor must be 1 dimension, but got dim(",
            boundaries.ndim(), ")");
-  const Tensor values = input.is_tensor() ? input.tensor() : Tensor::scalar(input.scalar(), boundaries.dtype());
+  const Tensor values = wanted_values(boundaries, input);
   return find_places(boundaries, values, out_int32, right, std::nullopt);
 }
 

@@ -137,10 +137,16 @@ Tensor unsqueeze(const Tensor& input, int64_t dim) {
   return with_geometry(input, std::move(sizes), std::move(strides));
 }
 
+// The old name of a tensor's type; the kinds that came later have none.
+static std::string type_title(DType dtype) {
+  const bool old = dtype != DType::Bool && dtype != DType::BFloat16;
+  return text(old ? "torch." : "CPU", dtype_title(dtype), old ? "Tensor" : "Type");
+}
+
 Tensor expand(const Tensor& input, const Dims& size) {
   const int have = input.ndim(), wanted = size.ndim();
-  LB_CHECK(wanted >= have, Runtime, "expand(", "torch.", dtype_title(input.dtype()), "Tensor{", input.sizes(),
-           "}, size=", size, "): the number of sizes provided (", wanted,
+  LB_CHECK(wanted >= have, Runtime, "expand(", type_title(input.dtype()), "{", input.sizes(), "}, size=", size,
+           "): the number of sizes provided (", wanted,
            ") must be greater or equal to the number of dimensions in the tensor (", have, ")");
   Dims sizes = size, strides = size;
   for (int d = wanted - 1; d >= 0; --d) {

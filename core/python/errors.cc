@@ -2,6 +2,13 @@
 
 namespace lumbre::python {
 
+PyObject* linear_algebra_error() {
+  static PyObject* const made =
+      PyErr_NewExceptionWithDoc("lumbre._C._LinAlgError", "A matrix has no such factorisation, inverse or solution.",
+                                PyExc_RuntimeError, nullptr);
+  return made ? made : PyExc_RuntimeError;
+}
+
 namespace {
 PyObject* exception_class(ErrorKind kind) {
   switch (kind) {
@@ -21,6 +28,8 @@ PyObject* exception_class(ErrorKind kind) {
       return PyExc_BufferError;
     case ErrorKind::ZeroDivision:
       return PyExc_RuntimeError;  // as PyTorch raises it
+    case ErrorKind::LinearAlgebra:
+      return linear_algebra_error();
   }
   return PyExc_RuntimeError;
 }

@@ -22,10 +22,11 @@ void check_dim(const Tensor& t, int dim) {
 // Steps of an index are recorded one by one, under the names that PyTorch gives them.
 bool recorded(const Tensor& t) { return autograd::grad_enabled() && autograd::requires_grad(t); }
 
-Tensor select(const Tensor& t, int dim, int64_t index) {
+// `position` is the index's place between the brackets, which the message names as the dimension.
+Tensor select(const Tensor& t, int dim, int64_t index, int position = 0) {
   check_dim(t, dim);
   const int64_t size = t.sizes()[dim];
-  LB_CHECK(index >= -size && index < size, Index, "index ", index, " is out of bounds for dimension ", dim,
+  LB_CHECK(index >= -size && index < size, Index, "index ", index, " is out of bounds for dimension ", position,
            " with size ", size);
   if (recorded(t)) return op::call<"select">(t, dim, index);
   if (index < 0) index += size;
@@ -36,11 +37,20 @@ Tensor select(const Tensor& t, int dim, int64_t index) {
   return ops::with_geometry(t, std::move(sizes), std::move(strides), offset);
 }
 
-Tensor slice(const Tensor& t, int dim, PyObject* object) {
-  check_dim(t, dim);
+struct Bounds {
   Py_ssize_t start, stop, step;
-  if (PySlice_Unpack(object, &start, &stop, &step) < 0) throw PythonError{};
-  LB_CHECK(step > 0, Value, "step must be greater than zero");
+};
+
+Bounds slice_bounds(PyObject* object) {
+  Bounds bounds;
+  if (PySlice_Unpack(object, &bounds.start, &bounds.stop, &bounds.step) < 0) throw PythonError{};
+  LB_CHECK(bounds.step > 0, Value, "step must be greater than zero");
+  return bounds;
+}
+
+Tensor slice(const Tensor& t, int dim, PyObject* object) {
+  const auto [start, stop, step] = slice_bounds(object);
+  check_dim(t, dim);
   const int64_t size = t.sizes()[dim];
   const auto clamp = [&](int64_t i) { return std::clamp<int64_t>(i < 0 ? i + size : i, 0, size); };
   const int64_t first = clamp(start), last = std::max(clamp(stop), first);
@@ -62,14 +72,29 @@ Tensor insert_dim(const Tensor& t, int dim) {
   return ops::with_geometry(t, std::move(sizes), std::move(strides), t->offset);
 }
 
-bool is_sequence_index(PyObject* object) { return PyList_Check(object) || PyTuple_Check(object); }
-
 Tensor index_tensor(PyObject* object) {
   if (is_tensor(object)) return tensor_of(object);
-  Tensor made = tensor_from_data(object, std::nullopt, false);
-  if (made.count() == 0 && is_sequence_index(object)) return made.to(DType::Int64);
-  return made;
+  if (is_numpy_array(object)) return tensor_from_data(object, std::nullopt, false);
+  LB_CHECK(!PyUnicode_Check(object), Type, "new(): invalid data type 'str'");
+  // A sequence of any numbers stands for integers, one of booleans for a mask.
+  const Tensor made = tensor_from_data(object, std::nullopt, false);
+  return made.dtype() == DType::Bool && made.count() > 0 ? made : made.to(DType::Int64);
 }
+
+// A list that holds anything but numbers is read as a tuple, as old NumPy did.
+bool is_tuple_of_indices(PyObject* object) {
+  if (PyTuple_Check(object)) return true;
+  if (!PyList_Check(object) || PyList_GET_SIZE(object) >= 32) return false;
+  for (Py_ssize_t i = 0; i < PyList_GET_SIZE(object); ++i) {
+    PyObject* item = PyList_GET_ITEM(object, i);
+    if (is_tensor(item) || PySequence_Check(item) || PySlice_Check(item) || item == Py_Ellipsis || item == Py_None)
+      return true;
+  }
+  return false;
+}
+
+// A single boolean chooses its one new row or none.
+Tensor row_choice(bool chosen) { return Tensor::zeros({chosen ? 1 : 0}, DType::Int64); }
 
 // How many dimensions of the tensor an index element uses up.
 int dims_used(PyObject* object) {
@@ -94,12 +119,15 @@ class Walker {
     for (Py_ssize_t i = 0; i < count; ++i) used += dims_used(items[i]);
     const int ndim = result_.view.ndim();
     LB_CHECK(used <= ndim, Index, "too many indices for tensor of dimension ", ndim);
-    for (Py_ssize_t i = 0; i < count; ++i) step(items[i], ndim - static_cast<int>(used));
+    for (Py_ssize_t i = 0; i < count; ++i) step(items[i], static_cast<int>(i), ndim - static_cast<int>(used));
+    for (const Tensor& index : result_.indices)
+      LB_CHECK(!index.defined() || is_integral(index.dtype(), true), Index,
+               "tensors used as indices must be long, int, byte or bool tensors");
     return std::move(result_);
   }
 
  private:
-  void step(PyObject* object, int hidden) {
+  void step(PyObject* object, int position, int hidden) {
     if (PySlice_Check(object)) {
       result_.view = slice(result_.view, dim_, object);
       ++dim_;
@@ -109,27 +137,24 @@ class Walker {
       dim_ += hidden;
     } else if (PyBool_Check(object)) {
       result_.view = insert_dim(result_.view, dim_);
-      advanced(Tensor::full({1}, Scalar(object == Py_True), DType::Bool), 1);
-    } else if (!is_tensor(object) && !is_numpy_array(object) && !is_sequence_index(object)) {
+      advanced(row_choice(object == Py_True), 1);
+    } else if (!is_tensor(object) && !is_numpy_array(object) && !PySequence_Check(object)) {
       int64_t index;
       LB_CHECK(to_int(object, index), Index,
                "only integers, slices (`:`), ellipsis (`...`), None and long or byte "
                "Variables are valid indices (got ",
                Py_TYPE(object)->tp_name, ")");
-      result_.view = select(result_.view, dim_, index);
+      result_.view = select(result_.view, dim_, index, position);
     } else {
       const Tensor index = index_tensor(object);
-      LB_CHECK(is_integral(index.dtype(), true), Index,
-               "tensors used as indices must be long, int, byte or bool tensors");
-      if (index.ndim() == 0 && is_integral(index.dtype(), false) && index.dtype() != DType::UInt8) {
-        result_.view = select(result_.view, dim_, index.item().as_int());
-      } else if (index.ndim() == 0) {
-        result_.view = insert_dim(result_.view, dim_);
-        Tensor one = Tensor::full({1}, Scalar(index.item().as_bool()), DType::Bool);
-        advanced(one, 1);
-      } else {
-        const bool mask = index.dtype() == DType::Bool || index.dtype() == DType::UInt8;
+      const bool mask = index.dtype() == DType::Bool || index.dtype() == DType::UInt8;
+      if (index.ndim() > 0 || is_floating(index.dtype())) {
         advanced(index, mask ? index.ndim() : 1);
+      } else if (mask) {
+        result_.view = insert_dim(result_.view, dim_);
+        advanced(row_choice(index.item().as_bool()), 1);
+      } else {
+        result_.view = select(result_.view, dim_, index.item().as_int(), position);
       }
     }
   }
@@ -150,7 +175,11 @@ class Walker {
 
 Indexed apply(const Tensor& self, PyObject* index) {
   Walker walker(self);
-  if (PyTuple_Check(index)) return walker.walk(PySequence_Fast_ITEMS(index), PyTuple_GET_SIZE(index));
+  if (is_tuple_of_indices(index)) return walker.walk(PySequence_Fast_ITEMS(index), PySequence_Fast_GET_SIZE(index));
+  if (PySlice_Check(index) && self.ndim() == 0) {
+    slice_bounds(index);
+    fail(ErrorKind::Index, "slice() cannot be applied to a 0-dim tensor.");
+  }
   return walker.walk(&index, 1);
 }
 
@@ -164,21 +193,39 @@ Object index_list(const Indexed& indexed) {
   return tuple;
 }
 
+// A number between the brackets of a 0-dim tensor.
+[[noreturn]] void refuse_number(PyObject* index) {
+  int64_t i = 0;
+  to_int(index, i);
+  LB_CHECK(i == 0, Index, "index ", i, " is out of bounds for dimension 0 with size 0");
+  fail(ErrorKind::Index,
+       "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or "
+       "`tensor.item<T>()` in C++ to convert a 0-dim tensor to a number");
+}
+
 bool overridden(PyObject* self) { return !is_exact_tensor(self); }
+
+// Python's numbers and NumPy's integers; NumPy's other numbers are refused, as PyTorch does.
+bool to_value(PyObject* value, Scalar& number) {
+  const bool python = PyBool_Check(value) || PyFloat_Check(value) || PyLong_Check(value);
+  return (python || (PyIndex_Check(value) && !is_tensor(value) &&
+                     std::strncmp(Py_TYPE(value)->tp_name, "numpy.bool", 10) != 0)) &&
+         to_scalar(value, number);
+}
 
 Tensor value_tensor(PyObject* value, DType dtype) {
   if (is_tensor(value)) return tensor_of(value);
   Scalar number;
-  if (to_scalar(value, number)) return Tensor::scalar(number, dtype);
-  if (is_numpy_array(value)) return tensor_from_numpy(value, false);
+  if (to_value(value, number)) return Tensor::scalar(number, dtype);
   fail(ErrorKind::Type, "can't assign a ", Py_TYPE(value)->tp_name, " to a torch.", dtype_title(dtype), "Tensor");
 }
 
-// Leading dimensions of size 1 that the target lacks are dropped from the value, as PyTorch does.
-Tensor trimmed(const Tensor& value, const Tensor& target) {
+// A value as the target's sizes: leading dimensions of size 1 are dropped, what is left must broadcast.
+Tensor fitted(const Tensor& value, const Tensor& target) {
+  if (value.ndim() == 0 || value.sizes() == target.sizes()) return value;
   Tensor result = value;
-  while (result.ndim() > target.ndim() && result.sizes()[0] == 1) result = select(result, 0, 0);
-  return result;
+  while (result.ndim() > 0 && result.sizes()[0] == 1) result = select(result, 0, 0);
+  return recorded(result) ? op::expand(result, target.sizes()) : ops::expand(result, target.sizes());
 }
 
 }  // namespace
@@ -187,17 +234,12 @@ PyObject* get_item(PyObject* self, PyObject* index) {
   return guarded([&]() -> PyObject* {
     const Tensor& t = tensor_of(self);
     if (PyLong_CheckExact(index) && is_exact_tensor(self)) {
-      LB_CHECK(t.ndim() > 0, Index,
-               "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or "
-               "`tensor.item<T>()` in C++ to convert a 0-dim tensor to a number");
+      if (t.ndim() == 0) refuse_number(index);
       int64_t i;
       to_int(index, i);
       return wrap(select(t, 0, i));
     }
-    if (t.ndim() == 0 && PyLong_Check(index) && !PyBool_Check(index))
-      fail(ErrorKind::Index,
-           "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or "
-           "`tensor.item<T>()` in C++ to convert a 0-dim tensor to a number");
+    if (t.ndim() == 0 && PyLong_Check(index) && !PyBool_Check(index)) refuse_number(index);
     Indexed indexed = apply(t, index);
     if (!indexed.advanced) {
       if (indexed.view.same(t))
@@ -215,33 +257,31 @@ int set_item(PyObject* self, PyObject* index, PyObject* value) {
   return guarded([&]() -> int {
     LB_CHECK(value, Type, "Tensor does not support deleting items");
     const Tensor& t = tensor_of(self);
-    if (t.ndim() == 0 && PyLong_Check(index) && !PyBool_Check(index))
-      fail(ErrorKind::Index,
-           "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or "
-           "`tensor.item<T>()` in C++ to convert a 0-dim tensor to a number");
-    Indexed indexed = apply(t, index);
+    if (t.ndim() == 0 && PyLong_Check(index) && !PyBool_Check(index)) refuse_number(index);
+    if (index == Py_False) return 0;
+    Indexed indexed = apply(t, index == Py_True ? Py_None : index);  // one boolean: all of it, or nothing
     if (!indexed.advanced) {
       Scalar number;
-      const bool is_number = to_scalar(value, number);
+      const bool is_number = to_value(value, number);
       const Tensor source = is_number ? Tensor() : value_tensor(value, t.dtype());
       if (autograd::grad_enabled() && (autograd::requires_grad(t) || (!is_number && autograd::requires_grad(source)))) {
         if (is_number)
           op::call<"fill">.in_place(indexed.view, number);
         else
-          op::call<"copy">.in_place(indexed.view, trimmed(source, indexed.view), false);
+          op::call<"copy">.in_place(indexed.view, fitted(source, indexed.view), false);
         return 0;
       }
       if (is_number)
         indexed.view.fill(number);
       else
-        indexed.view.copy_from(trimmed(source, indexed.view));
+        indexed.view.copy_from(fitted(source, indexed.view));
       t.bump_version();
       return 0;
     }
     const Tensor source = value_tensor(value, t.dtype());
     Object view = Object::steal(wrap(indexed.view));
     Object indices = index_list(indexed);
-    Object values = Object::steal(wrap(op::cast(source, t.dtype())));
+    Object values = Object::steal(wrap(source));
     Object result =
         Object::steal(call_operator("_index_put", {view.get(), indices.get(), values.get()}, Out::Form::InPlace));
     return 0;

@@ -44,6 +44,7 @@ class Object {
 
 // Sets the Python exception for the C++ exception in flight. Call inside a catch (...).
 void set_python_error() noexcept;
+PyObject* linear_algebra_error();  // torch.linalg.LinAlgError, borrowed
 
 // Runs f and turns exceptions into Python's; f returns a PyObject* (or an int, -1 on error).
 template <class F>

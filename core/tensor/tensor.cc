@@ -1,5 +1,7 @@
 #include "tensor/tensor.h"
 
+#include <cmath>
+#include <limits>
 #include <cstring>
 
 #include "tensor/plan.h"
@@ -99,9 +101,46 @@ Tensor Tensor::full(const Dims& sizes, Scalar value, DType dtype) {
   return result;
 }
 
+namespace {
+
+template <class T>
+constexpr const char* overflow_name() {
+  constexpr DType dtype = DTypeOf<T>::value;
+  if constexpr (dtype == DType::UInt8) return "uint8_t";
+  if constexpr (dtype == DType::Int8) return "int8_t";
+  if constexpr (dtype == DType::Int16) return "int16_t";
+  if constexpr (dtype == DType::Int64) return "int64_t";
+  return c_type_name(dtype);
+}
+
+// A number that a tensor is filled with must be within the dtype's range; negative integers wrap in uint8.
+template <class T>
+T checked(Scalar value) {
+  bool fits = true;
+  if constexpr (std::is_same_v<T, bool>) {
+    return value.as_bool();
+  } else if constexpr (is_half_type<T> || std::is_floating_point_v<T>) {
+    double largest = std::is_same_v<T, Half> ? 65504 : 0x1.FEp127;
+    if constexpr (!is_half_type<T>) largest = static_cast<double>(std::numeric_limits<T>::max());
+    const double x = value.as_double();
+    fits = std::isinf(x) || !(std::abs(x) > largest);
+  } else if (value.is_float()) {
+    const double x = value.as_double();
+    fits = x >= static_cast<double>(std::numeric_limits<T>::lowest()) &&
+           x <= static_cast<double>(std::numeric_limits<T>::max());
+  } else {
+    const int64_t x = value.as_int(), largest = std::numeric_limits<T>::max();
+    fits = x <= largest && x >= (std::is_unsigned_v<T> ? -largest : std::numeric_limits<T>::lowest());
+  }
+  LB_CHECK(fits, Runtime, "value cannot be converted to type ", overflow_name<T>(), " without overflow");
+  return value.to<T>();
+}
+
+}  // namespace
+
 Tensor Tensor::scalar(Scalar value, DType dtype) {
   Tensor result = empty({}, dtype);
-  visit_dtype(dtype, [&]<class T>(T) { *result.as<T>() = value.to<T>(); });
+  visit_dtype(dtype, [&]<class T>(T) { *result.as<T>() = checked<T>(value); });
   return result;
 }
 
@@ -232,7 +271,7 @@ void Tensor::fill(Scalar value) const {
   if (count() == 0) return;
   alignas(8) char item[8];
   visit_dtype(dtype(), [&]<class T>(T) {
-    const T converted = value.to<T>();
+    const T converted = checked<T>(value);
     std::memcpy(item, &converted, sizeof(T));
   });
   Plan plan;

@@ -315,6 +315,8 @@ def isin(elements: Any, test_elements: Any, *, assume_unique: bool = False, inve
         elements if isinstance(elements, Tensor) else _f["scalar_tensor"](elements, dtype=_C.tensor(elements).dtype)
     )
     tests = test_elements if isinstance(test_elements, Tensor) else _C.tensor([test_elements])
+    if _C.bool in (elements.dtype, tests.dtype):
+        raise RuntimeError("Unsupported input type encountered for isin(): Bool")
     common = _C.promote_types(elements.dtype, tests.dtype)
     ordered = tests.to(common).reshape(-1).sort()[0]
     if ordered.numel() == 0:

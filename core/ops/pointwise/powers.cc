@@ -82,6 +82,10 @@ Tensor pow(const Out& out, Operand input, Operand exponent) {
     if (power == 0.5) return pointwise(Sqrt_spec, out, {input});
     if (power == -0.5) return pointwise(Rsqrt_spec, out, {input});
   }
+  // x ** True is x and x ** False is 1, also for booleans, which have no power otherwise.
+  if (input.is_tensor() && input.dtype() == DType::Bool && !exponent.is_tensor() && exponent.scalar().is_bool())
+    return out.give(exponent.scalar().as_bool() ? input.tensor().clone()
+                                                : Tensor::full(input.tensor().sizes(), Scalar(true), DType::Bool));
   return pointwise(Pow_spec, out, {input, exponent});
 }
 Tensor power_of_tensor(const Out& out, const Tensor& input, Operand exponent) { return pow(out, input, exponent); }
