@@ -1,6 +1,7 @@
 // Convolutions: what is accepted, and the three products that are each other's derivatives.
 #include "ops/convolution.h"
 
+#include "ops/backward.h"
 #include "ops/padding.h"
 #include "ops/registry.h"
 #include "ops/views.h"
@@ -175,7 +176,9 @@ Tensor product_of(Product which, const Tensor& a, const Tensor& b, const std::op
   const Tensor first = a.to(computed).contiguous(), second = b.to(computed).contiguous();
   const Tensor shift = bias ? bias->to(computed).contiguous() : Tensor();
   const void* shift_data = bias ? shift.bytes() : nullptr;
+  if (a.count() == 0 || b.count() == 0) return Tensor::zeros(sizes, dtype);
   Tensor result = Tensor::empty(sizes, computed);
+  if (result.count() == 0) return result.to(dtype);
   if (which == Product::Output)
     convolve(c, computed, first.bytes(), second.bytes(), shift_data, result.bytes());
   else if (which == Product::Input)
@@ -210,9 +213,10 @@ Tensor convolution(const Tensor& input, const Tensor& weight, const std::optiona
   check_supported(input.dtype(), s);
   Dims sizes{x[0], x[1] == 0 ? 0 : transposed ? checked_multiply(w[1], groups) : w[0]};
   for (int64_t size : image) sizes.push_back(size);
-  if (none) return Tensor::empty(sizes, input.dtype());
-  return product_of(transposed ? Product::Input : Product::Output, input, weight, bias, sizes, s.stride, s.padding,
-                    s.dilation, groups);
+  if (x[1] == 0) return Tensor::empty(sizes, input.dtype());
+  if (transposed)
+    return op::call<"_convolution_input">(input, weight, bias, sizes, s.stride, s.padding, s.dilation, groups);
+  return op::call<"_convolution_output">(input, weight, bias, sizes, s.stride, s.padding, s.dilation, groups);
 }
 
 // The batch that a convolution of `dims` dimensions takes, and whether it was one image.
@@ -220,7 +224,7 @@ Tensor batched(const Tensor& input, int dims, const char* name, bool& single) {
   LB_CHECK(input.ndim() == dims + 1 || input.ndim() == dims + 2, Runtime, "Expected ", dims + 1, "D (unbatched) or ",
            dims + 2, "D (batched) input to ", name, ", but got input of size: ", input.sizes());
   single = input.ndim() == dims + 1;
-  return single ? unsqueeze(input, 0) : input;
+  return single ? op::unsqueeze(input, 0) : input;
 }
 
 // One number for each of a named convolution's own dimensions.
@@ -238,7 +242,7 @@ Tensor conv(const Tensor& input, const Tensor& weight, const std::optional<Tenso
   const Tensor x = batched(input, dims, kNames[dims - 1], single);
   const Tensor y = convolution(x, weight, bias, spread(stride, dims), spread(padding, dims), spread(dilation, dims),
                                false, Dims{0}, groups);
-  return single ? select(y, 0, 0) : y;
+  return single ? op::call<"select">(y, 0, 0) : y;
 }
 
 template <int dims>
@@ -248,7 +252,7 @@ Tensor conv_transpose(const Tensor& input, const Tensor& weight, const std::opti
   const Tensor x = batched(input, dims, kTransposedNames[dims - 1], single);
   const Tensor y = convolution(x, weight, bias, spread(stride, dims), spread(padding, dims), spread(dilation, dims),
                                true, spread(output_padding, dims), groups);
-  return single ? select(y, 0, 0) : y;
+  return single ? op::call<"select">(y, 0, 0) : y;
 }
 
 // padding='same': as many zeros before and behind; one more behind where they are odd, which need a padded copy.
@@ -269,7 +273,7 @@ Tensor convolution_same(const Tensor& input, const Tensor& weight, const std::op
     behind[2 * (dims - 1 - d) + 1] = total % 2;
     even = even && total % 2 == 0;
   }
-  const Tensor x = even ? input : constant_pad_nd(input, behind, Scalar(0));
+  const Tensor x = even ? input : op::call<"constant_pad_nd">(input, behind, Scalar(0));
   return convolution(x, weight, bias, stride, padding, dilation, false, Dims{0}, groups);
 }
 
@@ -282,7 +286,7 @@ Tensor conv_named(const Tensor& input, const Tensor& weight, const std::optional
   const Tensor y = padding == "same" ? convolution_same(x, weight, bias, stride, dilation, groups)
                                      : convolution(x, weight, bias, spread(stride, dims), Dims{0},
                                                    spread(dilation, dims), false, Dims{0}, groups);
-  return single ? select(y, 0, 0) : y;
+  return single ? op::call<"select">(y, 0, 0) : y;
 }
 
 Tensor conv_tbc(const Tensor& input, const Tensor& weight, const Tensor& bias, int64_t pad) {
@@ -298,29 +302,73 @@ Tensor conv_tbc(const Tensor& input, const Tensor& weight, const Tensor& bias, i
   const int64_t length = checked_add(checked_add(input.sizes()[0], checked_multiply(2, pad)), 1 - weight.sizes()[0]);
   LB_CHECK(length >= 0, Runtime, "Trying to create tensor with negative dimension ", length, ": [", length, ", ",
            input.sizes()[1], ", ", weight.sizes()[2], "]");
-  const Tensor x = permute(input, {1, 2, 0}), w = permute(weight, {2, 1, 0});
-  const Tensor y =
-      product_of(Product::Output, x, w, bias, {x.sizes()[0], w.sizes()[0], length}, Dims{1}, Dims{pad}, Dims{1}, 1);
-  return permute(y, {2, 0, 1});
+  const Tensor x = op::call<"permute">(input, Dims{1, 2, 0}), w = op::call<"permute">(weight, Dims{2, 1, 0});
+  const Dims sizes{x.sizes()[0], w.sizes()[0], length};
+  const Tensor y = op::call<"_convolution_output">(x, w, bias, sizes, Dims{1}, Dims{pad}, Dims{1}, 1);
+  return op::call<"permute">(y, Dims{2, 0, 1});
 }
 
 template <Product which>
-Tensor product_record(const Tensor& a, const Tensor& b, const Dims& sizes, const Dims& stride, const Dims& padding,
-                      const Dims& dilation, int64_t groups) {
-  return product_of(which, a, b, std::nullopt, sizes, stride, padding, dilation, groups);
+Tensor product_record(const Tensor& a, const Tensor& b, const std::optional<Tensor>& bias, const Dims& sizes,
+                      const Dims& stride, const Dims& padding, const Dims& dilation, int64_t groups) {
+  return product_of(which, a, b, bias, sizes, stride, padding, dilation, groups);
 }
 
-#define LB_CONVOLUTION(dims, text)                                                                                  \
-  LB_OPERATOR(.signature = "conv" #dims "d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1)",   \
-              .doc = text, .forward = forward_of<conv<dims>>, .derivative = kDerivativePlanned, .forms = kFunction, \
-              .aliases = "nn.functional.conv" #dims "d");                                                           \
+Tensor weight_record(const Tensor& a, const Tensor& b, const Dims& sizes, const Dims& stride, const Dims& padding,
+                     const Dims& dilation, int64_t groups) {
+  return product_of(Product::Weight, a, b, std::nullopt, sizes, stride, padding, dilation, groups);
+}
+
+Tensor sum_channels(const Tensor& g) {
+  Dims others{0};
+  for (int64_t d = 2; d < g.ndim(); ++d) others.push_back(d);
+  return op::sum(g, others, false);
+}
+
+// Of x, w and y each is a product of the others, so the gradients are the other two products.
+void output_gradient(Backward& b) {
+  const Tensor g = b.grad();
+  const Dims &stride = b.dims(4), &padding = b.dims(5), &dilation = b.dims(6);
+  const int64_t groups = b.integer(7);
+  if (b.needs(0))
+    b.give(0, op::call<"_convolution_input">(g, b.input(1), op::none, b.sizes(0), stride, padding, dilation, groups));
+  if (b.needs(1))
+    b.give(1, op::call<"_convolution_weight">(b.input(0), g, b.sizes(1), stride, padding, dilation, groups));
+  if (b.needs(2)) b.give(2, sum_channels(g));
+}
+
+void input_gradient(Backward& b) {
+  const Tensor g = b.grad();
+  const Dims &stride = b.dims(4), &padding = b.dims(5), &dilation = b.dims(6);
+  const int64_t groups = b.integer(7);
+  if (b.needs(0))
+    b.give(0, op::call<"_convolution_output">(g, b.input(1), op::none, b.sizes(0), stride, padding, dilation, groups));
+  if (b.needs(1))
+    b.give(1, op::call<"_convolution_weight">(g, b.input(0), b.sizes(1), stride, padding, dilation, groups));
+  if (b.needs(2)) b.give(2, sum_channels(g));
+}
+
+void weight_gradient(Backward& b) {
+  const Tensor g = b.grad();
+  const Dims &stride = b.dims(3), &padding = b.dims(4), &dilation = b.dims(5);
+  const int64_t groups = b.integer(6);
+  if (b.needs(0))
+    b.give(0, op::call<"_convolution_input">(b.input(1), g, op::none, b.sizes(0), stride, padding, dilation, groups));
+  if (b.needs(1))
+    b.give(1, op::call<"_convolution_output">(b.input(0), g, op::none, b.sizes(1), stride, padding, dilation, groups));
+}
+
+#define LB_CONVOLUTION(dims, text)                                                                                \
+  LB_OPERATOR(.signature = "conv" #dims "d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1)", \
+              .doc = text, .forward = forward_of<conv<dims>>, .derivative = kComposed, .forms = kFunction,        \
+              .aliases = "nn.functional.conv" #dims "d");                                                         \
   LB_SAME_CONVOLUTION(dims, text)
-#define LB_SAME_CONVOLUTION(dims, text)                                                                          \
-  namespace named_##dims {                                                                                       \
-    LB_OPERATOR(.signature =                                                                                     \
-                    "conv" #dims "d(input, weight, bias=None, stride=1, padding='valid', dilation=1, groups=1)", \
-                .doc = text, .forward = forward_of<conv_named<dims>>, .derivative = kDerivativePlanned,          \
-                .forms = kFunction, .aliases = "nn.functional.conv" #dims "d");                                  \
+#define LB_SAME_CONVOLUTION(dims, text)                                                                            \
+  namespace named_##dims {                                                                                         \
+    LB_OPERATOR(.signature =                                                                                       \
+                    "conv" #dims "d(input, weight, bias=None, stride=1, padding='valid', dilation=1, groups=1)",   \
+                .doc = text, .forward = forward_of<conv_named<dims>>, .derivative = kComposed, .forms = kFunction, \
+                .aliases = "nn.functional.conv" #dims "d");                                                        \
   }
 LB_CONVOLUTION(1, R"(Slides kernels along signals: input (n, channels, length) or (channels, length), weight
 (out_channels, channels / groups, taps). Result (n, out_channels, steps). padding is a number or 'same' or 'valid'.
@@ -342,8 +390,8 @@ tensor([[[[8.]]]]))")
 #define LB_CONVOLUTION_TRANSPOSED(dims, text)                                                                          \
   LB_OPERATOR(.signature = "conv_transpose" #dims                                                                      \
                            "d(input, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1)", \
-              .doc = text, .forward = forward_of<conv_transpose<dims>>, .derivative = kDerivativePlanned,              \
-              .forms = kFunction, .aliases = "nn.functional.conv_transpose" #dims "d")
+              .doc = text, .forward = forward_of<conv_transpose<dims>>, .derivative = kComposed, .forms = kFunction,   \
+              .aliases = "nn.functional.conv_transpose" #dims "d")
 LB_CONVOLUTION_TRANSPOSED(1, R"(Spreads each step of a signal over a kernel: input (n, channels, length) or without n,
 weight (channels, out_channels / groups, taps). The gradient of conv1d for its input.
 
@@ -368,7 +416,7 @@ LB_OPERATOR(.signature =
 
 >>> torch.convolution(torch.ones(1, 1, 3), torch.ones(1, 1, 2), None, [1], [0], [1], False, [0], 1)
 tensor([[[2., 2.]]]))",
-            .forward = forward_of<convolution>, .derivative = kDerivativePlanned, .forms = kFunction);
+            .forward = forward_of<convolution>, .derivative = kComposed, .forms = kFunction);
 LB_OPERATOR(.signature = "conv_tbc(input, weight, bias, pad=0)",
             .doc = R"(conv1d with time first: input (time, n, channels), weight (taps, channels, out_channels).
 
@@ -376,17 +424,20 @@ LB_OPERATOR(.signature = "conv_tbc(input, weight, bias, pad=0)",
 tensor([[[2.]],
 <BLANKLINE>
         [[2.]]]))",
-            .forward = forward_of<conv_tbc>, .derivative = kDerivativePlanned, .forms = kFunction,
+            .forward = forward_of<conv_tbc>, .derivative = kComposed, .forms = kFunction,
             .aliases = "nn.functional.conv_tbc");
-LB_OPERATOR(.signature = "_convolution_output(input, weight, sizes, stride, padding, dilation, groups)",
+LB_OPERATOR(.signature = "_convolution_output(input, weight, bias, sizes, stride, padding, dilation, groups)",
             .doc = "A convolution whose result has the given sizes.",
-            .forward = forward_of<product_record<Product::Output>>, .derivative = kDerivativePlanned, .forms = kHidden);
-LB_OPERATOR(.signature = "_convolution_input(output, weight, sizes, stride, padding, dilation, groups)",
+            .forward = forward_of<product_record<Product::Output>>,
+            .derivative = gradients("ConvolutionBackward0", output_gradient, "0:1 1:0"), .forms = kHidden);
+LB_OPERATOR(.signature = "_convolution_input(output, weight, bias, sizes, stride, padding, dilation, groups)",
             .doc = "A transposed convolution whose result has the given sizes.",
-            .forward = forward_of<product_record<Product::Input>>, .derivative = kDerivativePlanned, .forms = kHidden);
+            .forward = forward_of<product_record<Product::Input>>,
+            .derivative = gradients("ConvolutionBackward0", input_gradient, "0:1 1:0"), .forms = kHidden);
 LB_OPERATOR(.signature = "_convolution_weight(input, output, sizes, stride, padding, dilation, groups)",
             .doc = "The gradient of a convolution for its weight, which has the given sizes.",
-            .forward = forward_of<product_record<Product::Weight>>, .derivative = kDerivativePlanned, .forms = kHidden);
+            .forward = forward_of<weight_record>,
+            .derivative = gradients("ConvolutionBackwardBackward0", weight_gradient, "0:1 1:0"), .forms = kHidden);
 
 }  // namespace
 }  // namespace lumbre::ops
