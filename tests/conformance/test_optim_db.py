@@ -13,11 +13,7 @@ from torch.testing._internal.common_optimizers import optim_db
 import lumbre
 
 INFOS = {info.optim_cls.__name__: info for info in optim_db if info.optim_cls.__name__ != "SparseAdam"}
-CASES = [
-    (name, i)
-    for name, info in INFOS.items()
-    for i, _ in enumerate(info.optim_inputs_func(device="cpu"))
-]
+CASES = [(name, i) for name, info in INFOS.items() for i, _ in enumerate(info.optim_inputs_func(device="cpu"))]
 
 
 def value_of(value):
@@ -69,7 +65,9 @@ def test_steps(name, index, dtype):
 
 @pytest.mark.parametrize("name", sorted(INFOS))
 def test_wrong_settings_are_refused(name):
-    for case in INFOS[name].optim_error_inputs_func("cpu", torch.float32) if INFOS[name].optim_error_inputs_func else ():
+    for case in (
+        INFOS[name].optim_error_inputs_func("cpu", torch.float32) if INFOS[name].optim_error_inputs_func else ()
+    ):
         info = case.optimizer_error_input
         params = info.params
         if params is None or not isinstance(params, list) or not all(isinstance(p, torch.Tensor) for p in params):
@@ -116,7 +114,9 @@ def test_schedules_of_schedules():
         s = module.optim.lr_scheduler
         optimizer = module.optim.SGD([module.zeros(1)], lr=1.0)
         chain = s.SequentialLR(
-            optimizer, [s.ConstantLR(optimizer, 0.1, 2), s.ExponentialLR(optimizer, 0.9), s.CosineAnnealingLR(optimizer, 5)], [4, 9]
+            optimizer,
+            [s.ConstantLR(optimizer, 0.1, 2), s.ExponentialLR(optimizer, 0.9), s.CosineAnnealingLR(optimizer, 5)],
+            [4, 9],
         )
         found = []
         for _ in range(20):
