@@ -44,6 +44,7 @@ def register_optimizer_step_post_hook(hook: Callable) -> RemovableHandle:
 def _with_hooks(step: Callable) -> Callable:
     @wraps(step)
     def wrapped(self: Any, *args: Any, **kwargs: Any) -> Any:
+        self._opt_called = True  # what schedules ask
         if not (self._hooked or _global_pre_hooks or _global_post_hooks):
             return step(self, *args, **kwargs)
         for hook in [*_global_pre_hooks.values(), *self._optimizer_step_pre_hooks.values()]:
