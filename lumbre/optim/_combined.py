@@ -27,7 +27,8 @@ def _check_members(owner: str, schedulers: Sequence[Any], optimizer: Any) -> Non
         if optimizer is not scheduler.optimizer:
             raise ValueError(
                 f"{owner} expects all schedulers to belong to the same optimizer, but got scheduler "
-                f"{type(scheduler).__name__} at index {i} has {scheduler.optimizer}, which is different from {optimizer}."
+                f"{type(scheduler).__name__} at index {i} has {scheduler.optimizer}, which is different from "
+                f"{type(optimizer).__name__}."
             )
 
 
