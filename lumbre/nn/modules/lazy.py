@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lumbre import _C
 from lumbre.nn.parameter import is_lazy
 
 TYPE_CHECKING = False
@@ -11,7 +12,8 @@ if TYPE_CHECKING:
 __all__: list[str] = []
 
 
-class LazyModuleMixin:
+# The base is Module's, so that both lay their instances out alike: the class of one becomes that of the other.
+class LazyModuleMixin(_C.ModuleBase):
     """Gives a module parameters without sizes; its first call makes them and the module becomes ``cls_to_become``."""
 
     cls_to_become: Any = None
