@@ -1,4 +1,6 @@
 // Borders, and the two lookups by class number: one_hot and embedding.
+#include "ops/padding.h"
+
 #include <cmath>
 
 #include "ops/gradients.h"
@@ -103,10 +105,14 @@ Tensor pad(const Tensor& input, const Dims& pad, const std::string& mode, std::o
   fail(ErrorKind::NotImplemented, "Unrecognised padding mode ", mode);
 }
 
+}  // namespace
+
 Tensor constant_pad_nd(const Tensor& input, const Dims& pad, Scalar value) {
   LB_CHECK(pad.size() % 2 == 0, Runtime, "Length of pad must be even but instead it equals ", pad.size());
   return pad_constant(input, pad, value);
 }
+
+namespace {
 
 Tensor one_hot(const Tensor& tensor, int64_t num_classes) {
   LB_CHECK(tensor.dtype() == DType::Int64, Runtime, "one_hot is only applicable to index tensor of type LongTensor.");
