@@ -22,13 +22,6 @@ class LazyModuleMixin(_C.ModuleBase):
         super().__init__(*args, **kwargs)
         self._load_hook = self._register_load_state_dict_pre_hook(self._lazy_load_hook)
         self._initialize_hook = self.register_forward_pre_hook(self._infer_parameters, with_kwargs=True)
-        from warnings import warn
-
-        warn(
-            "Lazy modules are a new feature under heavy development so changes to the API or functionality can happen at "
-            "any moment.",
-            stacklevel=2,
-        )
 
     def _save_to_state_dict(self: Any, destination: Any, prefix: str, keep_vars: bool) -> None:
         for table, skipped in ((self._parameters, ()), (self._buffers, self._non_persistent_buffers_set)):
