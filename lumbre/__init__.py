@@ -81,6 +81,11 @@ _LAZY_NAMES = {
         ("lstm", "gru", "rnn_tanh", "rnn_relu", "lstm_cell", "gru_cell", "rnn_tanh_cell", "rnn_relu_cell"),
         "nn.functional_rnn",
     ),
+    **dict.fromkeys(
+        ("batch_norm", "instance_norm", "layer_norm", "native_layer_norm", "group_norm"),
+        "nn.functional_raw_normalization",
+    ),
+    "rms_norm": "nn.functional_normalization",
     "_pack_padded_sequence": "nn.utils.rnn",
     "_pad_packed_sequence": "nn.utils.rnn",
     **{

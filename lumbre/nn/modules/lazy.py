@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lumbre import _C
 from lumbre.nn.parameter import is_lazy
 
 TYPE_CHECKING = False
@@ -11,7 +12,8 @@ if TYPE_CHECKING:
 __all__: list[str] = []
 
 
-class LazyModuleMixin:
+# The base is Module's, so that both lay their instances out alike: the class of one becomes that of the other.
+class LazyModuleMixin(_C.ModuleBase):
     """Gives a module parameters without sizes; its first call makes them and the module becomes ``cls_to_become``."""
 
     cls_to_become: Any = None
@@ -20,13 +22,6 @@ class LazyModuleMixin:
         super().__init__(*args, **kwargs)
         self._load_hook = self._register_load_state_dict_pre_hook(self._lazy_load_hook)
         self._initialize_hook = self.register_forward_pre_hook(self._infer_parameters, with_kwargs=True)
-        from warnings import warn
-
-        warn(
-            "Lazy modules are a new feature under heavy development so changes to the API or functionality can happen at "
-            "any moment.",
-            stacklevel=2,
-        )
 
     def _save_to_state_dict(self: Any, destination: Any, prefix: str, keep_vars: bool) -> None:
         for table, skipped in ((self._parameters, ()), (self._buffers, self._non_persistent_buffers_set)):
