@@ -73,6 +73,7 @@ _LAZY_NAMES = {
     "get_printoptions": "_printing",
     "save": "serialization",
     "load": "serialization",
+    "vmap": "_transforms",
     "UntypedStorage": "storage",
     "TypedStorage": "storage",
     "from_dlpack": "utils.dlpack",
