@@ -322,6 +322,7 @@ def avg_pool1d(
     "nn.functional.avg_pool2d(input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True, "
     "divisor_override=None)",
     method=False,
+    out=True,
 )
 def avg_pool2d(
     input: Tensor,
@@ -344,6 +345,7 @@ def avg_pool2d(
     "nn.functional.avg_pool3d(input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True, "
     "divisor_override=None)",
     method=False,
+    out=True,
 )
 def avg_pool3d(
     input: Tensor,
@@ -389,6 +391,8 @@ lp_pool3d = _lp_pool_family(3, "(N, C, D, H, W) or (C, D, H, W)", "torch.ones(1,
 
 
 def _adaptive_sizes(dims: int, input: Tensor, output_size: Any, name: str) -> tuple[int, ...]:
+    if dims > 1 and input.dim() <= dims:
+        raise ValueError(f"Input dimension should be at least {dims + 1}")
     if input.dim() not in (dims + 1, dims + 2):
         raise RuntimeError(f"{name}: Expected {dims + 1}D or {dims + 2}D tensor, but got {list(input.shape)}")
     given = (output_size,) * dims if output_size is None or isinstance(output_size, int) else tuple(output_size)
