@@ -382,13 +382,13 @@ Tensor gaps(const Tensor& x) {
 Tensor qr_gradient_tall(const Tensor& q, const Tensor& r, const Tensor& gq, const Tensor& gr) {
   using namespace op;
   Tensor m;
-  if (gr.defined()) m = mm(gr, turned(r));
+  if (gr.defined()) m = op::mm(gr, turned(r));
   if (gq.defined()) {
-    const Tensor from_q = mm(turned(q), gq);
+    const Tensor from_q = op::mm(turned(q), gq);
     m = m.defined() ? m - from_q : -from_q;
   }
   const Tensor half = call<"triu">(m, 0), mirrored = half + turned(call<"triu">(m, 1));
-  Tensor inner = mm(q, mirrored);
+  Tensor inner = op::mm(q, mirrored);
   if (gq.defined()) inner = inner + gq;
   return call<"linalg.solve_triangular">(turned(r), inner, false, false, false);
 }
@@ -408,12 +408,12 @@ void qr_gradient(Backward& b) {
   // A = Q [R1 R2]: the second part of A is Q R2.
   const Tensor r1 = call<"narrow">(r, -1, 0, k), r2 = call<"narrow">(r, -1, k, n - k);
   if (!gr.defined())
-    return b.give(0,
-                  call<"cat">(std::vector<Tensor>{qr_gradient_tall(q, r1, gq, gr), mul(mm(q, r2), Scalar(0.0))}, -1));
+    return b.give(
+        0, call<"cat">(std::vector<Tensor>{qr_gradient_tall(q, r1, gq, gr), mul(op::mm(q, r2), Scalar(0.0))}, -1));
   const Tensor g1 = call<"narrow">(gr, -1, 0, k), g2 = call<"narrow">(gr, -1, k, n - k);
-  const Tensor through = mm(mm(q, r2), turned(g2));
+  const Tensor through = op::mm(op::mm(q, r2), turned(g2));
   gq = gq.defined() ? gq + through : through;
-  b.give(0, call<"cat">(std::vector<Tensor>{qr_gradient_tall(q, r1, gq, g1), mm(q, g2)}, -1));
+  b.give(0, call<"cat">(std::vector<Tensor>{qr_gradient_tall(q, r1, gq, g1), op::mm(q, g2)}, -1));
 }
 
 void svd_gradient(Backward& b) {
@@ -427,18 +427,18 @@ void svd_gradient(Backward& b) {
   const auto add_to = [](Tensor& sum, const Tensor& t) { sum = sum.defined() ? sum + t : t; };
   const Tensor gap = gaps(mul(s, s));
   if (b.has(0)) {
-    const Tensor gu = first(b.grad(0), -1), projected = mm(turned(u), gu);
+    const Tensor gu = first(b.grad(0), -1), projected = op::mm(turned(u), gu);
     add_to(inner, scaled_columns(div(skewed(projected), gap), s));
-    if (m > k) add_to(outer, mm(scaled_columns(gu - mm(u, projected), call<"reciprocal">(s)), vh));
+    if (m > k) add_to(outer, op::mm(scaled_columns(gu - op::mm(u, projected), call<"reciprocal">(s)), vh));
   }
   if (b.has(2)) {
-    const Tensor gvh = first(b.grad(2), -2), projected = mm(gvh, turned(vh));
+    const Tensor gvh = first(b.grad(2), -2), projected = op::mm(gvh, turned(vh));
     add_to(inner, scaled_rows(div(skewed(turned(projected)), gap), s));
-    if (n > k) add_to(outer, mm(u, scaled_rows(gvh - mm(projected, vh), call<"reciprocal">(s))));
+    if (n > k) add_to(outer, op::mm(u, scaled_rows(gvh - op::mm(projected, vh), call<"reciprocal">(s))));
   }
   if (b.has(1)) add_to(inner, call<"diag_embed">(b.grad(1), 0, -2, -1));
   Tensor ga;
-  if (inner.defined()) add_to(ga, mm(mm(u, inner), vh));
+  if (inner.defined()) add_to(ga, op::mm(op::mm(u, inner), vh));
   if (outer.defined()) add_to(ga, outer);
   b.give(0, ga);
 }
@@ -446,7 +446,7 @@ void svd_gradient(Backward& b) {
 void svdvals_gradient(Backward& b) {
   using namespace op;
   const std::vector<Tensor> parts = call<"linalg.svd">.all(b.input(0), false, none);
-  b.give(0, mm(scaled_columns(parts[0], b.grad()), parts[2]));
+  b.give(0, op::mm(scaled_columns(parts[0], b.grad()), parts[2]));
 }
 
 void eigh_gradient(Backward& b) {
@@ -454,32 +454,44 @@ void eigh_gradient(Backward& b) {
   const Tensor values = b.result(0), v = b.result(1);
   Tensor inner;
   if (b.has(1)) {
-    const Tensor ratio = div(mm(turned(v), b.grad(1)), gaps(values));
+    const Tensor ratio = div(op::mm(turned(v), b.grad(1)), gaps(values));
     inner = ratio - call<"diag_embed">(call<"diagonal">(ratio, 0, -2, -1), 0, -2, -1);
   }
   if (b.has(0)) {
     const Tensor from_values = call<"diag_embed">(b.grad(0), 0, -2, -1);
     inner = inner.defined() ? inner + from_values : from_values;
   }
-  b.give(0, mm(mm(v, inner), turned(v)));
+  b.give(0, op::mm(op::mm(v, inner), turned(v)));
 }
 
 void eigvalsh_gradient(Backward& b) {
   using namespace op;
   const Tensor v = call<"linalg.eigh">.all(b.input(0), b.string(1).c_str())[1];
-  b.give(0, mm(scaled_columns(v, b.grad()), turned(v)));
+  b.give(0, op::mm(scaled_columns(v, b.grad()), turned(v)));
 }
 
-void pinv_gradient(Backward& b) {
+// A's gradient from that of its pseudo-inverse p.
+Tensor through_pinv(const Tensor& a, const Tensor& p, const Tensor& g) {
   using namespace op;
-  const Tensor a = b.input(0), p = b.result(0), gt = turned(b.grad()), pt = turned(p);
+  const Tensor gt = turned(g), pt = turned(p);
   if (rows(a) <= columns(a)) {
-    const Tensor k = mm(gt, p), kp = mm(k, pt);
-    b.give(0, kp - turned(mm(p, k)) - mm(mm(a, p), kp) + mm(mm(pt, p), gt - mm(k, a)));
-  } else {
-    const Tensor k = mm(p, gt), pk = mm(pt, k);
-    b.give(0, pk - turned(mm(k, p)) + mm(mm(gt - mm(a, k), p), pt) - mm(mm(pk, p), a));
+    const Tensor k = op::mm(gt, p), kp = op::mm(k, pt);
+    return kp - turned(op::mm(p, k)) - op::mm(op::mm(a, p), kp) + op::mm(op::mm(pt, p), gt - op::mm(k, a));
   }
+  const Tensor k = op::mm(p, gt), pk = op::mm(pt, k);
+  return pk - turned(op::mm(k, p)) + op::mm(op::mm(gt - op::mm(a, k), p), pt) - op::mm(op::mm(pk, p), a);
+}
+
+void pinv_gradient(Backward& b) { b.give(0, through_pinv(b.input(0), b.result(0), b.grad())); }
+
+// The solution is pinv(A) B; its rows beyond A's columns are residuals, which have no gradient.
+void least_squares_gradient(Backward& b) {
+  using namespace op;
+  const Tensor a = b.input(0);
+  const Tensor g = call<"narrow">(b.grad(), -2, 0, columns(a));
+  const Tensor p = call<"_linalg_pinv">(a, Tensor::scalar(0.0, a.dtype()), Tensor::scalar(b.real(2), a.dtype()), false);
+  if (b.needs(1)) b.give(1, op::mm(turned(p), g));
+  if (b.needs(0)) b.give(0, through_pinv(a, p, op::mm(g, turned(b.input(1)))));
 }
 
 }  // namespace
@@ -578,6 +590,7 @@ tensor([[1.],
             .forward = forward_of<ldl_solve>, .derivative = kDerivativeRefused, .forms = kFunction);
 LB_OPERATOR(.signature = "_linalg_lstsq(A, B, rcond, driver) -> (solution, rank, singular_values)",
             .doc = "Least squares by a driver of LAPACK; the solution has max(m, n) rows.",
-            .forward = forward_of<least_squares>, .derivative = kDerivativeRefused, .forms = kFunction);
+            .forward = forward_of<least_squares>,
+            .derivative = gradients("LinalgLstsqBackward0", least_squares_gradient, "0:01 1:0"), .forms = kFunction);
 
 }  // namespace lumbre::ops

@@ -409,7 +409,7 @@ Tensor as_matrices(const Tensor& a) { return op::unsqueeze(op::unsqueeze(a, -1),
 void inverse_gradient(Backward& b) {
   using namespace op;
   const Tensor t = turned(b.result(0));
-  b.give(0, -mm(mm(t, b.grad()), t));
+  b.give(0, -op::mm(op::mm(t, b.grad()), t));
 }
 
 void solve_gradient(Backward& b) {
@@ -423,9 +423,9 @@ void solve_gradient(Backward& b) {
   if (!b.needs(0)) return;
   const Tensor x = b.result(0);
   if (vector)
-    b.give(0, -mul(unsqueeze(gb, -1), unsqueeze(x, -2)));
+    b.give(0, -mul(op::unsqueeze(gb, -1), op::unsqueeze(x, -2)));
   else
-    b.give(0, -(left ? mm(gb, turned(x)) : mm(turned(x), gb)));
+    b.give(0, -(left ? op::mm(gb, turned(x)) : op::mm(turned(x), gb)));
 }
 
 void triangular_gradient(Backward& b) {
@@ -434,7 +434,7 @@ void triangular_gradient(Backward& b) {
   const Tensor gb = triangular(turned(b.input(0)), b.grad(), !is_upper, left, unit);
   if (b.needs(1)) b.give(1, gb);
   if (!b.needs(0)) return;
-  const Tensor x = b.result(0), ga = -(left ? mm(gb, turned(x)) : mm(turned(x), gb));
+  const Tensor x = b.result(0), ga = -(left ? op::mm(gb, turned(x)) : op::mm(turned(x), gb));
   b.give(0, is_upper ? upper(ga, unit ? 1 : 0) : lower(ga, unit ? -1 : 0));
 }
 
@@ -442,7 +442,7 @@ void cholesky_gradient(Backward& b) {
   using namespace op;
   const bool is_upper = b.flag(1);
   const Tensor l = is_upper ? turned(b.result(0)) : b.result(0), g = is_upper ? turned(b.grad()) : b.grad();
-  const Tensor x = mm(turned(l), g);
+  const Tensor x = op::mm(turned(l), g);
   const Tensor phi = (lower(x, 0) + turned(lower(x, -1))) * Scalar(0.5);
   b.give(0, triangular(l, triangular(turned(l), phi, true, true, false), false, false, false));
 }
@@ -462,9 +462,9 @@ Tensor cofactors(const Tensor& a, const Tensor& det) {
   const int64_t n = s.sizes().back();
   const Tensor diagonal = Tensor::zeros({n, n}, DType::Bool);
   for (int64_t i = 0; i < n; ++i) diagonal.as<bool>()[i * n + i] = true;
-  const Tensor others = call<"prod">(where(diagonal, Scalar(1.0), unsqueeze(s, -2)), -1, false, none);
+  const Tensor others = call<"prod">(where(diagonal, Scalar(1.0), op::unsqueeze(s, -2)), -1, false, none);
   const Tensor sign = mul(call<"linalg.det">(u), call<"linalg.det">(vh));
-  return mul(as_matrices(sign), mm(mul(u, unsqueeze(others, -2)), vh));
+  return mul(as_matrices(sign), op::mm(mul(u, op::unsqueeze(others, -2)), vh));
 }
 
 void det_gradient(Backward& b) { b.give(0, op::mul(as_matrices(b.grad()), cofactors(b.input(0), b.result(0)))); }
@@ -505,18 +505,18 @@ void lu_factor_gradient(Backward& b) {
   Tensor beside, below;  // gradients of the columns right of the square part, of the rows under it
   if (n > k) {
     beside = triangular(turned(l1), columns_of(gu, k, n - k), true, true, true);
-    gl = gl - mm(beside, turned(columns_of(u, k, n - k)));
+    gl = gl - op::mm(beside, turned(columns_of(u, k, n - k)));
     gu = columns_of(gu, 0, k);
   } else if (m > k) {
     below = triangular(turned(u1), rows_of(gl, k, m - k), false, false, false);
-    gu = gu - mm(turned(rows_of(l, k, m - k)), below);
+    gu = gu - op::mm(turned(rows_of(l, k, m - k)), below);
     gl = rows_of(gl, 0, k);
   }
-  const Tensor inner = lower(mm(turned(l1), gl), -1) + upper(mm(gu, turned(u1)), 0);
+  const Tensor inner = lower(op::mm(turned(l1), gl), -1) + upper(op::mm(gu, turned(u1)), 0);
   Tensor ga = triangular(turned(u1), triangular(turned(l1), inner, true, true, true), false, false, false);
   if (beside.defined()) ga = call<"cat">(std::vector<Tensor>{ga, beside}, -1);
   if (below.defined()) ga = call<"cat">(std::vector<Tensor>{ga, below}, -2);
-  b.give(0, mm(p, ga));
+  b.give(0, op::mm(p, ga));
 }
 
 void lu_solve_gradient(Backward& b) {
@@ -527,10 +527,10 @@ void lu_solve_gradient(Backward& b) {
   if (b.needs(2)) b.give(2, gb);
   if (!b.needs(0)) return;
   const std::vector<Tensor> parts = call<"lu_unpack">.all(lu, pivots, true, true);
-  Tensor ga = -(left ? mm(gb, turned(x)) : mm(turned(x), gb));
+  Tensor ga = -(left ? op::mm(gb, turned(x)) : op::mm(turned(x), gb));
   if (adjoint) ga = turned(ga);
-  const Tensor inner = mm(turned(parts[0]), ga);
-  b.give(0, lower(mm(inner, turned(parts[2])), -1) + upper(mm(turned(parts[1]), inner), 0));
+  const Tensor inner = op::mm(turned(parts[0]), ga);
+  b.give(0, lower(op::mm(inner, turned(parts[2])), -1) + upper(op::mm(turned(parts[1]), inner), 0));
 }
 
 }  // namespace

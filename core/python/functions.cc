@@ -192,9 +192,19 @@ PyObject* parameters(PyObject*, PyObject* name) {
   });
 }
 
-PyMethodDef module_methods[] = {{"_records", records, METH_NOARGS, "The operator records."},
-                                {"_parameters", parameters, METH_O, "The parameters of an operator's overloads."},
-                                {nullptr}};
+PyObject* fields_type(PyObject*, PyObject* arguments) {
+  return guarded([&]() -> PyObject* {
+    const char *name, *fields;
+    if (!PyArg_ParseTuple(arguments, "ss", &name, &fields)) throw PythonError{};
+    return Py_NewRef(fields_type_of(name, fields));
+  });
+}
+
+PyMethodDef module_methods[] = {
+    {"_fields_type", fields_type, METH_VARARGS, "A named tuple's type: its name, its fields."},
+    {"_records", records, METH_NOARGS, "The operator records."},
+    {"_parameters", parameters, METH_O, "The parameters of an operator's overloads."},
+    {nullptr}};
 
 }  // namespace
 

@@ -105,6 +105,10 @@ PyObject* fields_repr(PyObject* self) {
   });
 }
 
+std::string short_name_of(std::string_view name) { return std::string(name.substr(name.rfind('.') + 1)); }
+
+}  // namespace
+
 // One named-tuple type per (operator, fields), as torch.return_types has.
 PyObject* fields_type_of(const std::string& operator_name, std::string_view fields) {
   static std::map<std::string, PyObject*> types;
@@ -126,10 +130,6 @@ PyObject* fields_type_of(const std::string& operator_name, std::string_view fiel
   type->tp_repr = fields_repr;
   return types[key] = reinterpret_cast<PyObject*>(type);
 }
-
-std::string short_name_of(std::string_view name) { return std::string(name.substr(name.rfind('.') + 1)); }
-
-}  // namespace
 
 const char* param_title(Param kind) {
   switch (kind) {

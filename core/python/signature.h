@@ -50,6 +50,9 @@ struct OverloadSet {
   }
 };
 
+// The named-tuple type of an operator's results, borrowed; `fields` is "values, indices".
+PyObject* fields_type_of(const std::string& operator_name, std::string_view fields);
+
 OverloadSet* find_operator(std::string_view name);  // null when there is none
 
 // Binds Python arguments to the first overload that takes them and runs it. New reference.

@@ -122,7 +122,8 @@ def vecdot(x: Tensor, y: Tensor, *, dim: int = -1) -> Tensor:
 
 @operator("linalg.matrix_power(A, n, *, out=None)", method=False, aliases="matrix_power")
 def matrix_power(A: Tensor, n: int) -> Tensor:
-    """A square matrix (or a batch) multiplied with itself n times, by repeated squaring. n may not be negative yet.
+    """A square matrix (or a batch) multiplied with itself n times, by repeated squaring. Negative powers are
+    those of the inverse; LinAlgError where there is none.
 
     >>> torch.linalg.matrix_power(torch.tensor([[1., 1.], [0., 1.]]), 3)
     tensor([[1., 3.],
@@ -131,9 +132,7 @@ def matrix_power(A: Tensor, n: int) -> Tensor:
     if A.dim() < 2 or A.shape[-1] != A.shape[-2]:
         raise RuntimeError("linalg.matrix_power: A must be batches of square matrices")
     if n < 0:
-        raise NotImplementedError(
-            "linalg.matrix_power: negative powers need the inverse, which Lumbre does not have yet"
-        )
+        A, n = _f["linalg.inv"](A), -n
     result, base = _f["eye"](A.shape[-1], dtype=A.dtype).expand(A.shape).clone(), A
     while n:
         if n & 1:

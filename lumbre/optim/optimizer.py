@@ -44,6 +44,7 @@ def register_optimizer_step_post_hook(hook: Callable) -> RemovableHandle:
 def _with_hooks(step: Callable) -> Callable:
     @wraps(step)
     def wrapped(self: Any, *args: Any, **kwargs: Any) -> Any:
+        self._opt_called = True  # what schedules ask
         if not (self._hooked or _global_pre_hooks or _global_post_hooks):
             return step(self, *args, **kwargs)
         for hook in [*_global_pre_hooks.values(), *self._optimizer_step_pre_hooks.values()]:
@@ -116,11 +117,11 @@ class Optimizer:
         self.defaults.setdefault("differentiable", False)
 
     def __repr__(self) -> str:
-        lines = [type(self).__name__ + " ("]
+        text = type(self).__name__ + " ("
         for i, group in enumerate(self.param_groups):
-            lines.append(f"Parameter Group {i}")
-            lines += [f"    {key}: {group[key]}" for key in sorted(group) if key != "params"]
-        return "\n".join(lines) + "\n)"
+            settings = "".join(f"    {key}: {group[key]}\n" for key in sorted(group) if key != "params")
+            text += f"\nParameter Group {i}\n{settings}"
+        return text + ")"
 
     # --- hooks --------------------------------------------------------------------------------------------------------
 

@@ -113,7 +113,13 @@ def check(info: Any, limit: int = 60) -> GradientReport:
     report = GradientReport(info.name + (f":{info.variant_test_name}" if info.variant_test_name else ""))
     function = find(info)
     # Draws, and the in-place forms that are listed as operators of their own, have nothing to compare.
-    if random_op(info) or info.name.endswith("_") or function is None or not info.supports_autograd or torch.float64 not in info.supported_dtypes("cpu"):
+    if (
+        random_op(info)
+        or info.name.endswith("_")
+        or function is None
+        or not info.supports_autograd
+        or torch.float64 not in info.supported_dtypes("cpu")
+    ):
         return report
     torch.manual_seed(0)
     for index, sample in enumerate(info.sample_inputs("cpu", torch.float64, requires_grad=True)):
@@ -175,7 +181,9 @@ def second_derivative(expected: Any, got: Any, inputs: Any, ours: Any, where: st
     report.second_samples += 1
     try:
         ours_out = [got[i] for i in keep]
-        some = [(g, lumbre.from_numpy(w.numpy().copy())) for g, w in zip(ours_out, weights, strict=True) if g.requires_grad]
+        some = [
+            (g, lumbre.from_numpy(w.numpy().copy())) for g, w in zip(ours_out, weights, strict=True) if g.requires_grad
+        ]
         found = (
             lumbre.autograd.grad([g for g, _ in some], ours, [w for _, w in some], allow_unused=True)
             if some
