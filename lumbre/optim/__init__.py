@@ -21,7 +21,10 @@ __all__ = [
 ]  # fmt: skip
 _LAZY = {"LBFGS": "lbfgs", "Adafactor": "adafactor", "Muon": "muon"}
 # Files that PyTorch names otherwise.
-_FILES = {name.lower(): "elementwise" for name in ("ASGD", "Adadelta", "Adagrad", "Adamax", "NAdam", "RAdam", "RMSprop", "Rprop")}
+_FILES = {
+    name.lower(): "elementwise"
+    for name in ("ASGD", "Adadelta", "Adagrad", "Adamax", "NAdam", "RAdam", "RMSprop", "Rprop")
+}
 
 
 def __getattr__(name: str) -> object:

@@ -5,100 +5,39 @@ from __future__ import annotations
 import math
 
 from lumbre import _C
-from lumbre.optim.optimizer import Optimizer, number
+from lumbre.optim.optimizer import (
+    PerParameter,
+    check,
+    check_betas,
+    check_fused,
+    check_rate,
+    number,
+    rate,
+    scalar,
+    zeros_as,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Any
 
 Tensor = _C.Tensor
 
 
-class _Elementwise(Optimizer):
-    """``start`` makes a parameter's state, ``update`` makes one step of one parameter; the rest is shared."""
-
-    # Settings that older checkpoints lack.
-    added: tuple[tuple[str, Any], ...] = (
-        ("foreach", None), ("maximize", False), ("differentiable", False), ("capturable", False),
-    )  # fmt: skip
-    # Weight decay is added to the gradient, unless the optimizer does that itself.
-    decays_gradient = True
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)
-        for group in self.param_groups:
-            for name, value in self.added:
-                group.setdefault(name, value)
-            for param in group["params"]:
-                own = self.state.get(param, {})
-                if own and "step" in own and not isinstance(own["step"], Tensor):
-                    own["step"] = _C.tensor(float(own["step"]), dtype=_C.float32)
-
-    def step(self, closure: Callable | None = None) -> Any:
-        """One step from the gradients that are there; gives the closure's loss."""
-        loss = self._closure_loss(closure)
-        before = _C._set_grad_enabled(False)
-        try:
-            for group in self.param_groups:
-                decay = number(group["weight_decay"]) if "weight_decay" in group else 0
-                if not self.decays_gradient or group.get("decoupled_weight_decay"):
-                    decay = 0
-                for param in group["params"]:
-                    grad = param.grad
-                    if grad is None:
-                        continue
-                    state = self.state[param]
-                    if not state:
-                        self.start(param, state, group)
-                    state["step"] += 1
-                    if group.get("maximize"):
-                        grad = -grad
-                    if decay:
-                        grad = grad.add(param, alpha=decay)
-                    self.update(param, grad, state, group)
-        finally:
-            _C._set_grad_enabled(before)
-        return loss
-
-    def start(self, param: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
-        raise NotImplementedError
-
-    def update(self, param: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
-        raise NotImplementedError
+_functions = _C._functions
 
 
-def _zeros(param: Tensor) -> Tensor:
-    from lumbre import zeros_like
-
-    return zeros_like(param, memory_format=_C.preserve_format)
-
-
-def _count() -> Tensor:
-    return _C.tensor(0.0, dtype=_C.float32)
-
-
-def _check(name: str, value: Any, valid: bool) -> None:
-    if not valid:
-        raise ValueError(f"Invalid {name}: {value}")
-
-
-def _check_betas(betas: Any) -> None:
-    for i in (0, 1):
-        _check(f"beta parameter at index {i}", betas[i], 0.0 <= betas[i] < 1.0)
-
-
-class Adadelta(_Elementwise):
+class Adadelta(PerParameter):
     """Steps scaled by the ratio of running root mean squares of steps and gradients (Zeiler 2012)."""
 
     def __init__(
-        self, params: Any, lr: float = 1.0, rho: float = 0.9, eps: float = 1e-6, weight_decay: float = 0,
+        self, params: Any, lr: float | Tensor = 1.0, rho: float = 0.9, eps: float = 1e-6, weight_decay: float = 0,
         foreach: bool | None = None, *, capturable: bool = False, maximize: bool = False, differentiable: bool = False,
     ) -> None:  # fmt: skip
-        _check("learning rate", lr, number(lr) >= 0.0)
-        _check("rho value", rho, 0.0 <= rho <= 1.0)
-        _check("epsilon value", eps, eps >= 0.0)
-        _check("weight_decay value", weight_decay, weight_decay >= 0.0)
+        check_rate(lr)
+        check("rho value", rho, 0.0 <= rho <= 1.0)
+        check("epsilon value", eps, eps >= 0.0)
+        check("weight_decay value", weight_decay, weight_decay >= 0.0)
         super().__init__(
             params,
             {
@@ -108,9 +47,22 @@ class Adadelta(_Elementwise):
         )  # fmt: skip
 
     def start(self, param: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
-        state.update(step=_count(), square_avg=_zeros(param), acc_delta=_zeros(param))
+        """Makes a parameter's state."""
+        state.update(step=scalar(0), square_avg=zeros_as(param), acc_delta=zeros_as(param))
+
+    def fused(self, group: dict[str, Any]) -> bool:
+        """The step of a group in one call into the engine."""
+        if group["differentiable"] or group["capturable"]:
+            return False
+        params = group["params"]
+        states = [*map(self.state.get, params)]
+        return _functions["_adadelta_update"](
+            params, [own["square_avg"] for own in states], [own["acc_delta"] for own in states],
+            [own["step"] for own in states], group["lr"], group["rho"], group["eps"], group["weight_decay"], group["maximize"],
+        )  # fmt: skip
 
     def update(self, param: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
+        """The step of one parameter, of operators."""
         rho, eps = group["rho"], group["eps"]
         square, steps = state["square_avg"], state["acc_delta"]
         square.mul_(rho).addcmul_(grad, grad, value=1 - rho)
@@ -119,19 +71,19 @@ class Adadelta(_Elementwise):
         param.add_(delta, alpha=-number(group["lr"]))
 
 
-class Adagrad(_Elementwise):
+class Adagrad(PerParameter):
     """Steps over the root of the sum of all squared gradients (Duchi et al. 2011)."""
 
     def __init__(
-        self, params: Any, lr: float = 1e-2, lr_decay: float = 0, weight_decay: float = 0,
+        self, params: Any, lr: float | Tensor = 1e-2, lr_decay: float = 0, weight_decay: float = 0,
         initial_accumulator_value: float = 0, eps: float = 1e-10, foreach: bool | None = None, *, maximize: bool = False,
         differentiable: bool = False, fused: bool | None = None,
     ) -> None:  # fmt: skip
-        _check("learning rate", lr, number(lr) >= 0.0)
-        _check("lr_decay value", lr_decay, lr_decay >= 0.0)
-        _check("weight_decay value", weight_decay, weight_decay >= 0.0)
-        _check("initial_accumulator_value value", initial_accumulator_value, initial_accumulator_value >= 0.0)
-        _check("epsilon value", eps, eps >= 0.0)
+        check_rate(lr)
+        check("lr_decay value", lr_decay, lr_decay >= 0.0)
+        check("weight_decay value", weight_decay, weight_decay >= 0.0)
+        check("initial_accumulator_value value", initial_accumulator_value, initial_accumulator_value >= 0.0)
+        check("epsilon value", eps, eps >= 0.0)
         super().__init__(
             params,
             {
@@ -147,34 +99,47 @@ class Adagrad(_Elementwise):
     added = (("foreach", None), ("maximize", False), ("differentiable", False), ("fused", None))
 
     def start(self, param: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
+        """Makes a parameter's state."""
         from lumbre import full_like
 
         value = group["initial_accumulator_value"]
-        state.update(step=_count(), sum=full_like(param, value, memory_format=_C.preserve_format, requires_grad=False))
+        state.update(step=scalar(0), sum=full_like(param, value, memory_format=_C.preserve_format, requires_grad=False))
 
     def share_memory(self) -> None:
         """Moves the sums to memory that other processes see."""
         for state in self.state.values():
             state["sum"].share_memory_()
 
+    def fused(self, group: dict[str, Any]) -> bool:
+        """The step of a group in one call into the engine."""
+        if group["differentiable"]:
+            return False
+        params = group["params"]
+        states = [*map(self.state.get, params)]
+        return _functions["_adagrad_update"](
+            params, [own["sum"] for own in states], [own["step"] for own in states], group["lr"], group["lr_decay"],
+            group["eps"], group["weight_decay"], group["maximize"],
+        )  # fmt: skip
+
     def update(self, param: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
+        """The step of one parameter, of operators."""
         rate = number(group["lr"]) / (1 + (state["step"].item() - 1) * group["lr_decay"])
         state["sum"].addcmul_(grad, grad, value=1)
         param.addcdiv_(grad, state["sum"].sqrt().add_(group["eps"]), value=-rate)
 
 
-class Adamax(_Elementwise):
+class Adamax(PerParameter):
     """Adam with the largest gradient in the place of the mean square (Kingma and Ba 2014)."""
 
     def __init__(
-        self, params: Any, lr: float = 2e-3, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8,
+        self, params: Any, lr: float | Tensor = 2e-3, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8,
         weight_decay: float = 0, foreach: bool | None = None, *, maximize: bool = False, differentiable: bool = False,
         capturable: bool = False,
     ) -> None:  # fmt: skip
-        _check("learning rate", lr, number(lr) >= 0.0)
-        _check("epsilon value", eps, eps >= 0.0)
-        _check_betas(betas)
-        _check("weight_decay value", weight_decay, weight_decay >= 0.0)
+        check_rate(lr)
+        check("epsilon value", eps, eps >= 0.0)
+        check_betas(betas)
+        check("weight_decay value", weight_decay, weight_decay >= 0.0)
         super().__init__(
             params,
             {
@@ -184,9 +149,24 @@ class Adamax(_Elementwise):
         )  # fmt: skip
 
     def start(self, param: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
-        state.update(step=_count(), exp_avg=_zeros(param), exp_inf=_zeros(param))
+        """Makes a parameter's state."""
+        state.update(step=scalar(0), exp_avg=zeros_as(param), exp_inf=zeros_as(param))
+
+    def fused(self, group: dict[str, Any]) -> bool:
+        """The step of a group in one call into the engine."""
+        if group["differentiable"] or group["capturable"]:
+            return False
+        params = group["params"]
+        states = [*map(self.state.get, params)]
+        beta1, beta2 = group["betas"]
+        return _functions["_adamax_update"](
+            params, [own["exp_avg"] for own in states], [own["exp_inf"] for own in states],
+            [own["step"] for own in states], group["lr"], beta1, beta2, group["eps"], group["weight_decay"],
+            group["maximize"],
+        )  # fmt: skip
 
     def update(self, param: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
+        """The step of one parameter, of operators."""
         beta1, beta2 = group["betas"]
         mean, largest = state["exp_avg"], state["exp_inf"]
         mean.lerp_(grad, 1 - beta1)
@@ -195,19 +175,19 @@ class Adamax(_Elementwise):
         param.addcdiv_(mean, largest, value=-rate)
 
 
-class NAdam(_Elementwise):
+class NAdam(PerParameter):
     """Adam with Nesterov's momentum (Dozat 2016)."""
 
     def __init__(
-        self, params: Any, lr: float = 2e-3, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8,
+        self, params: Any, lr: float | Tensor = 2e-3, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8,
         weight_decay: float = 0, momentum_decay: float = 4e-3, decoupled_weight_decay: bool = False, *,
         foreach: bool | None = None, maximize: bool = False, capturable: bool = False, differentiable: bool = False,
     ) -> None:  # fmt: skip
-        _check("learning rate", lr, number(lr) >= 0.0)
-        _check("epsilon value", eps, eps >= 0.0)
-        _check_betas(betas)
-        _check("weight_decay value", weight_decay, weight_decay >= 0.0)
-        _check("momentum_decay value", momentum_decay, momentum_decay >= 0.0)
+        check_rate(lr)
+        check("epsilon value", eps, eps >= 0.0)
+        check_betas(betas)
+        check("weight_decay value", weight_decay, weight_decay >= 0.0)
+        check("momentum_decay value", momentum_decay, momentum_decay >= 0.0)
         super().__init__(
             params,
             {
@@ -217,14 +197,32 @@ class NAdam(_Elementwise):
             },
         )  # fmt: skip
 
-    added = (*_Elementwise.added, ("decoupled_weight_decay", False))
+    added = (*PerParameter.added, ("decoupled_weight_decay", False))
 
     def start(self, param: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
+        """Makes a parameter's state."""
         state.update(
-            step=_count(), mu_product=_C.tensor(1.0, dtype=_C.float32), exp_avg=_zeros(param), exp_avg_sq=_zeros(param)
+            step=scalar(0),
+            mu_product=_C.tensor(1.0, dtype=_C.float32),
+            exp_avg=zeros_as(param),
+            exp_avg_sq=zeros_as(param),
         )
 
+    def fused(self, group: dict[str, Any]) -> bool:
+        """The step of a group in one call into the engine."""
+        if group["differentiable"] or group["capturable"]:
+            return False
+        params = group["params"]
+        states = [*map(self.state.get, params)]
+        beta1, beta2 = group["betas"]
+        return _functions["_nadam_update"](
+            params, [own["exp_avg"] for own in states], [own["exp_avg_sq"] for own in states],
+            [own["mu_product"] for own in states], [own["step"] for own in states], group["lr"], beta1, beta2,
+            group["eps"], group["weight_decay"], group["momentum_decay"], group["decoupled_weight_decay"], group["maximize"],
+        )  # fmt: skip
+
     def update(self, param: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
+        """The step of one parameter, of operators."""
         lr, (beta1, beta2), decay = number(group["lr"]), group["betas"], group["momentum_decay"]
         step = state["step"].item()
         if group["decoupled_weight_decay"] and group["weight_decay"]:
@@ -241,18 +239,18 @@ class NAdam(_Elementwise):
         param.addcdiv_(mean, divisor, value=-lr * later / (1.0 - product * later))
 
 
-class RAdam(_Elementwise):
+class RAdam(PerParameter):
     """Adam whose variance is rectified while there are few steps (Liu et al. 2019)."""
 
     def __init__(
-        self, params: Any, lr: float = 1e-3, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8,
+        self, params: Any, lr: float | Tensor = 1e-3, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8,
         weight_decay: float = 0, decoupled_weight_decay: bool = False, *, foreach: bool | None = None,
         maximize: bool = False, capturable: bool = False, differentiable: bool = False,
     ) -> None:  # fmt: skip
-        _check("learning rate", lr, number(lr) >= 0.0)
-        _check("epsilon value", eps, eps >= 0.0)
-        _check_betas(betas)
-        _check("weight_decay value", weight_decay, weight_decay >= 0.0)
+        check_rate(lr)
+        check("epsilon value", eps, eps >= 0.0)
+        check_betas(betas)
+        check("weight_decay value", weight_decay, weight_decay >= 0.0)
         super().__init__(
             params,
             {
@@ -262,12 +260,27 @@ class RAdam(_Elementwise):
             },
         )  # fmt: skip
 
-    added = (*_Elementwise.added, ("decoupled_weight_decay", False))
+    added = (*PerParameter.added, ("decoupled_weight_decay", False))
 
     def start(self, param: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
-        state.update(step=_count(), exp_avg=_zeros(param), exp_avg_sq=_zeros(param))
+        """Makes a parameter's state."""
+        state.update(step=scalar(0), exp_avg=zeros_as(param), exp_avg_sq=zeros_as(param))
+
+    def fused(self, group: dict[str, Any]) -> bool:
+        """The step of a group in one call into the engine."""
+        if group["differentiable"] or group["capturable"]:
+            return False
+        params = group["params"]
+        states = [*map(self.state.get, params)]
+        beta1, beta2 = group["betas"]
+        return _functions["_radam_update"](
+            params, [own["exp_avg"] for own in states], [own["exp_avg_sq"] for own in states],
+            [own["step"] for own in states], group["lr"], beta1, beta2, group["eps"], group["weight_decay"],
+            group["decoupled_weight_decay"], group["maximize"],
+        )  # fmt: skip
 
     def update(self, param: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
+        """The step of one parameter, of operators."""
         lr, (beta1, beta2), step = number(group["lr"]), group["betas"], state["step"].item()
         if group["decoupled_weight_decay"] and group["weight_decay"]:
             param.mul_(1 - lr * group["weight_decay"])
@@ -279,28 +292,26 @@ class RAdam(_Elementwise):
         longest = 2 / (1 - beta2) - 1
         length = longest - 2 * step * (beta2**step) / correction
         if length > 5.0:
-            rectified = math.sqrt(
-                (length - 4) * (length - 2) * longest / ((longest - 4) * (longest - 2) * length)
-            )
+            rectified = math.sqrt((length - 4) * (length - 2) * longest / ((longest - 4) * (longest - 2) * length))
             adaptive = math.sqrt(correction) / square.sqrt().add_(group["eps"])
             param.add_(corrected * lr * adaptive * rectified, alpha=-1.0)
         else:
             param.add_(corrected * lr, alpha=-1.0)
 
 
-class RMSprop(_Elementwise):
+class RMSprop(PerParameter):
     """Steps over the running root mean square of gradients (Hinton's lectures; centered: Graves 2013)."""
 
     def __init__(
-        self, params: Any, lr: float = 1e-2, alpha: float = 0.99, eps: float = 1e-8, weight_decay: float = 0,
+        self, params: Any, lr: float | Tensor = 1e-2, alpha: float = 0.99, eps: float = 1e-8, weight_decay: float = 0,
         momentum: float = 0, centered: bool = False, capturable: bool = False, foreach: bool | None = None,
         maximize: bool = False, differentiable: bool = False,
     ) -> None:  # fmt: skip
-        _check("learning rate", lr, number(lr) >= 0.0)
-        _check("epsilon value", eps, eps >= 0.0)
-        _check("momentum value", momentum, momentum >= 0.0)
-        _check("weight_decay value", weight_decay, weight_decay >= 0.0)
-        _check("alpha value", alpha, alpha >= 0.0)
+        check_rate(lr)
+        check("epsilon value", eps, eps >= 0.0)
+        check("momentum value", momentum, momentum >= 0.0)
+        check("weight_decay value", weight_decay, weight_decay >= 0.0)
+        check("alpha value", alpha, alpha >= 0.0)
         super().__init__(
             params,
             {
@@ -310,16 +321,32 @@ class RMSprop(_Elementwise):
             },
         )  # fmt: skip
 
-    added = (*_Elementwise.added, ("momentum", 0), ("centered", False))
+    added = (*PerParameter.added, ("momentum", 0), ("centered", False))
 
     def start(self, param: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
-        state.update(step=_count(), square_avg=_zeros(param))
+        """Makes a parameter's state."""
+        state.update(step=scalar(0), square_avg=zeros_as(param))
         if group["momentum"] > 0:
-            state["momentum_buffer"] = _zeros(param)
+            state["momentum_buffer"] = zeros_as(param)
         if group["centered"]:
-            state["grad_avg"] = _zeros(param)
+            state["grad_avg"] = zeros_as(param)
+
+    def fused(self, group: dict[str, Any]) -> bool:
+        """The step of a group in one call into the engine."""
+        if group["differentiable"] or group["capturable"]:
+            return False
+        params = group["params"]
+        states = [*map(self.state.get, params)]
+        momentum, centered = group["momentum"], group["centered"]
+        return _functions["_rmsprop_update"](
+            params, [own["square_avg"] for own in states],
+            [own["momentum_buffer"] for own in states] if momentum > 0 else [],
+            [own["grad_avg"] for own in states] if centered else [], [own["step"] for own in states], group["lr"],
+            group["alpha"], group["eps"], group["weight_decay"], momentum, centered, group["maximize"],
+        )  # fmt: skip
 
     def update(self, param: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
+        """The step of one parameter, of operators."""
         alpha, square = group["alpha"], state["square_avg"]
         square.mul_(alpha).addcmul_(grad, grad, value=1 - alpha)
         if group["centered"]:
@@ -337,15 +364,15 @@ class RMSprop(_Elementwise):
             param.addcdiv_(grad, root, value=-number(group["lr"]))
 
 
-class Rprop(_Elementwise):
+class Rprop(PerParameter):
     """Steps of their own size for every element, grown while the gradient's sign stays (Riedmiller and Braun 1993)."""
 
     def __init__(
-        self, params: Any, lr: float = 1e-2, etas: tuple[float, float] = (0.5, 1.2),
+        self, params: Any, lr: float | Tensor = 1e-2, etas: tuple[float, float] = (0.5, 1.2),
         step_sizes: tuple[float, float] = (1e-6, 50), *, capturable: bool = False, foreach: bool | None = None,
         maximize: bool = False, differentiable: bool = False,
     ) -> None:  # fmt: skip
-        _check("learning rate", lr, number(lr) >= 0.0)
+        check_rate(lr)
         if not 0.0 < etas[0] < 1.0 < etas[1]:
             raise ValueError(f"Invalid eta values: {etas[0]}, {etas[1]}")
         super().__init__(
@@ -357,12 +384,25 @@ class Rprop(_Elementwise):
         )  # fmt: skip
 
     def start(self, param: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
+        """Makes a parameter's state."""
         from lumbre import full_like
 
         sizes = full_like(param, number(group["lr"]), requires_grad=False)
-        state.update(step=_count(), prev=_zeros(param), step_size=sizes)
+        state.update(step=scalar(0), prev=zeros_as(param), step_size=sizes)
+
+    def fused(self, group: dict[str, Any]) -> bool:
+        """The step of a group in one call into the engine."""
+        if group["differentiable"] or group["capturable"]:
+            return False
+        params = group["params"]
+        states = [*map(self.state.get, params)]
+        return _functions["_rprop_update"](
+            params, [own["prev"] for own in states], [own["step_size"] for own in states],
+            [own["step"] for own in states], *group["etas"], *group["step_sizes"], group["maximize"],
+        )  # fmt: skip
 
     def update(self, param: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
+        """The step of one parameter, of operators."""
         from lumbre import where
 
         down, up = group["etas"]
@@ -374,16 +414,16 @@ class Rprop(_Elementwise):
         state["prev"].copy_(grad)
 
 
-class ASGD(_Elementwise):
+class ASGD(PerParameter):
     """Gradient descent with an average of the parameters (Polyak and Juditsky 1992)."""
 
     def __init__(
-        self, params: Any, lr: float = 1e-2, lambd: float = 1e-4, alpha: float = 0.75, t0: float = 1e6,
+        self, params: Any, lr: float | Tensor = 1e-2, lambd: float = 1e-4, alpha: float = 0.75, t0: float = 1e6,
         weight_decay: float = 0, foreach: bool | None = None, maximize: bool = False, differentiable: bool = False,
         capturable: bool = False,
     ) -> None:  # fmt: skip
-        _check("learning rate", lr, number(lr) >= 0.0)
-        _check("weight_decay value", weight_decay, weight_decay >= 0.0)
+        check_rate(lr)
+        check("weight_decay value", weight_decay, weight_decay >= 0.0)
         super().__init__(
             params,
             {
@@ -393,12 +433,26 @@ class ASGD(_Elementwise):
         )  # fmt: skip
 
     def start(self, param: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
+        """Makes a parameter's state."""
         state.update(
-            step=_count(), eta=_C.tensor(number(group["lr"]), dtype=_C.float32), mu=_C.tensor(1.0, dtype=_C.float32),
-            ax=_zeros(param),
+            step=scalar(0), eta=_C.tensor(number(group["lr"]), dtype=_C.float32), mu=_C.tensor(1.0, dtype=_C.float32),
+            ax=zeros_as(param),
+        )  # fmt: skip
+
+    def fused(self, group: dict[str, Any]) -> bool:
+        """The step of a group in one call into the engine."""
+        if group["differentiable"] or group["capturable"]:
+            return False
+        params = group["params"]
+        states = [*map(self.state.get, params)]
+        return _functions["_asgd_update"](
+            params, [own["ax"] for own in states], [own["eta"] for own in states], [own["mu"] for own in states],
+            [own["step"] for own in states], group["lr"], group["lambd"], group["alpha"], group["t0"], group["weight_decay"],
+            group["maximize"],
         )  # fmt: skip
 
     def update(self, param: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
+        """The step of one parameter, of operators."""
         lr, lambd, step = number(group["lr"]), group["lambd"], state["step"].item()
         eta, mu, average = state["eta"].item(), state["mu"].item(), state["ax"]
         param.mul_(1 - lambd * eta)
