@@ -16,8 +16,23 @@ from lumbre.optim.optimizer import Optimizer
 from lumbre.optim.sgd import SGD
 
 __all__ = [
-    "ASGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "LBFGS", "Muon", "NAdam", "Optimizer", "RAdam",
-    "RMSprop", "Rprop", "SGD", "lr_scheduler", "swa_utils",
+    "ASGD",
+    "LBFGS",
+    "SGD",
+    "Adadelta",
+    "Adafactor",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Adamax",
+    "Muon",
+    "NAdam",
+    "Optimizer",
+    "RAdam",
+    "RMSprop",
+    "Rprop",
+    "lr_scheduler",
+    "swa_utils",
 ]  # fmt: skip
 _LAZY = {"LBFGS": "lbfgs", "Adafactor": "adafactor", "Muon": "muon"}
 # Files that PyTorch names otherwise.

@@ -111,9 +111,9 @@ class Adam(PerParameter):
         size = lr / (1 - beta1**step)
         root = math.sqrt(1 - beta2**step)
         if isinstance(size, Tensor):
-            param.addcdiv_(mean, (square.clone().sqrt() / (-size * root)).add_(eps / -size))
+            param.addcdiv_(mean.clone(), (square.clone().sqrt() / (-size * root)).add_(eps / -size))
         elif group["differentiable"]:
-            param.addcdiv_(mean, (square.clone().sqrt() / root).add_(eps), value=-size)
+            param.addcdiv_(mean.clone(), (square.clone().sqrt() / root).add_(eps), value=-size)
         else:
             param.addcdiv_(mean, (square.sqrt() / root).add_(eps), value=-size)
 

@@ -30,6 +30,8 @@ _functions = _C._functions
 class Adadelta(PerParameter):
     """Steps scaled by the ratio of running root mean squares of steps and gradients (Zeiler 2012)."""
 
+    compiled = False
+
     def __init__(
         self, params: Any, lr: float | Tensor = 1.0, rho: float = 0.9, eps: float = 1e-6, weight_decay: float = 0,
         foreach: bool | None = None, *, capturable: bool = False, maximize: bool = False, differentiable: bool = False,
@@ -92,6 +94,7 @@ class Adagrad(PerParameter):
                 "differentiable": differentiable, "fused": fused,
             },
         )  # fmt: skip
+        check_fused(fused, foreach, differentiable)
         for group in self.param_groups:
             for param in group["params"]:
                 self.start(param, self.state[param], group)
@@ -177,6 +180,9 @@ class Adamax(PerParameter):
 
 class NAdam(PerParameter):
     """Adam with Nesterov's momentum (Dozat 2016)."""
+
+    captured = "params, mu_products and state_steps"
+    captured_foreach = "params, mu_products, and state_steps"
 
     def __init__(
         self, params: Any, lr: float | Tensor = 2e-3, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8,
@@ -281,7 +287,7 @@ class RAdam(PerParameter):
 
     def update(self, param: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
         """The step of one parameter, of operators."""
-        lr, (beta1, beta2), step = number(group["lr"]), group["betas"], state["step"].item()
+        lr, (beta1, beta2), step = rate(group), group["betas"], state["step"].item()
         if group["decoupled_weight_decay"] and group["weight_decay"]:
             param.mul_(1 - lr * group["weight_decay"])
         mean, square = state["exp_avg"], state["exp_avg_sq"]
@@ -293,7 +299,7 @@ class RAdam(PerParameter):
         length = longest - 2 * step * (beta2**step) / correction
         if length > 5.0:
             rectified = math.sqrt((length - 4) * (length - 2) * longest / ((longest - 4) * (longest - 2) * length))
-            adaptive = math.sqrt(correction) / square.sqrt().add_(group["eps"])
+            adaptive = math.sqrt(correction) / square.clone().sqrt().add_(group["eps"])
             param.add_(corrected * lr * adaptive * rectified, alpha=-1.0)
         else:
             param.add_(corrected * lr, alpha=-1.0)
@@ -301,6 +307,8 @@ class RAdam(PerParameter):
 
 class RMSprop(PerParameter):
     """Steps over the running root mean square of gradients (Hinton's lectures; centered: Graves 2013)."""
+
+    compiled_foreach = True
 
     def __init__(
         self, params: Any, lr: float | Tensor = 1e-2, alpha: float = 0.99, eps: float = 1e-8, weight_decay: float = 0,
@@ -367,6 +375,8 @@ class RMSprop(PerParameter):
 class Rprop(PerParameter):
     """Steps of their own size for every element, grown while the gradient's sign stays (Riedmiller and Braun 1993)."""
 
+    compiled_foreach = True
+
     def __init__(
         self, params: Any, lr: float | Tensor = 1e-2, etas: tuple[float, float] = (0.5, 1.2),
         step_sizes: tuple[float, float] = (1e-6, 50), *, capturable: bool = False, foreach: bool | None = None,
@@ -416,6 +426,8 @@ class Rprop(PerParameter):
 
 class ASGD(PerParameter):
     """Gradient descent with an average of the parameters (Polyak and Juditsky 1992)."""
+
+    captured = captured_foreach = "params, mus, etas, and state_steps"
 
     def __init__(
         self, params: Any, lr: float | Tensor = 1e-2, lambd: float = 1e-4, alpha: float = 0.75, t0: float = 1e6,

@@ -6,9 +6,9 @@ import numpy
 import pytest
 
 torch = pytest.importorskip("torch")
-from torch.testing._internal.common_optimizers import OptimizerErrorEnum, optim_db  # noqa: E402
+from torch.testing._internal.common_optimizers import OptimizerErrorEnum, optim_db
 
-import lumbre  # noqa: E402
+import lumbre
 
 INFOS = [info for info in optim_db if info.name != "SparseAdam"]
 CASES = [

@@ -224,7 +224,7 @@ REFUSED = [
 def test_refusals(make: object) -> None:
     errors = []
     for module in (torch, lumbre):
-        with warnings.catch_warnings(), pytest.raises(Exception) as raised:  # noqa: PT011
+        with warnings.catch_warnings(), pytest.raises(Exception) as raised:
             warnings.simplefilter("ignore")
             make(module, module.optim.lr_scheduler, optimizer(module))
         errors.append((raised.type, str(raised.value)))
