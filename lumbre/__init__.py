@@ -73,6 +73,7 @@ _LAZY_NAMES = {
     "get_printoptions": "_printing",
     "save": "serialization",
     "load": "serialization",
+    **{f"{kind}_window": "_windows" for kind in ("bartlett", "blackman", "hamming", "hann", "kaiser")},
     "UntypedStorage": "storage",
     "TypedStorage": "storage",
     "from_dlpack": "utils.dlpack",
