@@ -73,6 +73,7 @@ _LAZY_NAMES = {
     "get_printoptions": "_printing",
     "save": "serialization",
     "load": "serialization",
+    "vmap": "_transforms",
     **{f"{kind}_window": "_windows" for kind in ("bartlett", "blackman", "hamming", "hann", "kaiser")},
     "UntypedStorage": "storage",
     "TypedStorage": "storage",
@@ -84,9 +85,8 @@ _LAZY_NAMES = {
     ),
     **dict.fromkeys(
         ("batch_norm", "instance_norm", "layer_norm", "native_layer_norm", "group_norm"),
-        "nn.functional_raw_normalization",
+        "nn.functional_normalization",
     ),
-    "rms_norm": "nn.functional_normalization",
     "_pack_padded_sequence": "nn.utils.rnn",
     "_pad_packed_sequence": "nn.utils.rnn",
     **{
