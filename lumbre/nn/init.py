@@ -72,13 +72,14 @@ def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Gene
 
 @_without_grad
 def trunc_normal_(
-    tensor: Tensor, mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0, generator: Generator | None = None
+    tensor: Tensor,
+    mean: float = 0.0,
+    std: float = 1.0,
+    a: float = -2.0,
+    b: float = 2.0,
+    generator: Generator | None = None,
 ) -> Tensor:
-    """Normal, but only values in [a, b], by the inverse of the distribution function."""
-
-    def below(x: float) -> float:
-        return (1.0 + math.erf(x / math.sqrt(2.0))) / 2.0
-
+    """Normal, but only values in [a, b]: values outside are drawn again."""
     if mean < a - 2 * std or mean > b + 2 * std:
         from warnings import warn
 
@@ -86,12 +87,34 @@ def trunc_normal_(
             "mean is more than 2 std from [a, b] in nn.init.trunc_normal_. The distribution of values may be incorrect.",
             stacklevel=3,
         )
-    low, high = below((a - mean) / std), below((b - mean) / std)
-    tensor.uniform_(2 * low - 1, 2 * high - 1, generator=generator)
-    tensor.erfinv_()
-    tensor.mul_(std * math.sqrt(2.0))
-    tensor.add_(mean)
-    return tensor.clamp_(min=a, max=b)
+    low, high = (a - mean) / std, (b - mean) / std
+    accepted = (math.erf(high / math.sqrt(2.0)) - math.erf(low / math.sqrt(2.0))) / 2
+    if accepted > 0.3:
+        return _redraw_normal(tensor, mean, std, a, b, generator)
+    return _thin_uniform(tensor, mean, std, a, b, generator)
+
+
+def _redraw_normal(tensor: Tensor, mean: float, std: float, a: float, b: float, generator: Generator | None) -> Tensor:
+    """Normal draws for the whole tensor, of which those outside [a, b] are replaced by further ones."""
+    tensor.normal_(mean, std, generator=generator)
+    while bool((outside := (tensor < a) | (tensor > b)).any()):
+        tensor.copy_(tensor.new_empty(tensor.shape).normal_(mean, std, generator=generator).where(outside, tensor))
+    return tensor
+
+
+def _thin_uniform(tensor: Tensor, mean: float, std: float, a: float, b: float, generator: Generator | None) -> Tensor:
+    """Uniform draws in [a, b], kept with a probability in the ratio of the normal density (Robert 1995)."""
+    # Where in [a, b] the density is highest, in deviations from the mean.
+    top = (min(max(mean, a), b) - mean) / std
+    waiting = tensor.new_ones(tensor.shape, dtype=_C.bool)
+    while bool(waiting.any()):
+        drawn = tensor.new_empty(tensor.shape).uniform_(a, b, generator=generator)
+        chance = tensor.new_empty(tensor.shape).uniform_(generator=generator)
+        away = (drawn - mean) / std
+        kept = waiting & (chance <= ((top * top - away * away) / 2).exp())
+        tensor.copy_(drawn.where(kept, tensor))
+        waiting &= ~kept
+    return tensor
 
 
 @_without_grad
@@ -178,7 +201,11 @@ def _empty_warning(tensor: Tensor) -> bool:
 
 @_without_grad
 def kaiming_uniform_(
-    tensor: Tensor, a: float = 0, mode: str = "fan_in", nonlinearity: str = "leaky_relu", generator: Generator | None = None
+    tensor: Tensor,
+    a: float = 0,
+    mode: str = "fan_in",
+    nonlinearity: str = "leaky_relu",
+    generator: Generator | None = None,
 ) -> Tensor:
     """Uniform with variance gain^2 / fan (He et al. 2015)."""
     if _empty_warning(tensor):
@@ -190,7 +217,11 @@ def kaiming_uniform_(
 
 @_without_grad
 def kaiming_normal_(
-    tensor: Tensor, a: float = 0, mode: str = "fan_in", nonlinearity: str = "leaky_relu", generator: Generator | None = None
+    tensor: Tensor,
+    a: float = 0,
+    mode: str = "fan_in",
+    nonlinearity: str = "leaky_relu",
+    generator: Generator | None = None,
 ) -> Tensor:
     """Normal with variance gain^2 / fan (He et al. 2015)."""
     if _empty_warning(tensor):

@@ -213,7 +213,8 @@ class RandomUnstructured(BasePruningMethod):
             return default_mask.clone()
         from lumbre import rand_like
 
-        return _drop_lowest(rand_like(t.detach()), default_mask, count)
+        # PyTorch drops the largest draws.
+        return _drop_lowest(-rand_like(t.detach()), default_mask, count)
 
     @classmethod
     def apply(cls, module: Any, name: str, amount: Any) -> Any:  # type: ignore[override]
