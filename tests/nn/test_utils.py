@@ -270,6 +270,25 @@ def small_utils(torch: Any, say: Any, tries: Any) -> None:
     tries(lambda: U.clip_grad_norm_(p, 1.0, error_if_nonfinite=True))
 
 
+def fused(torch: Any, say: Any, tries: Any) -> None:
+    nn, U = torch.nn, torch.nn.utils
+    for layer, bn, x in (
+        (nn.Conv2d(2, 3, 2), nn.BatchNorm2d(3), torch.ones(2, 2, 4, 4)),
+        (nn.Conv1d(2, 3, 2, bias=False), nn.BatchNorm1d(3, affine=False), torch.ones(2, 2, 4)),
+        (nn.Linear(4, 3), nn.BatchNorm1d(3), torch.ones(2, 4)),
+    ):
+        fuse = U.fuse_linear_bn_eval if isinstance(layer, nn.Linear) else U.fuse_conv_bn_eval
+        bn(torch.rand(8, 3, 2, 2)) if isinstance(bn, nn.BatchNorm2d) else bn(torch.rand(8, 3))
+        tries(lambda fuse=fuse, layer=layer, bn=bn: fuse(layer, bn))
+        layer.eval(), bn.eval()
+        made = fuse(layer, bn)
+        say(made, shown(made(x)), bool(torch.allclose(made(x), bn(layer(x)), atol=1e-5)), list(made.state_dict()))
+    converted = U.convert_conv2d_weight_memory_format(nn.Sequential(nn.Conv2d(2, 3, 2)), torch.channels_last)
+    say(converted[0].weight.stride(), converted)
+    parallel = nn.DataParallel(nn.Linear(2, 2))
+    say(parallel, list(parallel.state_dict()), shown(parallel(torch.ones(1, 2))))
+
+
 def initial_values(torch: Any, say: Any, tries: Any) -> None:
     init = torch.nn.init
     for name, args in (
@@ -298,7 +317,7 @@ def initial_values(torch: Any, say: Any, tries: Any) -> None:
 
 @pytest.mark.parametrize(
     "program",
-    [functional_call, parametrized, norms, pruned, small_utils, initial_values],
+    [functional_call, parametrized, norms, pruned, small_utils, fused, initial_values],
     ids=lambda program: program.__name__,
 )
 def test_program(program: Any) -> None:

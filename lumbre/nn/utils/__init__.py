@@ -20,9 +20,19 @@ __all__ = [
     "parameters_to_vector", "remove_spectral_norm", "remove_weight_norm", "skip_init", "spectral_norm",
     "vector_to_parameters", "weight_norm",
 ]  # fmt: skip
+_LAZY = {
+    "convert_conv2d_weight_memory_format": "memory_format",
+    "convert_conv3d_weight_memory_format": "memory_format",
+    "fuse_conv_bn_eval": "fusion",
+    "fuse_conv_bn_weights": "fusion",
+    "fuse_linear_bn_eval": "fusion",
+    "fuse_linear_bn_weights": "fusion",
+}
 
 
 def __getattr__(name: str) -> object:
+    if name in _LAZY:
+        return getattr(__getattr__(_LAZY[name]), name)
     if not name.startswith("__"):
         from importlib import import_module
 
