@@ -64,6 +64,15 @@ def _with_hooks(step: Callable) -> Callable:
     return wrapped
 
 
+def __getattr__(name: str) -> Any:
+    if name == "ParamsT":
+        from collections.abc import Iterable
+        from typing import Any
+
+        return Iterable[Tensor] | Iterable[dict[str, Any]] | Iterable[tuple[str, Tensor]]
+    raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+
+
 def number(value: Any) -> float:
     """A setting as a number; a tensor of one element serves as one."""
     return value.item() if isinstance(value, Tensor) else value
