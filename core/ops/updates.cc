@@ -45,11 +45,15 @@ class Group {
     Settings values{};
     values[0] = maximize ? -1 : 1;
     values[1] = decay;
+    bool released = false;
     for (size_t i = 0; i < params_->size(); ++i) {
       const Tensor* g = gradient(i);
       if (!g) continue;
+      // Other threads may have run during a long step before this one.
+      LB_CHECK(!released || fits(i), Runtime,
+               "a parameter's gradient or state was replaced during the optimizer's step");
       fill(i, values.data() + kSharedSettings);
-      step((*params_)[i], *g, i, update, values.data());
+      released |= step((*params_)[i], Tensor(*g), i, update, values.data());
     }
   }
 
@@ -78,7 +82,8 @@ class Group {
     }
     return true;
   }
-  void step(const Tensor& p, const Tensor& g, size_t i, Update update, const double* settings) const {
+  // Holds the gradient, which another thread may drop. Tells whether other threads could run.
+  bool step(const Tensor& p, const Tensor g, size_t i, Update update, const double* settings) const {
     const UpdateLoop loop = update_table().loops[static_cast<int>(update)][p.dtype() == DType::Float64];
     char* memory[2 + kUpdateStates] = {p.bytes(), g.bytes()};
     for (int s = 0; s < state_count_; ++s) memory[2 + s] = (*states_[s])[i].bytes();
@@ -89,7 +94,8 @@ class Group {
       for (int k = 0; k < count; ++k) at[k] = memory[k] + begin * item;
       loop(end - begin, at, settings);
     };
-    if (p.count() <= kBlock) {
+    const bool is_long = p.count() > kBlock;
+    if (!is_long) {
       part(0, p.count());
     } else {
       const LongWork work(true);
@@ -97,6 +103,7 @@ class Group {
     }
     p.bump_version();
     for (int s = 0; s < state_count_; ++s) (*states_[s])[i].bump_version();
+    return is_long;
   }
 
   const Tensors* params_ = nullptr;

@@ -38,7 +38,7 @@ __all__ = [
 _LAZY = {
     name: name.lower()
     for name in ("ASGD", "Adadelta", "Adagrad", "Adamax", "LBFGS", "NAdam", "RAdam", "RMSprop", "Rprop")
-} | {"Adafactor": "_adafactor", "Muon": "_muon"}
+} | {"Adafactor": "_adafactor", "Muon": "_muon", "swap_in_optimizer_params_and_state": "_stateless"}
 
 
 def __getattr__(name: str) -> object:

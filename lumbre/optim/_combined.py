@@ -71,9 +71,18 @@ class SequentialLR(_OfSchedulers):
         # Each schedule made its first step when it was made: all but the first's are taken back.
         for group in optimizer.param_groups:
             assign(group, "lr", group["initial_lr"])
-        _take_back(schedulers)
+        self.recursive_undo()
         schedulers[0]._initial_step()
         self._last_lr = schedulers[0].get_last_lr()
+
+    def recursive_undo(self, sched: Any = None) -> None:
+        """Takes back the first step of all schedules within one (by default, within this one)."""
+        scheduler = self if sched is None else sched
+        if hasattr(scheduler, "_schedulers"):
+            for member in scheduler._schedulers:
+                self.recursive_undo(member)
+        elif hasattr(scheduler, "last_epoch"):
+            scheduler.last_epoch -= 1
 
     def step(self) -> None:  # type: ignore[override]
         """Moves on by one epoch."""
@@ -85,14 +94,6 @@ class SequentialLR(_OfSchedulers):
         else:
             scheduler.step()
         self._last_lr = scheduler.get_last_lr()
-
-
-def _take_back(schedulers: Sequence[Any]) -> None:
-    for scheduler in schedulers:
-        if hasattr(scheduler, "_schedulers"):
-            _take_back(scheduler._schedulers)
-        else:
-            scheduler.last_epoch -= 1
 
 
 class ChainedScheduler(_OfSchedulers):

@@ -9,7 +9,7 @@ from lumbre.optim.optimizer import Optimizer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from typing import Any
 
 Tensor = _C.Tensor
@@ -196,7 +196,7 @@ class Scaled(LRScheduler):
         return [base * share for base in self.base_lrs]
 
 
-def saved_callables(functions: list[Callable | None]) -> list[dict[str, Any] | None]:
+def saved_callables(functions: Sequence[Callable | None]) -> list[dict[str, Any] | None]:
     """The attributes of callable objects; plain functions are not saved."""
     from types import FunctionType
 

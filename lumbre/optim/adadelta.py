@@ -49,7 +49,7 @@ class Adadelta(PerParameter):
         if group["differentiable"] or group["capturable"]:
             return False
         params = group["params"]
-        states = [*map(self.state.get, params)]
+        states: list[Any] = [*map(self.state.get, params)]
         return _update(
             params, [own["square_avg"] for own in states], [own["acc_delta"] for own in states],
             [own["step"] for own in states], group["lr"], group["rho"], group["eps"], group["weight_decay"], group["maximize"],

@@ -64,7 +64,7 @@ class Adagrad(PerParameter):
         if group["differentiable"]:
             return False
         params = group["params"]
-        states = [*map(self.state.get, params)]
+        states: list[Any] = [*map(self.state.get, params)]
         return _update(
             params, [own["sum"] for own in states], [own["step"] for own in states], group["lr"], group["lr_decay"],
             group["eps"], group["weight_decay"], group["maximize"],

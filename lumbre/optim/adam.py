@@ -80,7 +80,7 @@ class Adam(PerParameter):
         if group["differentiable"] or group["capturable"]:
             return False
         params = group["params"]
-        states = [*map(self.state.get, params)]
+        states: list[Any] = [*map(self.state.get, params)]
         amsgrad = group["amsgrad"]
         beta1, beta2 = group["betas"]
         return _update(

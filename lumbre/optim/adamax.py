@@ -48,7 +48,7 @@ class Adamax(PerParameter):
         if group["differentiable"] or group["capturable"]:
             return False
         params = group["params"]
-        states = [*map(self.state.get, params)]
+        states: list[Any] = [*map(self.state.get, params)]
         beta1, beta2 = group["betas"]
         return _update(
             params, [own["exp_avg"] for own in states], [own["exp_inf"] for own in states],

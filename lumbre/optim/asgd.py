@@ -51,7 +51,7 @@ class ASGD(PerParameter):
         if group["differentiable"] or group["capturable"]:
             return False
         params = group["params"]
-        states = [*map(self.state.get, params)]
+        states: list[Any] = [*map(self.state.get, params)]
         return _update(
             params, [own["ax"] for own in states], [own["eta"] for own in states], [own["mu"] for own in states],
             [own["step"] for own in states], group["lr"], group["lambd"], group["alpha"], group["t0"], group["weight_decay"],

@@ -32,7 +32,7 @@ class _Search:
     """A line search for the strong Wolfe conditions (Nocedal and Wright, algorithms 3.5 and 3.6)."""
 
     def __init__(
-        self, value: Callable, t: float, direction: Tensor, f: Any, g: Tensor, slope: Any, tolerance: float
+        self, value: Callable, t: float, direction: Tensor, f: Any, g: Tensor, slope: Any, tolerance: float, most: int
     ) -> None:
         self.value = value
         self.t = t
@@ -41,7 +41,8 @@ class _Search:
         self.g = g
         self.slope = slope
         self.tolerance = tolerance
-        self.c1, self.c2, self.most = 1e-4, 0.9, 25
+        self.c1, self.c2 = 1e-4, 0.9
+        self.most = min(25, most)  # evaluations after the first
 
     def run(self) -> tuple[Any, Tensor, float, int]:
         size = self.direction.abs().max()
@@ -226,7 +227,7 @@ class LBFGS(Optimizer):
                 start = [p.clone(memory_format=_C.contiguous_format) for p in self._params]
                 search = _Search(
                     lambda x, d, start=start: self._value_at(evaluate, start, x, d), t, direction, loss, gradient, slope,
-                    group["tolerance_change"],
+                    group["tolerance_change"], group["max_eval"] - evaluations,
                 )  # fmt: skip
                 loss, gradient, t, count = search.run()
                 self._move(t, direction)

@@ -64,6 +64,15 @@ def _with_hooks(step: Callable) -> Callable:
     return wrapped
 
 
+def __getattr__(name: str) -> Any:
+    if name == "ParamsT":
+        from collections.abc import Iterable
+        from typing import Any
+
+        return Iterable[Tensor] | Iterable[dict[str, Any]] | Iterable[tuple[str, Tensor]]
+    raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+
+
 def number(value: Any) -> float:
     """A setting as a number; a tensor of one element serves as one."""
     return value.item() if isinstance(value, Tensor) else value
@@ -75,11 +84,20 @@ class Optimizer:
     Raises TypeError for what is no tensor, ValueError for an empty list or a tensor that is not a leaf.
     """
 
+    _optimizer_step_pre_hooks: OrderedDict[int, Callable]
+    _optimizer_step_post_hooks: OrderedDict[int, Callable]
+    _optimizer_state_dict_pre_hooks: OrderedDict[int, Callable]
+    _optimizer_state_dict_post_hooks: OrderedDict[int, Callable]
+    _optimizer_load_state_dict_pre_hooks: OrderedDict[int, Callable]
+    _optimizer_load_state_dict_post_hooks: OrderedDict[int, Callable]
+    _opt_called: bool
+    _hooked: bool
+
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         step = cls.__dict__.get("step")
         if step is not None and not getattr(step, "hooked", False):
-            cls.step = _with_hooks(step)  # type: ignore[attr-defined]
+            cls.step = _with_hooks(step)  # type: ignore[method-assign]
 
     def __init__(self, params: Any, defaults: dict[str, Any]) -> None:
         self.defaults = defaults
@@ -276,7 +294,7 @@ class Optimizer:
             raise ValueError(
                 "loaded state dict contains a parameter group that doesn't match the size of optimizer's group"
             )
-        owners = {}
+        owners: dict[Any, Tensor] = {}
         for group, packed in zip(groups, saved, strict=True):
             owners.update(zip(packed["params"], group["params"], strict=True))
         state: dict[Any, Any] = defaultdict(dict)

@@ -58,7 +58,7 @@ class RMSprop(PerParameter):
         if group["differentiable"] or group["capturable"]:
             return False
         params = group["params"]
-        states = [*map(self.state.get, params)]
+        states: list[Any] = [*map(self.state.get, params)]
         momentum, centered = group["momentum"], group["centered"]
         return _update(
             params, [own["square_avg"] for own in states],

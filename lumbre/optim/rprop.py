@@ -52,7 +52,7 @@ class Rprop(PerParameter):
         if group["differentiable"] or group["capturable"]:
             return False
         params = group["params"]
-        states = [*map(self.state.get, params)]
+        states: list[Any] = [*map(self.state.get, params)]
         return _update(
             params, [own["prev"] for own in states], [own["step_size"] for own in states],
             [own["step"] for own in states], *group["etas"], *group["step_sizes"], group["maximize"],

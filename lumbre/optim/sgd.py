@@ -50,7 +50,8 @@ class SGD(PerParameter):
             return False
         params = group["params"]
         momentum = group["momentum"]
-        buffers = [own["momentum_buffer"] for own in map(self.state.get, params)] if momentum else []
+        states: Any = map(self.state.get, params)
+        buffers = [own["momentum_buffer"] for own in states] if momentum else []
         return _update(
             params, buffers, group["lr"], momentum, group["dampening"], group["weight_decay"], group["nesterov"],
             group["maximize"],

@@ -6,8 +6,8 @@ import math
 from copy import deepcopy
 
 from lumbre import _C
-from lumbre.nn import Module
-from lumbre.optim.lr_scheduler import LRScheduler
+from lumbre.nn.modules.module import Module
+from lumbre.optim._schedule import LRScheduler, per_group
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,8 +41,10 @@ def get_ema_multi_avg_fn(decay: float = 0.999) -> Callable:
     _check_decay(decay)
 
     def update(averages: list[Tensor], currents: list[Tensor], count: Any) -> None:
+        # The first decides, as in PyTorch: an average of integers is rounded, and a list of both is refused.
+        floating = averages[0].is_floating_point()
         for average, current in zip(averages, currents, strict=True):
-            if average.is_floating_point():
+            if floating:
                 average.lerp_(current, 1 - decay)
             else:
                 average.copy_(average * decay + current * (1 - decay))
@@ -68,11 +70,12 @@ def get_swa_multi_avg_fn() -> Callable:
     """An equal average of lists, in place."""
 
     def update(averages: list[Tensor], currents: list[Tensor], count: Any) -> None:
+        floating = averages[0].is_floating_point()
         for average, current in zip(averages, currents, strict=True):
-            if average.is_floating_point():
+            if floating:
                 average.lerp_(current, float(1 / (count + 1)))
             else:
-                average.add_((current - average) / (count + 1))
+                average.addcdiv_(current - average, average.new_full((), int(count) + 1))
 
     return update
 
@@ -85,6 +88,8 @@ class AveragedModel(Module):
     >>> average.update_parameters(model); int(average.n_averaged)
     1
     """
+
+    n_averaged: Tensor
 
     def __init__(
         self, model: Module, device: Any = None, avg_fn: Callable | None = None, multi_avg_fn: Callable | None = None,
@@ -107,6 +112,22 @@ class AveragedModel(Module):
     def _averaged(self, module: Module) -> list[Tensor]:
         return [*module.parameters(), *(module.buffers() if self.use_buffers else ())]
 
+    def _average(self, own: list[Tensor], theirs: list[Tensor]) -> None:
+        groups: dict[Any, tuple[list[Tensor], list[Tensor]]] = {}
+        for average, current in zip(own, theirs, strict=True):
+            averages, currents = groups.setdefault(average.dtype, ([], []))
+            averages.append(average.detach())
+            currents.append(current.detach())
+        for dtype, (averages, currents) in groups.items():
+            if self.multi_avg_fn is not None:
+                self.multi_avg_fn(averages, currents, self.n_averaged)
+            elif self.avg_fn is None and dtype.is_floating_point:
+                get_swa_multi_avg_fn()(averages, currents, self.n_averaged)
+            else:
+                function = self.avg_fn or get_swa_avg_fn()
+                for average, current in zip(averages, currents, strict=True):
+                    average.copy_(function(average, current, self.n_averaged))
+
     def update_parameters(self, model: Module) -> None:
         """Takes a model's present parameters into the average."""
         before = _C._set_grad_enabled(False)
@@ -115,12 +136,8 @@ class AveragedModel(Module):
             if self.n_averaged == 0:
                 for average, current in zip(own, theirs, strict=True):
                     average.copy_(current.detach())
-            elif self.multi_avg_fn is not None or self.avg_fn is None:
-                function = self.multi_avg_fn or get_swa_multi_avg_fn()
-                function([one.detach() for one in own], [one.detach() for one in theirs], self.n_averaged)
             else:
-                for average, current in zip(own, theirs, strict=True):
-                    average.copy_(self.avg_fn(average.detach(), current.detach(), self.n_averaged))
+                self._average(own, theirs)
             if not self.use_buffers:
                 for mine, given in zip(self.module.buffers(), model.buffers(), strict=True):
                     mine.copy_(given.detach())
@@ -163,17 +180,11 @@ class SWALR(LRScheduler):
     def __init__(
         self, optimizer: Any, swa_lr: Any, anneal_epochs: int = 10, anneal_strategy: str = "cos", last_epoch: int = -1
     ) -> None:
-        count = len(optimizer.param_groups)
-        rates = list(swa_lr) if isinstance(swa_lr, (list, tuple)) else [swa_lr] * count
-        if len(rates) != count:
-            raise ValueError(
-                "swa_lr must have the same length as optimizer.param_groups: swa_lr has "
-                f"{len(rates)}, optimizer.param_groups has {count}"
-            )
+        rates = per_group("swa_lr", optimizer, swa_lr)
         for rate, group in zip(rates, optimizer.param_groups, strict=True):
             group["swa_lr"] = rate
         if anneal_strategy not in ("cos", "linear"):
-            raise ValueError(f"anneal_strategy must by one of 'cos' or 'linear', instead got {anneal_strategy}")
+            raise ValueError(f"anneal_strategy must be one of 'cos' or 'linear', instead got {anneal_strategy}")
         if not isinstance(anneal_epochs, int) or anneal_epochs < 0:
             raise ValueError(f"anneal_epochs must be equal or greater than 0, got {anneal_epochs}")
         self._anneal_strategy = anneal_strategy

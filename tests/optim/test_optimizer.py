@@ -455,3 +455,58 @@ def test_own_optimizers() -> None:
         schedule.step()
     assert param.tolist() == [0.5, 0.5]
     assert schedule.get_last_lr() == [0.05]
+
+
+def rosenbrock(module: object, x: object) -> object:
+    return ((1 - x[:-1]) ** 2 + 100 * (x[1:] - x[:-1] ** 2) ** 2).sum()
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {}, {"line_search_fn": "strong_wolfe"}, {"line_search_fn": "strong_wolfe", "history_size": 2, "max_iter": 7}, {"max_iter": 3},
+        {"lr": 0.1, "max_eval": 5}, {"line_search_fn": "strong_wolfe", "lr": 0.3, "max_iter": 40, "tolerance_change": 1e-5},
+        {"lr": 1e-3, "tolerance_grad": 1e2},
+    ],
+)  # fmt: skip
+def test_lbfgs(settings: dict) -> None:
+    """Iterations that amplify every difference, in float64; states and counts included."""
+    results = []
+    for module in (torch, lumbre):
+        x = module.tensor([-0.3, 0.8, 0.4, -1.1], dtype=module.float64, requires_grad=True)
+        y = module.tensor([[0.5], [2.0]], dtype=module.float64, requires_grad=True)
+        optimizer = module.optim.LBFGS([x, y], **{"lr": 1e-2, **settings})
+
+        def closure(module: object = module, x: object = x, y: object = y, optimizer: object = optimizer) -> object:
+            optimizer.zero_grad()
+            loss = rosenbrock(module, x) + (y**4).sum()
+            loss.backward()
+            return loss
+
+        losses = [optimizer.step(closure).item() for _ in range(4)]
+        state = optimizer.state_dict()["state"][0]
+        results.append((losses, x.tolist(), y.tolist(), state))
+    (losses, x, y, theirs), (our_losses, our_x, our_y, ours) = results
+    numpy.testing.assert_allclose(our_losses, losses, 1e-6)
+    numpy.testing.assert_allclose(our_x, x, 1e-5, 1e-7)
+    numpy.testing.assert_allclose(our_y, y, 1e-5, 1e-7)
+    assert list(ours) == list(theirs)
+    assert (ours["func_evals"], ours["n_iter"]) == (theirs["func_evals"], theirs["n_iter"])
+    assert len(ours.get("old_dirs", [])) == len(theirs.get("old_dirs", []))
+    for name in ("t", "d", "H_diag", "prev_flat_grad", "prev_loss"):
+        if name in theirs:
+            assert hasattr(ours[name], "dtype") == hasattr(theirs[name], "dtype"), name
+
+
+def test_lbfgs_refuses_other_line_searches() -> None:
+    for module in (torch, lumbre):
+        x = module.ones(2, requires_grad=True)
+        optimizer = module.optim.LBFGS([x], line_search_fn="golden")
+
+        def closure(x: object = x) -> object:
+            loss = (x**2).sum()
+            loss.backward()
+            return loss
+
+        with pytest.raises(RuntimeError, match="only 'strong_wolfe' is supported"):
+            optimizer.step(closure)
