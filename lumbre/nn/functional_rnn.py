@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 Tensor = _C.Tensor
+_lstm_gates = _C._functions["_lstm_gates"]
 State = tuple[Tensor, ...]
 
 
@@ -56,10 +57,7 @@ def _step_relu(from_input: Tensor, state: State, weights: _Weights) -> State:
 
 
 def _step_lstm(from_input: Tensor, state: State, weights: _Weights) -> State:
-    hidden, cell = state
-    enter, forget, new, leave = _from_hidden(from_input, hidden, weights.hh).chunk(4, 1)
-    cell = forget.sigmoid() * cell + enter.sigmoid() * new.tanh()
-    hidden = leave.sigmoid() * cell.tanh()
+    hidden, cell, _ = _lstm_gates(_from_hidden(from_input, state[0], weights.hh), state[1])
     if weights.projection is not None:
         hidden = hidden @ weights.projection.t()
     return hidden, cell
