@@ -73,6 +73,8 @@ _LAZY_NAMES = {
     "get_printoptions": "_printing",
     "save": "serialization",
     "load": "serialization",
+    "vmap": "_transforms",
+    **{f"{kind}_window": "_windows" for kind in ("bartlett", "blackman", "hamming", "hann", "kaiser")},
     "UntypedStorage": "storage",
     "TypedStorage": "storage",
     "from_dlpack": "utils.dlpack",

@@ -252,9 +252,10 @@ def _register_node_hook(node: Any, hook: Callable, before: bool) -> Any:
     from lumbre.utils.hooks import RemovableHandle
 
     name = "_prehooks" if before else "_hooks"
-    hooks = node.__dict__.get(name)
+    hooks = getattr(node, name, None)
     if hooks is None:
-        hooks = node.__dict__[name] = OrderedDict()
+        hooks = OrderedDict()
+        setattr(node, name, hooks)
         node._attach_hooks(hooks, before)
     handle = RemovableHandle(hooks)
     hooks[handle.id] = hook
@@ -273,7 +274,17 @@ def register_node_prehook(self: Any, fn: Callable) -> Any:
 
 _C.Node.register_hook = register_node_hook
 _C.Node.register_prehook = register_node_prehook
-_C.Node.metadata = property(lambda self: self.__dict__.setdefault("_metadata", {}), doc="A dictionary for the user.")
+
+
+def _node_metadata(self: Any) -> dict:
+    try:
+        return self._metadata
+    except AttributeError:
+        self._metadata = {}
+        return self._metadata
+
+
+_C.Node.metadata = property(_node_metadata, doc="A dictionary for the user.")
 
 
 # --- devices and sharing ----------------------------------------------------------------------------------------------

@@ -1,17 +1,20 @@
-"""``torch.func``: modules as functions of their parameters. The transforms (grad, vmap ...) are not there yet."""
+"""``torch.func``: modules as functions of their parameters. gradients, Jacobians and maps over a batch."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from lumbre import _C, _identity
+from lumbre._transforms import grad, grad_and_value, hessian, jacfwd, jacrev, jvp, vjp, vmap
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
 Tensor = _C.Tensor
-__all__ = ["functional_call", "stack_module_state"]
+__all__ = [
+    "functional_call", "grad", "grad_and_value", "hessian", "jacfwd", "jacrev", "jvp", "stack_module_state", "vjp", "vmap",
+]  # fmt: skip
 
 
 def functional_call(

@@ -173,6 +173,7 @@ void note_view(const Tensor& view, const Tensor& of) {
   if (of->base && kind == ViewKind::Normal && parent != ViewKind::None) kind = parent;
   view->view_kind = static_cast<uint8_t>(kind);
   view->view_version = view->storage->version;
+  view->untracked = of->untracked;
 }
 
 void check_in_place(const Tensor& target, bool recorded) {

@@ -3,74 +3,212 @@
 #include <cmath>
 
 #include "base/level.h"
+#include "kernels/math.h"
 
 namespace lumbre {
 namespace LB_LEVEL {
 
-template <class T, bool kMomentum>
-void sgd_loop(int64_t count, T* __restrict param, const T* __restrict grad, T* __restrict buffer, const SgdStep& s) {
-  const T lr = static_cast<T>(-s.lr), decay = static_cast<T>(s.weight_decay), momentum = static_cast<T>(s.momentum);
-  const T keep = s.first ? T(0) : momentum, take = s.first ? T(1) : static_cast<T>(1 - s.dampening);
-  const T sign = s.maximize ? T(-1) : T(1), ahead = s.nesterov ? momentum : T(0);
-  const bool nesterov = s.nesterov;
-  for (int64_t i = 0; i < count; ++i) {
-    T g = sign * grad[i] + decay * param[i];
-    if constexpr (kMomentum) {
-      // A first step must not read what the buffer held before.
-      const T moved = (keep == T(0) ? T(0) : keep * buffer[i]) + take * g;
-      buffer[i] = moved;
-      g = nesterov ? g + ahead * moved : moved;
-    }
-    param[i] += lr * g;
-  }
+// The order of operations is that of PyTorch's steps on a CPU, for the sake of the last bits: where the processor can,
+// a product is added in one rounding (fma).
+template <class T>
+inline T lerp(T start, T end, T weight) {
+  return weight < T(0.5) ? fma(weight, end - start, start) : end - (end - start) * (T(1) - weight);
 }
+
+// One step of one element: p and g are the parameter and its gradient (turned and decayed), s the states.
+template <class T>
+struct Step {
+  T settings[kUpdateSettings];
+  explicit Step(const double* values) {
+    for (int i = 0; i < kUpdateSettings; ++i) settings[i] = static_cast<T>(values[i]);
+  }
+};
 
 template <class T>
-void sgd(int64_t count, void* param, const void* grad, void* momentum, const SgdStep& step) {
-  auto* p = static_cast<T*>(param);
-  auto* g = static_cast<const T*>(grad);
-  if (momentum)
-    sgd_loop<T, true>(count, p, g, static_cast<T*>(momentum), step);
-  else
-    sgd_loop<T, false>(count, p, g, nullptr, step);
-}
-
+struct SgdStep : Step<T> {
+  using Step<T>::Step;
+  T operator()(T p, T g, T*) const { return fma(-this->settings[0], g, p); }
+};
+template <class T>
+struct SgdMomentumStep : Step<T> {
+  using Step<T>::Step;
+  T operator()(T p, T g, T* s) const {
+    const auto& [lr, momentum, take, nesterov, x4, x5, x6, x7, x8, x9] = this->settings;
+    s[0] = fma(take, g, s[0] * momentum);
+    return fma(-lr, nesterov != T(0) ? fma(momentum, s[0], g) : s[0], p);
+  }
+};
 template <class T, bool kLargest>
-void adam_loop(int64_t count, T* __restrict param, const T* __restrict grad, T* __restrict mean, T* __restrict square,
-               T* __restrict largest, const AdamStep& s) {
-  const T sign = s.maximize ? T(-1) : T(1);
-  const T decay = s.decoupled ? T(0) : static_cast<T>(s.weight_decay);
-  const T shrink = s.decoupled ? static_cast<T>(1 - s.lr * s.weight_decay) : T(1);
-  const T weight = static_cast<T>(1 - s.beta1), beta2 = static_cast<T>(s.beta2), rest = static_cast<T>(1 - s.beta2);
-  const T root = static_cast<T>(s.root_of_correction), eps = static_cast<T>(s.eps), size = static_cast<T>(-s.step_size);
-  // lerp starts from its nearer end.
-  const bool near_start = weight < T(0.5);
-  for (int64_t i = 0; i < count; ++i) {
-    const T p = param[i] * shrink;
-    const T g = sign * grad[i] + decay * p;
-    const T m = near_start ? mean[i] + weight * (g - mean[i]) : g - (g - mean[i]) * (T(1) - weight);
-    T v = square[i] * beta2 + rest * (g * g);
-    mean[i] = m;
-    square[i] = v;
+struct AdamStep : Step<T> {
+  using Step<T>::Step;
+  T operator()(T p, T g, T* s) const {
+    const auto& [weight, beta2, shrink, eps, size, root, rest, x7, x8, x9] = this->settings;
+    s[0] = lerp(s[0], g, weight);
+    s[1] = fma(rest * g, g, s[1] * beta2);
+    T v = s[1];
     if constexpr (kLargest) {
-      v = largest[i] > v ? largest[i] : v;
-      largest[i] = v;
+      // As maximum does: a NaN stays.
+      v = s[2] > v || s[2] != s[2] ? s[2] : v;
+      s[2] = v;
     }
-    param[i] = p + size * (m / (std::sqrt(v) / root + eps));
+    return p + -size * s[0] / (std::sqrt(v) / root + eps);
+  }
+};
+template <class T>
+using PlainAdamStep = AdamStep<T, false>;
+template <class T>
+using LargestAdamStep = AdamStep<T, true>;
+
+template <class T>
+struct AdagradStep : Step<T> {
+  using Step<T>::Step;
+  T operator()(T p, T g, T* s) const {
+    s[0] = fma(g, g, s[0]);
+    return p + -this->settings[0] * g / (std::sqrt(s[0]) + this->settings[1]);
+  }
+};
+template <class T>
+struct AdadeltaStep : Step<T> {
+  using Step<T>::Step;
+  T operator()(T p, T g, T* s) const {
+    const auto& [lr, rho, eps, rest, x4, x5, x6, x7, x8, x9] = this->settings;
+    s[0] = fma(rest * g, g, s[0] * rho);
+    const T delta = std::sqrt(s[1] + eps) / std::sqrt(s[0] + eps) * g;
+    s[1] = fma(rest * delta, delta, s[1] * rho);
+    return fma(-lr, delta, p);
+  }
+};
+template <class T>
+struct AdamaxStep : Step<T> {
+  using Step<T>::Step;
+  T operator()(T p, T g, T* s) const {
+    const auto& [lr, weight, beta2, eps, x4, x5, x6, x7, x8, x9] = this->settings;
+    s[0] = lerp(s[0], g, weight);
+    const T before = s[1] * beta2, now = std::fabs(g) + eps;
+    s[1] = before > now || before != before ? before : now;
+    return p + -lr * s[0] / s[1];
+  }
+};
+template <class T, bool kMomentum, bool kCentered>
+struct RmsStep : Step<T> {
+  using Step<T>::Step;
+  T operator()(T p, T g, T* s) const {
+    const auto& [lr, alpha, eps, momentum, rest, x5, x6, x7, x8, x9] = this->settings;
+    s[0] = fma(rest * g, g, s[0] * alpha);
+    T v = s[0];
+    if constexpr (kCentered) {
+      T& mean = s[1 + kMomentum];
+      mean = lerp(mean, g, rest);
+      v = fma(-mean, mean, v);
+    }
+    const T root = std::sqrt(v) + eps;
+    if constexpr (!kMomentum) return p + -lr * g / root;
+    if constexpr (kMomentum) {
+      s[1] = s[1] * momentum + g / root;
+      return fma(-lr, s[1], p);
+    }
+  }
+};
+template <class T>
+using RmsPropStep = RmsStep<T, false, false>;
+template <class T>
+using RmsMomentumStep = RmsStep<T, true, false>;
+template <class T>
+using RmsCenteredStep = RmsStep<T, false, true>;
+template <class T>
+using RmsBothStep = RmsStep<T, true, true>;
+
+template <class T>
+struct NAdamStep : Step<T> {
+  using Step<T>::Step;
+  T operator()(T p, T g, T* s) const {
+    const auto& [weight, beta2, shrink, eps, correction, of_gradient, of_mean, rest, x8, x9] = this->settings;
+    s[0] = lerp(s[0], g, weight);
+    s[1] = fma(rest * g, g, s[1] * beta2);
+    const T root = std::sqrt(s[1] / correction) + eps;
+    return (p + of_gradient * g / root) + of_mean * s[0] / root;
+  }
+};
+template <class T>
+struct RAdamStep : Step<T> {
+  using Step<T>::Step;
+  T operator()(T p, T g, T* s) const {
+    const auto& [weight, beta2, shrink, eps, correction, lr, root, rectified, rest, x9] = this->settings;
+    s[0] = lerp(s[0], g, weight);
+    s[1] = fma(rest * g, g, s[1] * beta2);
+    const T moved = s[0] / correction * lr;
+    return p - (rectified != T(0) ? moved * (root / (std::sqrt(s[1]) + eps)) * rectified : moved);
+  }
+};
+template <class T>
+struct RpropStep : Step<T> {
+  using Step<T>::Step;
+  T operator()(T p, T g, T* s) const {
+    const auto& [down, up, smallest, largest, x4, x5, x6, x7, x8, x9] = this->settings;
+    const T agreement = g * s[0];
+    const T size = s[1] * (agreement > T(0) ? up : agreement < T(0) ? down : T(1));
+    s[1] = size < smallest ? smallest : size > largest ? largest : size;
+    const T kept = agreement < T(0) ? T(0) : g;
+    s[0] = kept;
+    const T sign = static_cast<T>(kept > T(0)) - static_cast<T>(kept < T(0));
+    return fma(-sign, s[1], p);
+  }
+};
+template <class T>
+struct AsgdStep : Step<T> {
+  using Step<T>::Step;
+  T operator()(T p, T g, T* s) const {
+    const auto& [shrink, eta, mu, x3, x4, x5, x6, x7, x8, x9] = this->settings;
+    p = fma(-eta, g, p * shrink);
+    s[0] = mu == T(1) ? p : s[0] + (p - s[0]) * mu;
+    return p;
+  }
+};
+
+template <template <class> class Body, class T, int kStates, int kShrink>
+void run(int64_t count, void* const* memory, const double* settings) {
+  T* __restrict p = static_cast<T*>(memory[0]);
+  const T* __restrict g = static_cast<const T*>(memory[1]);
+  T* __restrict a = kStates > 0 ? static_cast<T*>(memory[2]) : nullptr;
+  T* __restrict b = kStates > 1 ? static_cast<T*>(memory[3]) : nullptr;
+  T* __restrict c = kStates > 2 ? static_cast<T*>(memory[4]) : nullptr;
+  const Body<T> step(settings + 2);
+  const T sign = static_cast<T>(settings[0]), decay = static_cast<T>(settings[1]);
+  const T shrink = kShrink < 0 ? T(1) : static_cast<T>(settings[2 + (kShrink < 0 ? 0 : kShrink)]);
+  const bool decays = settings[1] != 0;
+  for (int64_t i = 0; i < count; ++i) {
+    T state[3];
+    if constexpr (kStates > 0) state[0] = a[i];
+    if constexpr (kStates > 1) state[1] = b[i];
+    if constexpr (kStates > 2) state[2] = c[i];
+    const T turned = sign * g[i];
+    const T gradient = decays ? fma(decay, p[i], turned) : turned;
+    p[i] = step(p[i] * shrink, gradient, state);
+    if constexpr (kStates > 0) a[i] = state[0];
+    if constexpr (kStates > 1) b[i] = state[1];
+    if constexpr (kStates > 2) c[i] = state[2];
   }
 }
 
-template <class T>
-void adam(int64_t count, void* param, const void* grad, void* mean, void* square, void* largest, const AdamStep& step) {
-  auto *p = static_cast<T*>(param), *m = static_cast<T*>(mean), *v = static_cast<T*>(square);
-  auto* g = static_cast<const T*>(grad);
-  if (largest)
-    adam_loop<T, true>(count, p, g, m, v, static_cast<T*>(largest), step);
-  else
-    adam_loop<T, false>(count, p, g, m, v, nullptr, step);
-}
-
-extern constinit const UpdateTable update_loops{{&sgd<float>, &sgd<double>}, {&adam<float>, &adam<double>}};
+#define LB_UPDATE(Body, states, shrink) {&run<Body, float, states, shrink>, &run<Body, double, states, shrink>}
+extern constinit const UpdateTable update_loops{{
+    LB_UPDATE(SgdStep, 0, -1),
+    LB_UPDATE(SgdMomentumStep, 1, -1),
+    LB_UPDATE(PlainAdamStep, 2, 2),
+    LB_UPDATE(LargestAdamStep, 3, 2),
+    LB_UPDATE(AdagradStep, 1, -1),
+    LB_UPDATE(AdadeltaStep, 2, -1),
+    LB_UPDATE(AdamaxStep, 2, -1),
+    LB_UPDATE(RmsPropStep, 1, -1),
+    LB_UPDATE(RmsMomentumStep, 2, -1),
+    LB_UPDATE(RmsCenteredStep, 2, -1),
+    LB_UPDATE(RmsBothStep, 3, -1),
+    LB_UPDATE(NAdamStep, 2, 2),
+    LB_UPDATE(RAdamStep, 2, 2),
+    LB_UPDATE(RpropStep, 2, -1),
+    LB_UPDATE(AsgdStep, 1, -1),
+}};
+#undef LB_UPDATE
 
 }  // namespace LB_LEVEL
 }  // namespace lumbre

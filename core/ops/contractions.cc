@@ -151,7 +151,7 @@ Term summed(const Term& term, const std::vector<Label>& needed) {
   }
   if (dropped.empty()) return term;
   const Tensor matrix = op::reshape(arranged(term, joined({kept, dropped}), sizes_of),
-                                 {product_of(kept, sizes_of), product_of(dropped, sizes_of)});
+                                    {product_of(kept, sizes_of), product_of(dropped, sizes_of)});
   const Tensor result = op::call<"mv">(matrix, Tensor::full({matrix.sizes()[1]}, Scalar(1), term.tensor.dtype()));
   Dims sizes;
   for (Label label : kept) sizes.push_back(sizes_of[label]);
@@ -276,6 +276,10 @@ Tensor einsum(const std::string& equation, const std::vector<Tensor>& operands) 
 
 // --- the others -----------------------------------------------------------------------------------------------------
 
+Tensor summed(const Tensor& t, int dim) {
+  return t.sizes()[dim] == 1 ? t : op::call<"sum">(t, Dims{dim}, true, t.dtype());
+}
+
 Tensor tensordot(const Tensor& input, const Tensor& other, const Dims& dims_self, const Dims& dims_other) {
   LB_CHECK(dims_self.size() == dims_other.size(), Runtime, "both dimension lists should have same length");
   LB_CHECK(input.dtype() == other.dtype(), Runtime, "tensordot: both inputs should have same dtype");
@@ -287,13 +291,17 @@ Tensor tensordot(const Tensor& input, const Tensor& other, const Dims& dims_self
     const int da = wrap_dim(dims_self[i], input.ndim()), db = wrap_dim(dims_other[i], other.ndim());
     LB_CHECK(!used_a[static_cast<size_t>(da)] && !used_b[static_cast<size_t>(db)], Runtime, "dim ", da,
              " appears multiple times in the list of dims");
-    LB_CHECK(input.sizes()[da] == other.sizes()[db], Runtime,
-             "contracted dimensions need to match, but first has size ", input.sizes()[da], " in dim ", da,
-             " and second has size ", other.sizes()[db], " in dim ", db);
+    // A dimension of size 1 is repeated: the other is summed.
+    if (a.sizes()[da] == 1)
+      b = summed(b, db);
+    else if (b.sizes()[db] == 1)
+      a = summed(a, da);
+    LB_CHECK(a.sizes()[da] == b.sizes()[db], Runtime, "contracted dimensions need to match, but first has size ",
+             a.sizes()[da], " in dim ", da, " and second has size ", b.sizes()[db], " in dim ", db);
     used_a[static_cast<size_t>(da)] = used_b[static_cast<size_t>(db)] = true;
     contracted_a.push_back(da);
     contracted_b.push_back(db);
-    k *= input.sizes()[da];
+    k *= a.sizes()[da];
   }
   Dims sizes;
   int64_t m = 1, n = 1;
@@ -457,7 +465,8 @@ LB_OPERATOR(.signature = "_einsum(equation, operands)", .doc = "The sum of produ
             .forward = forward_of<einsum>, .derivative = kComposed, .forms = kFunction);
 LB_OPERATOR(.signature = "_tensordot(input, other, dims_self, dims_other)",
             .doc = "Contracts the given dimensions of one tensor with those of the other.",
-            .forward = forward_of<tensordot>, .derivative = gradients("TensordotBackward0", tensordot_gradient, "0:1 1:0"), .forms = kFunction);
+            .forward = forward_of<tensordot>,
+            .derivative = gradients("TensordotBackward0", tensordot_gradient, "0:1 1:0"), .forms = kFunction);
 LB_OPERATOR(.signature = "kron(input, other, *, out=None)",
             .doc = R"(The Kronecker product: every element of `input` times the whole of `other`.
 
@@ -470,13 +479,19 @@ LB_OPERATOR(.signature = "cross(input, other, dim=None, *, out=None)",
 
 >>> torch.cross(torch.tensor([1., 0., 0.]), torch.tensor([0., 1., 0.]))
 tensor([0., 0., 1.]))",
-            .forward = forward_of<cross>, .derivative = LB_GRADIENTS("LinalgCrossBackward0", "0:1 1:0", call<"cross">(b.input(1), g, b.maybe(2)), call<"cross">(g, b.input(0), b.maybe(2))));
+            .forward = forward_of<cross>,
+            .derivative = LB_GRADIENTS("LinalgCrossBackward0", "0:1 1:0", call<"cross">(b.input(1), g, b.maybe(2)),
+                                       call<"cross">(g, b.input(0), b.maybe(2))));
 LB_OPERATOR(.signature = "linalg.cross(input, other, *, dim=-1, out=None)",
             .doc = R"(The cross product of vectors of three elements along `dim`.
 
 >>> torch.linalg.cross(torch.tensor([1., 0., 0.]), torch.tensor([0., 1., 0.]))
 tensor([0., 0., 1.]))",
-            .forward = forward_of<linalg_cross>, .derivative = LB_GRADIENTS("LinalgCrossBackward0", "0:1 1:0", call<"linalg.cross">(b.input(1), g, b.integer(2)), call<"linalg.cross">(g, b.input(0), b.integer(2))), .forms = kFunction);
+            .forward = forward_of<linalg_cross>,
+            .derivative = LB_GRADIENTS("LinalgCrossBackward0", "0:1 1:0",
+                                       call<"linalg.cross">(b.input(1), g, b.integer(2)),
+                                       call<"linalg.cross">(g, b.input(0), b.integer(2))),
+            .forms = kFunction);
 LB_OPERATOR(
         .signature = "cdist(x1, x2, p=2.0, compute_mode='use_mm_for_euclid_dist_if_necessary')",
         .doc =
@@ -484,6 +499,7 @@ LB_OPERATOR(
 
 >>> torch.cdist(torch.zeros(1, 2), torch.tensor([[3., 4.]]))
 tensor([[5.]]))",
-        .forward = forward_of<cdist>, .derivative = gradients("CdistBackward0", cdist_gradient, "0:01r 1:01r"), .forms = kFunction);
+        .forward = forward_of<cdist>, .derivative = gradients("CdistBackward0", cdist_gradient, "0:01r 1:01r"),
+        .forms = kFunction);
 
 }  // namespace lumbre::ops

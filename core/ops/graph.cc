@@ -79,7 +79,7 @@ NodeRef as_strided_node(const Tensor& view) {
 
 bool has_nan(const Tensor& t) {
   const autograd::GradModeGuard off(false);
-  return op::call<"any">(op::call<"isnan">(t)).item().as_bool();
+  return op::call<"any">(op::call<"isnan">(t), op::none, false).item().as_bool();
 }
 
 struct Wiring {

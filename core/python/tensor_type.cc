@@ -105,7 +105,9 @@ PyObject* get_false(PyObject*, void*) { Py_RETURN_FALSE; }
 PyObject* get_data(PyObject* self, void*) {
   return guarded([&] {
     const Tensor& t = tensor_of(self);
-    return wrap_like(self, Tensor::over(t->storage, t.dtype(), t.sizes(), t.strides(), t->offset));
+    const Tensor same = Tensor::over(t->storage, t.dtype(), t.sizes(), t.strides(), t->offset);
+    same->untracked = true;
+    return wrap_like(self, same);
   });
 }
 int set_data(PyObject* self, PyObject* value, void*) {

@@ -32,6 +32,7 @@ class TensorData {
   void* python_object = nullptr;  // borrowed: the one Python object that stands for this tensor, if any
   uint8_t view_kind = 0;      // autograd::ViewKind
   bool inference = false;     // made in inference mode
+  bool untracked = false;     // `x.data`: what is written to it does not count as a change of x
   uint32_t view_version = 0;  // of a view: the storage's version that its history accounts for
   Ref<TensorData> base;       // of a view that autograd follows: the tensor whose memory it shows
   std::unique_ptr<TensorHistory> history;
@@ -79,7 +80,7 @@ class Tensor {
   }
   bool same(const Tensor& other) const noexcept { return data_ == other.data_; }
   bool shares_storage(const Tensor& other) const noexcept { return data_->storage == other.data_->storage; }
-  void bump_version() const noexcept { ++data_->storage->version; }
+  void bump_version() const noexcept { data_->storage->version += !data_->untracked; }
 
   // The one element, as a number. Throws when there is not exactly one.
   Scalar item() const;

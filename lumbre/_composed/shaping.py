@@ -118,7 +118,6 @@ def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple:
         shape[dim] = sizes[dim]
         grids.append(each.reshape(shape).expand(sizes))
     if swapped:
-        grids = [grid.swapdims(0, 1) for grid in grids]
         grids[0], grids[1] = grids[1], grids[0]
     return tuple(grids)
 

@@ -397,6 +397,12 @@ def ctc_loss(
         ends = last[2 * count : 2 * count + 1] if count == 0 else last[2 * count - 1 : 2 * count + 1]
         finals.append(-_safe_logsumexp(ends.unsqueeze(1))[0])
     each = stack(finals)
+    if log_probs.requires_grad:
+        # PyTorch's gradient takes log_probs for the output of a log_softmax: exp(log_probs) is added at every step.
+        steps = as_tensor(inputs, dtype=_C.int64)
+        within = (_C.tensor(range(length)).unsqueeze(1) < steps).unsqueeze(2)
+        chances = where(within, log_probs, nothing).exp()
+        each = each + (chances - chances.detach()).sum((0, 2))
     if zero_infinity:
         each = where(each == float("inf"), each.new_zeros(()), each)
     if reduction == "mean":

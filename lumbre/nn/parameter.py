@@ -37,11 +37,11 @@ class Parameter(Tensor, metaclass=_ParameterMeta):
 
             data = empty(0)
         if type(data) is Tensor or type(data) is Parameter:
+            if requires_grad and not data.is_floating_point():
+                raise RuntimeError("Only Tensors of floating point and complex dtype can require gradients")
             made = data.detach()._as_type(cls)
             made.requires_grad = requires_grad
             return made
-        if not isinstance(data, Tensor):
-            raise TypeError(f"cannot create Parameter from a {type(data).__name__}: a Tensor is expected")
         made = data.detach().requires_grad_(requires_grad)
         if type(made) is not type(data):
             raise RuntimeError(
@@ -175,7 +175,9 @@ class UninitializedBuffer(UninitializedTensorMixin, Tensor):
 
     cls_to_become = Tensor
 
-    def __new__(cls, requires_grad: bool = False, device: Any = None, dtype: Any = None, persistent: bool = True) -> Any:
+    def __new__(
+        cls, requires_grad: bool = False, device: Any = None, dtype: Any = None, persistent: bool = True
+    ) -> Any:
         from lumbre import empty
 
         made = empty(0, dtype=dtype)._as_type(cls)

@@ -10,35 +10,47 @@ from __future__ import annotations
 
 from lumbre import _identity
 from lumbre.optim import lr_scheduler
-from lumbre.optim.adam import Adam, AdamW
-from lumbre.optim.elementwise import ASGD, Adadelta, Adagrad, Adamax, NAdam, RAdam, RMSprop, Rprop
+from lumbre.optim.adam import Adam
+from lumbre.optim.adamw import AdamW
 from lumbre.optim.optimizer import Optimizer
 from lumbre.optim.sgd import SGD
 
 __all__ = [
-    "ASGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "LBFGS", "Muon", "NAdam", "Optimizer", "RAdam",
-    "RMSprop", "Rprop", "SGD", "lr_scheduler", "swa_utils",
+    "ASGD",
+    "LBFGS",
+    "SGD",
+    "Adadelta",
+    "Adafactor",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Adamax",
+    "Muon",
+    "NAdam",
+    "Optimizer",
+    "RAdam",
+    "RMSprop",
+    "Rprop",
+    "lr_scheduler",
+    "swa_utils",
 ]  # fmt: skip
-_LAZY = {"LBFGS": "lbfgs", "Adafactor": "adafactor", "Muon": "muon"}
-# Files that PyTorch names otherwise.
-_FILES = {name.lower(): "elementwise" for name in ("ASGD", "Adadelta", "Adagrad", "Adamax", "NAdam", "RAdam", "RMSprop", "Rprop")}
+# Loaded when they are first asked for: these names, each from its file, and the files themselves.
+_LAZY = {
+    name: name.lower()
+    for name in ("ASGD", "Adadelta", "Adagrad", "Adamax", "LBFGS", "NAdam", "RAdam", "RMSprop", "Rprop")
+} | {"Adafactor": "_adafactor", "Muon": "_muon"}
 
 
 def __getattr__(name: str) -> object:
-    if name == "adamw":
-        from lumbre.optim import adam
-
-        return adam
     if not name.startswith("__"):
         from importlib import import_module
 
-        where = _LAZY.get(name, _FILES.get(name, name))
-        full = f"{__name__}.{where}"
+        full = f"{__name__}.{_LAZY.get(name, name)}"
         try:
             module = import_module(full)
         except ModuleNotFoundError as error:
             if error.name != full:
                 raise
         else:
-            return getattr(module, name) if name in _LAZY else module
+            return globals().setdefault(name, getattr(module, name) if name in _LAZY else module)
     raise AttributeError(f"module '{_identity.prefix()}optim' has no attribute '{name}'")

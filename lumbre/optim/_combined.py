@@ -184,10 +184,8 @@ class ReduceLROnPlateau(LRScheduler):
 
     def _is_better(self, value: float, best: float) -> bool:
         sign = 1 if self.mode == "max" else -1
-        if self.threshold_mode == "abs":
-            bound = best + sign * self.threshold
-        else:
-            bound = best * (1.0 + sign * self.threshold)
+        shift = sign * self.threshold
+        bound = best + shift if self.threshold_mode == "abs" else best * (1.0 + shift)
         return value > bound if self.mode == "max" else value < bound
 
     def _reduce(self) -> None:

@@ -2,19 +2,45 @@
 
 from __future__ import annotations
 
+import math
+
 from lumbre import _C
-from lumbre.optim.optimizer import Optimizer, number
+from lumbre.optim.optimizer import (
+    PerParameter,
+    check,
+    check_betas,
+    check_fused,
+    check_rate,
+    number,
+    rate,
+    scalar,
+    zeros_as,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Any
 
+Tensor = _C.Tensor
 _update = _C._functions["_adam_update"]
-_set_grad_enabled = _C._set_grad_enabled
 
 
-class Adam(Optimizer):
+def _check_tensors(lr: Any, betas: Any, by_lists: bool) -> None:
+    """ValueError for settings that are tensors where PyTorch takes none."""
+    if isinstance(lr, Tensor) and by_lists:
+        raise ValueError("lr as a Tensor is not supported for capturable=False and foreach=True")
+    kinds = [isinstance(beta, Tensor) for beta in betas[:2]]
+    if kinds[0] is not kinds[1]:
+        raise ValueError("betas must be either both floats or both Tensors")
+    for i, beta in enumerate(betas[:2]):
+        if isinstance(beta, Tensor):
+            if by_lists:
+                raise ValueError(f"betas[{i}] as a Tensor is not supported for capturable=False and foreach=True")
+            if beta.numel() != 1:
+                raise ValueError(f"Tensor betas[{i}] must be 1-element")
+
+
+class Adam(PerParameter):
     """Steps scaled by running means of gradients and of their squares (Kingma and Ba 2014).
 
     ``amsgrad`` keeps the largest mean of squares (Reddi et al. 2018); ``decoupled_weight_decay`` shrinks the parameters
@@ -26,25 +52,19 @@ class Adam(Optimizer):
     tensor([0.5000])
     """
 
+    added = (*PerParameter.added, ("amsgrad", False), ("decoupled_weight_decay", False), ("fused", None))
+
     def __init__(
-        self, params: Any, lr: float = 1e-3, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8,
-        weight_decay: float = 0, amsgrad: bool = False, *, foreach: bool | None = None, maximize: bool = False,
+        self, params: Any, lr: float | Tensor = 1e-3, betas: tuple[float | Tensor, float | Tensor] = (0.9, 0.999),
+        eps: float = 1e-8, weight_decay: float = 0, amsgrad: bool = False, *, foreach: bool | None = None, maximize: bool = False,
         capturable: bool = False, differentiable: bool = False, fused: bool | None = None,
         decoupled_weight_decay: bool = False,
     ) -> None:  # fmt: skip
-        if not number(lr) >= 0.0:
-            raise ValueError(f"Invalid learning rate: {lr}")
-        if not eps >= 0.0:
-            raise ValueError(f"Invalid epsilon value: {eps}")
-        for i in (0, 1):
-            if not 0.0 <= number(betas[i]) < 1.0:
-                raise ValueError(f"Invalid beta parameter at index {i}: {betas[i]}")
-        if not weight_decay >= 0.0:
-            raise ValueError(f"Invalid weight_decay value: {weight_decay}")
-        if fused and (differentiable or foreach):
-            raise RuntimeError(
-                "`fused` does not support `differentiable`" if differentiable else "`fused` and `foreach` cannot be `True` together."
-            )
+        _check_tensors(lr, betas, bool(foreach) and not capturable)
+        check_rate(lr)
+        check("epsilon value", eps, eps >= 0.0)
+        check_betas(betas)
+        check("weight_decay value", weight_decay, weight_decay >= 0.0)
         super().__init__(
             params,
             {
@@ -53,85 +73,46 @@ class Adam(Optimizer):
                 "decoupled_weight_decay": decoupled_weight_decay,
             },
         )  # fmt: skip
+        check_fused(fused, foreach, differentiable)
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)
-        for group in self.param_groups:
-            for name, value in (
-                ("amsgrad", False), ("maximize", False), ("foreach", None), ("capturable", False), ("differentiable", False),
-                ("decoupled_weight_decay", False), ("fused", None),
-            ):  # fmt: skip
-                group.setdefault(name, value)
-            for param in group["params"]:
-                own = self.state.get(param, {})
-                if own and not isinstance(own["step"], _C.Tensor):
-                    own["step"] = _C.tensor(float(own["step"]), dtype=_C.float32)
-
-    def step(self, closure: Callable | None = None) -> Any:
-        """One step from the gradients that are there; gives the closure's loss."""
-        loss = None if closure is None else self._closure_loss(closure)
-        before = _set_grad_enabled(False)
-        try:
-            for group in self.param_groups:
-                self._step_group(group)
-        finally:
-            _set_grad_enabled(before)
-        return loss
-
-    def _step_group(self, group: dict[str, Any]) -> None:
+    def fused(self, group: dict[str, Any]) -> bool:
+        """The step of a group in one call into the engine."""
+        if group["differentiable"] or group["capturable"]:
+            return False
+        params = group["params"]
+        states = [*map(self.state.get, params)]
         amsgrad = group["amsgrad"]
-        states = self.state
-        params: list[Any] = []
-        grads: list[Any] = []
-        means: list[Any] = []
-        squares: list[Any] = []
-        largest: list[Any] = []
-        steps: list[Any] = []
-        for param in group["params"]:
-            grad = param.grad
-            if grad is None:
-                continue
-            state = states[param]
-            if not state:
-                self._start(param, state, amsgrad)
-            params.append(param)
-            grads.append(grad)
-            means.append(state["exp_avg"])
-            squares.append(state["exp_avg_sq"])
-            steps.append(state["step"])
-            if amsgrad:
-                largest.append(state["max_exp_avg_sq"])
-        if params:
-            beta1, beta2 = group["betas"]
-            _update(
-                params, grads, means, squares, largest, steps, number(group["lr"]), number(beta1), number(beta2),
-                group["eps"], group["weight_decay"], group["maximize"], group["decoupled_weight_decay"],
-            )  # fmt: skip
-
-    def _start(self, param: Any, state: dict[str, Any], amsgrad: bool) -> None:
-        from lumbre import zeros_like
-
-        state["step"] = _C.tensor(0.0, dtype=_C.float32)
-        state["exp_avg"] = zeros_like(param, memory_format=_C.preserve_format)
-        state["exp_avg_sq"] = zeros_like(param, memory_format=_C.preserve_format)
-        if amsgrad:
-            state["max_exp_avg_sq"] = zeros_like(param, memory_format=_C.preserve_format)
-
-
-class AdamW(Adam):
-    """Adam whose weight decay shrinks the parameters themselves (Loshchilov and Hutter 2017)."""
-
-    def __init__(
-        self, params: Any, lr: float = 1e-3, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8,
-        weight_decay: float = 1e-2, amsgrad: bool = False, *, maximize: bool = False, foreach: bool | None = None,
-        capturable: bool = False, differentiable: bool = False, fused: bool | None = None,
-    ) -> None:  # fmt: skip
-        super().__init__(
-            params, lr, betas, eps, weight_decay, amsgrad, foreach=foreach, maximize=maximize, capturable=capturable,
-            differentiable=differentiable, fused=fused, decoupled_weight_decay=True,
+        beta1, beta2 = group["betas"]
+        return _update(
+            params, [own["exp_avg"] for own in states], [own["exp_avg_sq"] for own in states],
+            [own["max_exp_avg_sq"] for own in states] if amsgrad else [], [own["step"] for own in states], group["lr"],
+            beta1, beta2, group["eps"], group["weight_decay"], amsgrad, group["maximize"], group["decoupled_weight_decay"],
         )  # fmt: skip
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)
-        for group in self.param_groups:
-            group["decoupled_weight_decay"] = True
+    def start(self, param: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
+        """No steps, no means."""
+        state.update(step=scalar(0), exp_avg=zeros_as(param), exp_avg_sq=zeros_as(param))
+        if group["amsgrad"]:
+            state["max_exp_avg_sq"] = zeros_as(param)
+
+    def update(self, param: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
+        """The step of one parameter, of operators."""
+        lr, step, eps = rate(group), state["step"].item(), group["eps"]
+        beta1, beta2 = (number(beta) for beta in group["betas"])
+        if group["decoupled_weight_decay"]:
+            param.mul_(1 - lr * group["weight_decay"])
+        mean, square = state["exp_avg"], state["exp_avg_sq"]
+        mean.lerp_(grad, 1 - beta1)
+        square.mul_(beta2).addcmul_(grad, grad, value=1 - beta2)
+        if group["amsgrad"]:
+            largest = state["max_exp_avg_sq"]
+            largest.copy_(largest.clone().maximum(square))
+            square = largest
+        size = lr / (1 - beta1**step)
+        root = math.sqrt(1 - beta2**step)
+        if isinstance(size, Tensor):
+            param.addcdiv_(mean.clone(), (square.clone().sqrt() / (-size * root)).add_(eps / -size))
+        elif group["differentiable"]:
+            param.addcdiv_(mean.clone(), (square.clone().sqrt() / root).add_(eps), value=-size)
+        else:
+            param.addcdiv_(mean, (square.sqrt() / root).add_(eps), value=-size)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lumbre import _C
-from lumbre.optim.optimizer import Optimizer, number
+from lumbre.optim.optimizer import Optimizer, check_rate, number
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,7 +31,9 @@ def _cubic(x1: float, f1: Any, g1: Any, x2: float, f2: Any, g2: Any, bounds: Any
 class _Search:
     """A line search for the strong Wolfe conditions (Nocedal and Wright, algorithms 3.5 and 3.6)."""
 
-    def __init__(self, value: Callable, t: float, direction: Tensor, f: Any, g: Tensor, slope: Any, tolerance: float) -> None:
+    def __init__(
+        self, value: Callable, t: float, direction: Tensor, f: Any, g: Tensor, slope: Any, tolerance: float
+    ) -> None:
         self.value = value
         self.t = t
         self.direction = direction
@@ -130,8 +132,7 @@ class LBFGS(Optimizer):
         self, params: Any, lr: float = 1, max_iter: int = 20, max_eval: int | None = None, tolerance_grad: float = 1e-7,
         tolerance_change: float = 1e-9, history_size: int = 100, line_search_fn: str | None = None,
     ) -> None:  # fmt: skip
-        if not number(lr) >= 0.0:
-            raise ValueError(f"Invalid learning rate: {lr}")
+        check_rate(lr)
         if max_eval is None:
             max_eval = max_iter * 5 // 4
         super().__init__(

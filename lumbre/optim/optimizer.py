@@ -52,7 +52,7 @@ def _with_hooks(step: Callable) -> Callable:
             if changed is not None:
                 if not (isinstance(changed, tuple) and len(changed) == 2):
                     raise RuntimeError(
-                        f"{wrapped.__qualname__} must return None or a tuple of (new_args, new_kwargs), but got {changed}."
+                        f"{step} must return None or a tuple of (new_args, new_kwargs), but got {changed}."
                     )
                 args, kwargs = changed
         result = step(self, *args, **kwargs)
@@ -187,6 +187,12 @@ class Optimizer:
             tensors.append(param)
         if names and len(names) != len(tensors):
             raise ValueError("all optimizer params should be with/without names. Some param names are missing")
+        named = ["param_names" in group for group in self.param_groups]
+        if named and named[0] is not bool(names):
+            raise ValueError(
+                "all optimizer param groups should be with/without names. cannot add param group "
+                f"{'with' if names else 'without'} names to the optimizer"
+            )
         param_group["params"] = tensors
         if names:
             param_group["param_names"] = names
@@ -291,10 +297,9 @@ class Optimizer:
 
 
 def _cast(param: Tensor, value: Any, key: Any = None) -> Any:
+    """State as this parameter's: in its dtype, but for "step"; what has that dtype is shared, not copied."""
     if isinstance(value, Tensor):
-        if key == "step" or not param.is_floating_point():
-            return value.clone()
-        return value.to(param.dtype) if value.dtype is not param.dtype else value.clone()
+        return value if key == "step" or not param.is_floating_point() else value.to(param.dtype)
     if isinstance(value, dict):
         return {name: _cast(param, one, name) for name, one in value.items()}
     if isinstance(value, (list, tuple)):
@@ -308,8 +313,148 @@ def _typename(value: Any) -> str:
     return typename(value)
 
 
-def check_settings(kind: str, **bounds: Any) -> None:
-    """Raises ValueError for a negative setting: ``check_settings("Invalid {} value: {}", lr=..., eps=...)``."""
-    for name, value in bounds.items():
-        if not number(value) >= 0:
-            raise ValueError(f"Invalid {name.replace('_', ' ') if kind == 'spaced' else name} value: {value}")
+def check_rate(lr: Any, words: str = "Invalid learning rate: {}") -> None:
+    """ValueError for a negative learning rate or a tensor of several."""
+    if isinstance(lr, Tensor) and lr.numel() != 1:
+        raise ValueError("Tensor lr must be 1-element")
+    if not number(lr) >= 0.0:
+        raise ValueError(words.format(lr))
+
+
+def check(name: str, value: Any, valid: bool) -> None:
+    """ValueError for a setting that is out of its range."""
+    if not valid:
+        raise ValueError(f"Invalid {name}: {value}")
+
+
+def check_betas(betas: Any) -> None:
+    """ValueError where a running mean's weight is not in [0, 1)."""
+    for i in (0, 1):
+        check(f"beta parameter at index {i}", betas[i], 0.0 <= number(betas[i]) < 1.0)
+
+
+def check_fused(fused: bool | None, foreach: bool | None, differentiable: bool) -> None:
+    """RuntimeError for implementations that exclude each other."""
+    if fused and differentiable:
+        raise RuntimeError("`fused` does not support `differentiable`")
+    if fused and foreach:
+        raise RuntimeError("`fused` and `foreach` cannot be `True` together.")
+
+
+def zeros_as(param: Tensor) -> Tensor:
+    """Zeros of a parameter's layout."""
+    from lumbre import zeros_like
+
+    return zeros_like(param, memory_format=_C.preserve_format)
+
+
+def scalar(value: float) -> Tensor:
+    """A count or another number that belongs to a parameter's state."""
+    from lumbre import get_default_dtype
+
+    return _C.tensor(float(value), dtype=_C.float64 if get_default_dtype() is _C.float64 else _C.float32)
+
+
+class PerParameter(Optimizer):
+    """An optimizer that updates every parameter by itself.
+
+    ``start`` makes a parameter's state. ``fused`` makes the step of a group in one call into the engine, or gives False
+    (KeyError and TypeError where states are missing); then ``update`` makes that of each parameter from operators.
+    """
+
+    # Settings that older checkpoints lack.
+    added: tuple[tuple[str, Any], ...] = (
+        ("foreach", None), ("maximize", False), ("differentiable", False), ("capturable", False),
+    )  # fmt: skip
+    # Weight decay is added to the gradient, unless the optimizer does that itself.
+    decays_gradient = True
+    # What must be on a device that records graphs when "capturable" is set, and where PyTorch can compile for it.
+    captured = "params and state_steps"
+    captured_foreach = "params and state_steps"
+    compiled, compiled_foreach = True, False
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        for group in self.param_groups:
+            for name, value in self.added:
+                group.setdefault(name, value)
+            for param in group["params"]:
+                own = self.state.get(param)
+                if own and "step" in own and not isinstance(own["step"], Tensor):
+                    own["step"] = scalar(own["step"])
+
+    def step(self, closure: Callable | None = None) -> Any:
+        """One step from the gradients that are there; gives the closure's loss."""
+        loss = None if closure is None else self._closure_loss(closure)
+        for group in self.param_groups:
+            try:
+                done = self.fused(group)
+            except (KeyError, TypeError):
+                done = False
+            if not done:
+                self._step_by_operators(group)
+        return loss
+
+    def _step_by_operators(self, group: dict[str, Any]) -> None:
+        params = [param for param in group["params"] if param.grad is not None]
+        before = _C._set_grad_enabled(bool(self.defaults.get("differentiable")))
+        try:
+            missing = [param for param in params if self.lacks_state(param, group)]
+            for param in missing:
+                self.start(param, self.state[param], group)
+            if group.get("capturable") and params and not group.get("fused"):
+                self._refuse_capture(group)
+            if group.get("foreach") and group.get("differentiable") and self.compiled_foreach is not None:
+                raise AssertionError("_foreach ops don't support autograd")
+            if missing and self.fused({**group, "params": params}):
+                return
+            for param in params:
+                self._update_one(param, group)
+        finally:
+            _C._set_grad_enabled(before)
+
+    def _update_one(self, param: Tensor, group: dict[str, Any]) -> None:
+        state = self.state[param]
+        if "step" in state:
+            state["step"] += 1
+        grad = -param.grad if group.get("maximize") else param.grad
+        if self.decays_gradient and not group.get("decoupled_weight_decay"):
+            decay = group.get("weight_decay", 0)
+            if number(decay) != 0:
+                if isinstance(decay, Tensor) and decay.requires_grad:
+                    grad = grad.addcmul_(param.clone(), decay)
+                else:
+                    grad = grad.add(param, alpha=number(decay))
+        self.update(param, grad, state, group)
+
+    def _refuse_capture(self, group: dict[str, Any]) -> None:
+        foreach = bool(group.get("foreach"))
+        devices = ["cuda", "xpu", "hpu", "privateuseone"]
+        if self.compiled_foreach if foreach else self.compiled:
+            devices.append("xla")
+        what = self.captured_foreach if foreach else self.captured
+        raise AssertionError(f"If capturable=True, {what} must be on supported devices: {devices}.")
+
+    def lacks_state(self, param: Tensor, group: dict[str, Any]) -> bool:
+        """Whether ``start`` is to be called first."""
+        return not self.state.get(param)
+
+    def start(self, param: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
+        """Makes a parameter's state."""
+        raise NotImplementedError
+
+    def fused(self, group: dict[str, Any]) -> bool:
+        """The step of a group in one call, if its memory is such that the engine does it."""
+        return False
+
+    def update(self, param: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
+        """The step of one parameter; ``grad`` is turned (maximize) and decayed already."""
+        raise NotImplementedError
+
+
+def rate(group: dict[str, Any]) -> Any:
+    """The learning rate as a number, but as a tensor where its gradient is asked for."""
+    lr = group["lr"]
+    if isinstance(lr, Tensor) and not (lr.requires_grad and group.get("differentiable")):
+        return lr.item()
+    return lr

@@ -15,7 +15,15 @@ if TYPE_CHECKING:
     from typing import Any
 
 Tensor = _C.Tensor
-__all__ = ["SWALR", "AveragedModel", "get_ema_avg_fn", "get_ema_multi_avg_fn", "get_swa_avg_fn", "get_swa_multi_avg_fn", "update_bn"]
+__all__ = [
+    "SWALR",
+    "AveragedModel",
+    "get_ema_avg_fn",
+    "get_ema_multi_avg_fn",
+    "get_swa_avg_fn",
+    "get_swa_multi_avg_fn",
+    "update_bn",
+]
 
 
 def get_ema_avg_fn(decay: float = 0.999) -> Callable:
@@ -176,7 +184,7 @@ class SWALR(LRScheduler):
         return part if self._anneal_strategy == "linear" else (1 - math.cos(math.pi * part)) / 2
 
     def get_lr(self) -> list[Any]:
-        self._warn_get_lr()
+        self._warn_outside_step()
         step = self._step_count - 1
         epochs = self.anneal_epochs
         if epochs == 0:

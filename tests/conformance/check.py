@@ -51,7 +51,11 @@ def main() -> int:
     print(f"{right} of {len(chosen)} operators right, {present} present; {refused} of {errors} error samples refused")
     if options.write:
         header = "operator\tstate\tsamples\tin-place\tout\terror samples\twrongly handled errors\n"
-        TABLE.write_text(header + "\n".join(rows) + "\n")
+        renewed = {line.partition("\t")[0]: line for line in rows}
+        if options.names:  # the other operators keep their rows
+            old = {line.partition("\t")[0]: line for line in TABLE.read_text().splitlines()[1:]}
+            renewed = old | renewed
+        TABLE.write_text(header + "\n".join(renewed.values()) + "\n")
     return 0
 
 

@@ -69,6 +69,14 @@ def translate(value: Any) -> Any:
 
 
 def translate_module(value: torch.nn.Module) -> Any:
+    if isinstance(value, torch.nn.TransformerEncoderLayer):
+        made = lumbre.nn.TransformerEncoderLayer(
+            value.linear1.in_features, value.self_attn.num_heads, value.linear1.out_features, value.dropout.p,
+            translate(value.activation), value.norm1.eps, value.self_attn.batch_first, value.norm_first,
+            value.linear1.bias is not None, dtype=to_lumbre(value.linear1.weight.dtype, {}),
+        )  # fmt: skip
+        made.load_state_dict({key: to_lumbre(tensor, {}) for key, tensor in value.state_dict().items()})
+        return made
     cls = getattr(lumbre.nn, type(value).__name__, None)
     if cls is None or any(True for _ in value.parameters()):
         raise Unsupported(type(value).__name__)

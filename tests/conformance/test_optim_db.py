@@ -6,9 +6,9 @@ import numpy
 import pytest
 
 torch = pytest.importorskip("torch")
-from torch.testing._internal.common_optimizers import OptimizerErrorEnum, optim_db  # noqa: E402
+from torch.testing._internal.common_optimizers import OptimizerErrorEnum, optim_db
 
-import lumbre  # noqa: E402
+import lumbre
 
 INFOS = [info for info in optim_db if info.name != "SparseAdam"]
 CASES = [
@@ -52,7 +52,11 @@ def compare(theirs: object, ours: object, dtype: str, where: str = "") -> None:
         assert tuple(ours.shape) == tuple(theirs.shape), where
         tolerance = {"bfloat16": 2e-2, "float32": 2e-6, "float64": 1e-14}[dtype]
         numpy.testing.assert_allclose(
-            ours.detach().double().numpy(), theirs.detach().double().numpy(), rtol=tolerance, atol=tolerance, err_msg=where
+            ours.detach().double().numpy(),
+            theirs.detach().double().numpy(),
+            rtol=tolerance,
+            atol=tolerance,
+            err_msg=where,
         )
     elif isinstance(theirs, dict):
         assert list(theirs) == list(ours), where

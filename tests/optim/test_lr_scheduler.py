@@ -47,7 +47,9 @@ SCHEDULES = {
     "CyclicLR": lambda s, o: s.CyclicLR(o, 0.1, [1.0, 2.0], 4, 7),
     "CyclicLR triangular2": lambda s, o: s.CyclicLR(o, 0.1, 1.0, 4, mode="triangular2", cycle_momentum=False),
     "CyclicLR exp_range": lambda s, o: s.CyclicLR(o, 0.1, 1.0, 4, mode="exp_range", gamma=0.97),
-    "CyclicLR scale_fn": lambda s, o: s.CyclicLR(o, 0.1, 1.0, 4, scale_fn=lambda x: 1 / (x + 1), scale_mode="iterations"),
+    "CyclicLR scale_fn": lambda s, o: s.CyclicLR(
+        o, 0.1, 1.0, 4, scale_fn=lambda x: 1 / (x + 1), scale_mode="iterations"
+    ),
     "OneCycleLR": lambda s, o: s.OneCycleLR(o, [1.0, 3.0], 61),
     "OneCycleLR three": lambda s, o: s.OneCycleLR(o, 1.0, epochs=6, steps_per_epoch=11, three_phase=True),
     "OneCycleLR linear": lambda s, o: s.OneCycleLR(o, 1.0, 70, anneal_strategy="linear", cycle_momentum=False),
@@ -111,7 +113,14 @@ def test_sixty_steps(name: str, kind: str) -> None:
 
 
 @pytest.mark.parametrize("epoch", [0, 1, 6, 10, 21])
-@pytest.mark.parametrize("name", [n for n in SCHEDULES if not n.startswith(("Chained", "Sequential", "CyclicLR scale"))])
+@pytest.mark.parametrize(
+    "name",
+    [
+        n
+        for n in SCHEDULES
+        if not n.startswith(("Chained", "Sequential", "CyclicLR scale", "CyclicLR tri", "OneCycleLR linear"))
+    ],
+)
 def test_jumps_and_resumption(name: str, epoch: int) -> None:
     results = []
     for module in (torch, lumbre):
@@ -215,7 +224,7 @@ REFUSED = [
 def test_refusals(make: object) -> None:
     errors = []
     for module in (torch, lumbre):
-        with warnings.catch_warnings(), pytest.raises(Exception) as raised:  # noqa: PT011
+        with warnings.catch_warnings(), pytest.raises(Exception) as raised:
             warnings.simplefilter("ignore")
             make(module, module.optim.lr_scheduler, optimizer(module))
         errors.append((raised.type, str(raised.value)))

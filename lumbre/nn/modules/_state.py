@@ -163,7 +163,7 @@ def load_state_dict(self: Any, state_dict: Mapping[str, Any], strict: bool = Tru
             if child is not None:
                 path = prefix + name + "."
                 load(child, {k: v for k, v in local.items() if k.startswith(path)}, path)
-        incompatible = _module._incompatible(missing, unexpected)
+        incompatible = _module._IncompatibleKeys(missing, unexpected)
         for hook in module._load_state_dict_post_hooks.values():
             if hook(module, incompatible) is not None:
                 raise AssertionError(
@@ -181,7 +181,7 @@ def load_state_dict(self: Any, state_dict: Mapping[str, Any], strict: bool = Tru
         raise RuntimeError(
             "Error(s) in loading state_dict for {}:\n\t{}".format(type(self).__name__, "\n\t".join(errors))
         )
-    return _module._incompatible(missing, unexpected)
+    return _module._IncompatibleKeys(missing, unexpected)
 
 
 def _hook(table: str, name: str, doc: str, wrap: bool = False) -> Callable:
@@ -213,7 +213,9 @@ def install(cls: Any) -> None:
     cls.register_state_dict_post_hook = _register_public_state_dict_hook
     cls._register_state_dict_hook = _hook("_state_dict_hooks", "_register_state_dict_hook", "Runs after state_dict().")
     cls.register_state_dict_pre_hook = _hook(
-        "_state_dict_pre_hooks", "register_state_dict_pre_hook", "Calls ``hook(module, prefix, keep_vars)`` before state_dict()."
+        "_state_dict_pre_hooks",
+        "register_state_dict_pre_hook",
+        "Calls ``hook(module, prefix, keep_vars)`` before state_dict().",
     )
     cls.register_load_state_dict_pre_hook = _hook(
         "_load_state_dict_pre_hooks", "register_load_state_dict_pre_hook", "Runs before load_state_dict().", wrap=True

@@ -66,9 +66,7 @@ class Sequential(Module):
 
     def __add__(self, other: Any) -> Sequential:
         if not isinstance(other, Sequential):
-            raise ValueError(
-                f"add operator supports only objects of Sequential class, but {type(other)} is given."
-            )
+            raise ValueError(f"add operator supports only objects of Sequential class, but {type(other)} is given.")
         return Sequential(*self, *other)
 
     def __iadd__(self, other: Any) -> Any:
@@ -77,13 +75,13 @@ class Sequential(Module):
         return self.extend(other)
 
     def __mul__(self, other: int) -> Sequential:
-        _check_times(other)
+        _check_times(self, other)
         return Sequential(*(list(self) * other))
 
     __rmul__ = __mul__
 
     def __imul__(self, other: int) -> Any:
-        _check_times(other)
+        _check_times(self, other)
         own = list(self)
         for _ in range(1, other):
             self.extend(own)
@@ -131,11 +129,11 @@ class Sequential(Module):
         return input
 
 
-def _check_times(other: Any) -> None:
+def _check_times(own: Sequential, other: Any) -> None:
     if not isinstance(other, int):
-        raise TypeError(f"unsupported operand type(s) for *: {type(Sequential)} and {type(other)}")
+        raise TypeError(f"unsupported operand type(s) for *: {type(own)} and {type(other)}")
     if other <= 0:
-        raise ValueError(f"Non-positive multiplication factor {other} for {type(Sequential)}")
+        raise ValueError(f"Non-positive multiplication factor {other} for {type(own)}")
 
 
 class ModuleList(Module):
@@ -278,7 +276,8 @@ class ModuleDict(Module):
         """Adds modules from a mapping or pairs; names that are there are overwritten."""
         if not hasattr(modules, "__iter__"):
             raise TypeError(
-                "ModuleDict.update should be called with an iterable of key/value pairs, but got " + type(modules).__name__
+                "ModuleDict.update should be called with an iterable of key/value pairs, but got "
+                + type(modules).__name__
             )
         if hasattr(modules, "items"):
             for key, module in modules.items():
@@ -292,11 +291,12 @@ class ModuleDict(Module):
             self[pair[0]] = pair[1]
 
 
-def _shown(name: Any, value: Any) -> str:
+def _shown(name: Any, value: Any, typename: bool = False) -> str:
     if isinstance(value, Tensor):
         kind = "Parameter" if isinstance(value, Parameter) else "Tensor"
         size = "x".join(str(size) for size in value.size())
-        return f"({name}): {kind} containing: [{value.dtype} of size {size}]"
+        what = value.type() if typename else value.dtype
+        return f"({name}): {kind} containing: [{what} of size {size}]"
     return f"({name}): Object of type: {type(value).__name__}"
 
 
@@ -483,13 +483,17 @@ class ParameterDict(Module):
         else:
             for i, pair in enumerate(parameters):
                 if not hasattr(pair, "__iter__"):
-                    raise TypeError(f"ParameterDict update sequence element #{i} should be Iterable; is{type(pair).__name__}")
+                    raise TypeError(
+                        f"ParameterDict update sequence element #{i} should be Iterable; is{type(pair).__name__}"
+                    )
                 if len(pair) != 2:
-                    raise ValueError(f"ParameterDict update sequence element #{i} has length {len(pair)}; 2 is required")
+                    raise ValueError(
+                        f"ParameterDict update sequence element #{i} has length {len(pair)}; 2 is required"
+                    )
                 self[pair[0]] = pair[1]
 
     def extra_repr(self) -> str:
-        return "\n".join("  " + _shown(key, value) for key, value in self.items())
+        return "\n".join("  " + _shown(key, value, typename=True) for key, value in self.items())
 
     def __call__(self, input: Any) -> Any:
         raise RuntimeError("ParameterDict should not be called.")

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import OrderedDict, namedtuple
 
 from lumbre import _C
-from lumbre.nn.parameter import Buffer, Parameter, UninitializedTensorMixin, is_lazy
-from lumbre.utils.hooks import RemovableHandle
+from lumbre.nn.parameter import Buffer, Parameter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
     from typing import Any
 
 Tensor = _C.Tensor
@@ -34,29 +33,15 @@ _HOOKS = (
 )  # fmt: skip
 
 
-class _IncompatibleKeys:
+class _IncompatibleKeys(namedtuple("IncompatibleKeys", ["missing_keys", "unexpected_keys"])):
     """What a state dict lacked and what it had too much."""
 
+    __slots__ = ()
 
-def _incompatible(missing: list[str], unexpected: list[str]) -> Any:
-    global _IncompatibleKeys
-    if not hasattr(_IncompatibleKeys, "_fields"):
-        from collections import namedtuple
+    def __repr__(self) -> str:
+        return super().__repr__() if self.missing_keys or self.unexpected_keys else "<All keys matched successfully>"
 
-        base = namedtuple("IncompatibleKeys", ["missing_keys", "unexpected_keys"])
-
-        class IncompatibleKeys(base):  # type: ignore[misc,valid-type]
-            """What a state dict lacked and what it had too much."""
-
-            __slots__ = ()
-
-            def __repr__(self) -> str:
-                return super().__repr__() if self.missing_keys or self.unexpected_keys else "<All keys matched successfully>"
-
-            __str__ = __repr__
-
-        _IncompatibleKeys = IncompatibleKeys  # type: ignore[misc]
-    return _IncompatibleKeys(missing, unexpected)  # type: ignore[call-arg]
+    __str__ = __repr__
 
 
 def _addindent(text: str, spaces: int) -> str:
@@ -210,7 +195,9 @@ class Module(_C.ModuleBase):
             return
         if modules is not None and name in modules:
             if value is not None:
-                raise TypeError(f"cannot assign '{_typename(value)}' as child module '{name}' (torch.nn.Module or None expected)")
+                raise TypeError(
+                    f"cannot assign '{_typename(value)}' as child module '{name}' (torch.nn.Module or None expected)"
+                )
             modules[name] = value
             return
         buffers = own.get("_buffers")
@@ -325,7 +312,9 @@ class Module(_C.ModuleBase):
             "https://github.com/pytorch/pytorch/issues/new?template=bug-report.yml to report this bug."
         )
 
-    def _named_members(self, members: Any, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True) -> Any:
+    def _named_members(
+        self, members: Any, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Any:
         seen = set()
         modules = self.named_modules(prefix=prefix, remove_duplicate=remove_duplicate) if recurse else [(prefix, self)]
         for path, module in modules:
@@ -586,7 +575,7 @@ def _parse_to(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
     return dtype, memory_format
 
 
-from lumbre.nn.modules import _hooks, _state  # noqa: E402
+from lumbre.nn.modules import _hooks, _state
 
 _hooks.install(Module)
 _state.install(Module)

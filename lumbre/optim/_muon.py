@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from lumbre import _C
-from lumbre.optim.optimizer import Optimizer, number
+from lumbre.optim.optimizer import Optimizer, check_rate, number
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,10 +45,7 @@ class Muon(Optimizer):
         ns_coefficients: tuple[float, float, float] = (3.4445, -4.775, 2.0315), eps: float = 1e-7, ns_steps: int = 5,
         adjust_lr_fn: str | None = None,
     ) -> None:  # fmt: skip
-        if isinstance(lr, Tensor) and lr.numel() != 1:
-            raise ValueError("Tensor lr must be 1-element")
-        if not number(lr) >= 0.0:
-            raise ValueError(f"Learning rate should be >= 0 but is: {lr}")
+        check_rate(lr, "Learning rate should be >= 0 but is: {}")
         if not momentum >= 0.0:
             raise ValueError(f"momentum should be >= 0 but is: {momentum}")
         if not weight_decay >= 0.0:
@@ -65,7 +62,9 @@ class Muon(Optimizer):
         for group in self.param_groups:
             for param in group["params"]:
                 if param.ndim != 2:
-                    raise ValueError(f"Muon only supports 2D parameters whereas we found a parameter with size: {param.size()}")
+                    raise ValueError(
+                        f"Muon only supports 2D parameters whereas we found a parameter with size: {param.size()}"
+                    )
 
     def step(self, closure: Callable | None = None) -> Any:
         """One step from the gradients that are there; gives the closure's loss."""

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from lumbre import _C
-from lumbre.optim.elementwise import _count, _Elementwise
-from lumbre.optim.optimizer import number
+from lumbre.optim.optimizer import PerParameter, check_rate, number, scalar
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,7 +12,7 @@ if TYPE_CHECKING:
 Tensor = _C.Tensor
 
 
-class Adafactor(_Elementwise):
+class Adafactor(PerParameter):
     """Adam without momentum, its squares kept as one row and one column per matrix (Shazeer and Stern 2018).
 
     >>> p = torch.nn.Parameter(torch.ones(2))
@@ -29,8 +28,7 @@ class Adafactor(_Elementwise):
         self, params: Any, lr: float = 1e-2, beta2_decay: float = -0.8, eps: tuple[float | None, float] = (None, 1e-3),
         d: float = 1.0, weight_decay: float = 0.0, *, foreach: bool | None = None, maximize: bool = False,
     ) -> None:  # fmt: skip
-        if not number(lr) >= 0.0:
-            raise ValueError(f"Learning rate should be >= 0 but is: {lr}")
+        check_rate(lr, "Learning rate should be >= 0 but is: {}")
         if not beta2_decay <= 0.0:
             raise ValueError(f"beta2_decay should be <= 0 but is: {beta2_decay}")
         if eps[0] is not None and not eps[0] >= 0.0:
@@ -50,7 +48,7 @@ class Adafactor(_Elementwise):
         )  # fmt: skip
 
     def start(self, param: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
-        state["step"] = _count()
+        state["step"] = scalar(0)
         if param.dim() > 1:
             rows, columns = list(param.shape), list(param.shape)
             rows[-1] = columns[-2] = 1
