@@ -1,188 +1,149 @@
-"""Resizing: ``interpolate`` and its older names.
-
-Each dimension is resized on its own: an output is a sum of a few inputs (taps), whose places and weights are worked out
-once for each pair of sizes.
-"""
+"""Images resized, sampled at given places, and grids of places."""
 
 from __future__ import annotations
 
-from functools import lru_cache
-from math import floor
+import math
 
-from lumbre import _C, arange, full, int64, tensor
+from lumbre import _C
 from lumbre._registry import operator
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Any
 
 Tensor = _C.Tensor
-_MODES = "nearest | linear | bilinear | bicubic | trilinear | lanczos | area | nearest-exact"
-_RANKS = {"linear": 1, "bilinear": 2, "trilinear": 3, "bicubic": 2}
+_LINEAR = {3: "linear", 4: "bilinear", 5: "trilinear"}
 
 
-def _nearest_places(size: int, out: int, scale: float | None, exact: bool) -> Tensor:
-    """The nearest input of each output, worked out in float32 as in PyTorch."""
-    ratio = full((), 1 / scale if scale else size / out, dtype=_C.float32)
-    places = arange(out, dtype=_C.float32)
-    if exact:
-        places = places + 0.5
-    return (places * ratio).floor().to(int64).clamp(max=size - 1)
+# --- along one dimension ----------------------------------------------------------------------------------------------
 
 
-def _positions(size: int, out: int, scale: float | None, align: bool, dtype: _C.dtype) -> Tensor:
-    """Where each output lies among the inputs."""
-    places = arange(out, dtype=dtype)
+def _places(count: int, dtype: Any) -> Tensor:
+    from lumbre import arange
+
+    return arange(count, dtype=dtype)
+
+
+def _ratio(size: int, out: int, scale: float | None, align: bool) -> float:
+    """How far apart the places of two neighbouring results are in the input."""
     if align:
-        return places * full((), (size - 1) / (out - 1) if out > 1 else 0.0, dtype=dtype)
-    return (places + 0.5) * full((), 1 / scale if scale else size / out, dtype=dtype) - 0.5
+        return (size - 1) / (out - 1) if out > 1 else 0.0
+    return 1.0 / scale if scale is not None and scale > 0 else size / out
 
 
-def _linear_taps(size: int, out: int, scale: float | None, align: bool, dtype: _C.dtype) -> list[tuple]:
-    where = _positions(size, out, scale, align, dtype).clamp(min=0)
-    low = where.floor().to(int64).clamp(max=size - 1)
+def _nearest(x: Tensor, dim: int, out: int, scale: float | None, exact: bool) -> Tensor:
+    size = x.size(dim)
+    step = _C.tensor(_ratio(size, out, scale, False), dtype=_C.float32)
+    places = ((_places(out, _C.float32) + (0.5 if exact else 0.0)) * step).floor().long().clamp(max=size - 1)
+    return x.index_select(dim, places)
+
+
+def _linear(x: Tensor, dim: int, out: int, scale: float | None, align: bool) -> Tensor:
+    size = x.size(dim)
+    kind = x.dtype if x.dtype is _C.float64 else _C.float32
+    step = _C.tensor(_ratio(size, out, scale, align), dtype=kind)
+    grid = _places(out, kind)
+    source = grid * step if align else ((grid + 0.5) * step - 0.5).clamp(min=0)
+    low = source.long().clamp(max=size - 1)
     high = (low + 1).clamp(max=size - 1)
-    part = (where - low.to(dtype)).clamp(max=1)
-    return [(low, 1 - part), (high, part)]
+    shape = [1] * x.dim()
+    shape[dim] = out
+    weight = (source - low).view(shape)
+    return x.index_select(dim, low) * (1 - weight) + x.index_select(dim, high) * weight
 
 
-def _cubic_taps(size: int, out: int, scale: float | None, align: bool, dtype: _C.dtype) -> list[tuple]:
-    where = _positions(size, out, scale, align, dtype)
-    low = where.floor()
-    part = where - low
-    return [
-        ((low.to(int64) + offset).clamp(0, size - 1), _cubic((part - offset).abs(), -0.75)) for offset in range(-1, 3)
-    ]
+def _cubic_weights(t: Tensor, a: float) -> list[Tensor]:
+    """The weights of four neighbours (Keys 1981)."""
+
+    def near(d: Tensor) -> Tensor:
+        return ((a + 2) * d - (a + 3)) * d * d + 1
+
+    def far(d: Tensor) -> Tensor:
+        return ((a * d - 5 * a) * d + 8 * a) * d - 4 * a
+
+    return [far(t + 1), near(t), near(1 - t), far(2 - t)]
 
 
-def _cubic(distance: Tensor, a: float) -> Tensor:
-    near = ((a + 2) * distance - (a + 3)) * distance * distance + 1
-    far = ((distance - 5) * distance + 8) * distance * a - 4 * a
-    return near.where(distance <= 1, far.where(distance < 2, distance * 0))
+def _cubic(x: Tensor, dim: int, out: int, scale: float | None, align: bool) -> Tensor:
+    size = x.size(dim)
+    kind = x.dtype if x.dtype is _C.float64 else _C.float32
+    step = _ratio(size, out, scale, align)
+    grid = _places(out, kind)
+    source = grid * step if align else (grid + 0.5) * step - 0.5
+    low = source.floor()
+    shape = [1] * x.dim()
+    shape[dim] = out
+    result = None
+    for offset, weight in enumerate(_cubic_weights(source - low, -0.75)):
+        places = (low.long() + offset - 1).clamp(0, size - 1)
+        part = x.index_select(dim, places) * weight.view(shape)
+        result = part if result is None else result + part
+    return result  # type: ignore[return-value]
 
 
-def _triangle(x: float) -> float:
-    return max(0.0, 1.0 - abs(x))
-
-
-def _sharp_cubic(x: float) -> float:
-    x, a = abs(x), -0.5
-    if x < 1:
-        return ((a + 2) * x - (a + 3)) * x * x + 1
-    return (((x - 5) * x + 8) * x - 4) * a if x < 2 else 0.0
-
-
-def _smooth_taps(
-    size: int, out: int, scale: float | None, align: bool, dtype: _C.dtype, curve: Callable, reach: int
-) -> list[tuple]:
-    """The taps of a filter that widens as the output shrinks (anti-aliasing)."""
-    ratio = 1 / scale if scale else size / out
-    if align:
-        ratio = (size - 1) / (out - 1) if out > 1 else 0.0
-    wide = max(ratio, 1.0)
+def _antialiased(x: Tensor, dim: int, out: int, scale: float | None, align: bool, cubic: bool) -> Tensor:
+    """Each result is a weighted mean over as many elements as it stands for."""
+    size = x.size(dim)
+    kind = x.dtype if x.dtype is _C.float64 else _C.float32
+    step = _ratio(size, out, scale, align)
+    width = max(step, 1.0)
+    support = (2.0 if cubic else 1.0) * width
     rows = []
     for i in range(out):
-        centre = ratio * (i + 0.5)
-        first = max(int(centre - reach * wide + 0.5), 0)
-        last = min(int(centre + reach * wide + 0.5), size)
-        weights = [curve((place - centre + 0.5) / wide) for place in range(first, last)]
+        centre = step * (i + 0.5)
+        first = max(int(centre - support + 0.5), 0)
+        last = min(int(centre + support + 0.5), size)
+        weights = [_filter((j + first - centre + 0.5) / width, cubic) for j in range(last - first)]
         total = sum(weights) or 1.0
-        rows.append([(place, weight / total) for place, weight in zip(range(first, last), weights, strict=True)])
-    longest = max(map(len, rows))
-    rows = [row + [(row[0][0], 0.0)] * (longest - len(row)) for row in rows]
-    return [
-        (tensor([row[tap][0] for row in rows], dtype=int64), tensor([row[tap][1] for row in rows], dtype=dtype))
-        for tap in range(longest)
-    ]
+        rows.append([0.0] * first + [w / total for w in weights] + [0.0] * (size - last))
+    matrix = _C.tensor(rows, dtype=kind)
+    return (x.movedim(dim, -1).to(kind) @ matrix.t()).movedim(-1, dim)
 
 
-@lru_cache(maxsize=128)
-def _taps(mode: str, size: int, out: int, scale: float | None, align: bool, dtype: _C.dtype) -> list[tuple]:
-    if mode == "smooth bilinear":
-        return _smooth_taps(size, out, scale, align, dtype, _triangle, 1)
-    if mode == "smooth bicubic":
-        return _smooth_taps(size, out, scale, align, dtype, _sharp_cubic, 2)
-    make = _cubic_taps if mode == "bicubic" else _linear_taps
-    return make(size, out, scale, align, dtype)
+def _filter(x: float, cubic: bool) -> float:
+    x = abs(x)
+    if not cubic:
+        return max(1.0 - x, 0.0)
+    a = -0.5
+    if x < 1.0:
+        return ((a + 2.0) * x - (a + 3.0)) * x * x + 1
+    return (((x - 5.0) * x + 8.0) * x - 4.0) * a if x < 2.0 else 0.0
 
 
-def _resize(input: Tensor, mode: str, sizes: tuple, scales: tuple, align: bool) -> Tensor:
-    dtype = input.dtype
-    computed = dtype if dtype is _C.float64 else _C.float32
-    values = input.to(computed)
-    whole = not dtype.is_floating_point
-    for place in reversed(range(len(sizes))):
-        dim, out, scale = 2 + place, sizes[place], scales[place]
-        size, total = input.size(dim), None
-        if size == out and (scale is None or scale == 1):
-            continue
-        for index, weight in _taps(mode, size, out, scale, align, computed):
-            weight = weight.view(-1, *(1,) * (len(sizes) - place - 1))
-            part = values.index_select(dim, index) * weight
-            total = part if total is None else total + part
-        values = (total + 0.5).floor().clamp(0, 255) if whole else total
-    return values.to(dtype) if values is not input else input.clone()
+# --- interpolate ------------------------------------------------------------------------------------------------------
 
 
-def _wanted(input: Tensor, size: Any, scale_factor: Any, recompute: bool | None) -> tuple[tuple, tuple]:
-    """The output's sizes, and for each dimension the factor that positions follow (None: that of the sizes)."""
+def _targets(input: Tensor, size: Any, scale_factor: Any, recompute: bool | None, mode: str) -> tuple[list[int], list]:
+    dims = input.dim() - 2
     if size is not None and scale_factor is not None:
         raise ValueError("only one of size or scale_factor should be defined")
-    if size is None and scale_factor is None:
-        raise ValueError("either size or scale_factor should be defined")
-    if size is not None and recompute:
-        raise ValueError("recompute_scale_factor is not meaningful with an explicit size.")
-    dims = input.dim() - 2
-    spatial = list(input.shape[2:])
-    form = "Please provide input tensor in (N, C, d1, d2, ...,dK) format and"
     if size is not None:
-        if not isinstance(size, (list, tuple)):
-            return (size,) * dims, (None,) * dims
-        if len(size) != dims:
+        if isinstance(size, (list, tuple)):
+            if len(size) != dims:
+                raise ValueError(
+                    "Input and output must have the same number of spatial dimensions, but got input with spatial dimensions "
+                    f"of {list(input.shape[2:])} and output size of {size}. Please provide input tensor in (N, C, d1, d2, "
+                    "...,dK) format and output size in (o1, o2, ...,oK) format."
+                )
+            sizes = [int(one) for one in size]
+        else:
+            sizes = [int(size)] * dims
+        return sizes, [None] * dims
+    if scale_factor is None:
+        raise ValueError("either size or scale_factor should be defined")
+    if isinstance(scale_factor, (list, tuple)):
+        if len(scale_factor) != dims:
             raise ValueError(
-                "Input and output must have the same number of spatial dimensions, but got input with spatial "
-                f"dimensions of {spatial} and output size of {size}. {form} output size in (o1, o2, ...,oK) format."
+                "Input and scale_factor must have the same number of spatial dimensions, but got input with spatial "
+                f"dimensions of {list(input.shape[2:])} and scale_factor of shape {scale_factor}. Please provide input tensor "
+                "in (N, C, d1, d2, ...,dK) format and scale_factor in (s1, s2, ...,sK) format."
             )
-        return tuple(size), (None,) * dims
-    factors = scale_factor if isinstance(scale_factor, (list, tuple)) else (scale_factor,) * dims
-    if len(factors) != dims:
-        raise ValueError(
-            "Input and scale_factor must have the same number of spatial dimensions, but got input with spatial "
-            f"dimensions of {spatial} and scale_factor of shape {scale_factor}. {form} scale_factor in "
-            "(s1, s2, ...,sK) format."
-        )
-    sizes = tuple(floor(each * factor) for each, factor in zip(spatial, factors, strict=True))
-    return sizes, (None,) * dims if recompute else tuple(map(float, factors))
-
-
-def _check_sizes(input: Tensor, sizes: tuple) -> None:
-    dims = len(sizes)
-    for size in sizes:
-        if not isinstance(size, int):
-            raise TypeError(f"interpolate(): size must be ints, not {type(size).__name__}")
-    axes = ("D", "H", "W")[-dims:]
-    before, after = (
-        ", ".join(f"{axis}: {each}" for axis, each in zip(axes, what, strict=True)) for what in (input.shape[2:], sizes)
-    )
-    if min(sizes) <= 0 or 0 in input.shape[2:]:
-        raise RuntimeError(
-            f"Input and output sizes should be greater than 0, but got input ({before}) and output ({after})"
-        )
-    if input.size(1) == 0:
-        raise RuntimeError(
-            f"Non-empty {dims + 2}D data tensor expected but got a tensor with sizes {list(input.shape)}"
-        )
-
-
-def _refuse_mode(input: Tensor, mode: str) -> None:
-    dims, wanted = input.dim() - 2, _RANKS.get(mode)
-    if 1 <= dims <= 3 and wanted is not None and mode != "bicubic":
-        raise NotImplementedError(f"Got {dims + 2}D input, but {mode} mode needs {wanted + 2}D input")
-    raise NotImplementedError(
-        f"Input Error: Only 3D, 4D and 5D input Tensors supported (got {input.dim()}D) for the modes: {_MODES} "
-        f"(got {mode})"
-    )
+        scales = [float(one) for one in scale_factor]
+    else:
+        scales = [float(scale_factor)] * dims
+    sizes = [math.floor(float(input.size(i + 2)) * scale) for i, scale in enumerate(scales)]
+    keeps = recompute is not True and mode != "area"
+    return sizes, scales if keeps else [None] * dims
 
 
 @operator(
@@ -191,103 +152,292 @@ def _refuse_mode(input: Tensor, mode: str) -> None:
     method=False,
 )
 def interpolate(
-    input: Tensor,
-    size: Any = None,
-    scale_factor: Any = None,
-    mode: str = "nearest",
-    align_corners: bool | None = None,
-    recompute_scale_factor: bool | None = None,
-    antialias: bool = False,
-) -> Tensor:
-    """Resizes the spatial dimensions of (N, C, L), (N, C, H, W) or (N, C, D, H, W) to ``size`` or by ``scale_factor``.
+    input: Tensor, size: Any = None, scale_factor: Any = None, mode: str = "nearest", align_corners: bool | None = None,
+    recompute_scale_factor: bool | None = None, antialias: bool = False,
+) -> Tensor:  # fmt: skip
+    """(N, C, d1, ...) resized to a size or by a factor.
 
-    mode: nearest, nearest-exact, linear (3-D input), bilinear, bicubic (4-D), trilinear (5-D) or area. Floating-point
-    dtypes and uint8. ValueError where size and factor do not fit, NotImplementedError for modes that the input's rank
-    does not have.
+    ``mode``: "nearest", "nearest-exact", "area", "linear" (3-d inputs), "bilinear", "bicubic" (4-d), "trilinear" (5-d).
 
-    >>> torch.nn.functional.interpolate(torch.tensor([[[1., 3.]]]), size=4, mode="linear", align_corners=False)
-    tensor([[[1.0000, 1.5000, 2.5000, 3.0000]]])
+    >>> torch.nn.functional.interpolate(torch.tensor([[[1., 2.]]]), scale_factor=2)
+    tensor([[[1., 1., 2., 2.]]])
     """
     if mode in ("nearest", "area", "nearest-exact"):
         if align_corners is not None:
             raise ValueError(
-                "align_corners option can only be set with the interpolating modes: "
-                "linear | bilinear | bicubic | trilinear"
+                "align_corners option can only be set with the interpolating modes: linear | bilinear | bicubic | trilinear"
             )
     elif align_corners is None:
         align_corners = False
-    sizes, scales = _wanted(input, size, scale_factor, recompute_scale_factor)
-    if antialias and not (mode in ("bilinear", "bicubic", "lanczos") and input.dim() == 4):
-        raise ValueError(
-            "Anti-alias option is restricted to bilinear, bicubic, and lanczos modes and requires a 4-D tensor as input"
+    if recompute_scale_factor and size is not None:
+        raise ValueError("recompute_scale_factor is not meaningful with an explicit size.")
+    sizes, scales = _targets(input, size, scale_factor, recompute_scale_factor, mode)
+    if antialias and not (mode in ("bilinear", "bicubic") and input.ndim == 4):
+        raise ValueError("Anti-alias option is restricted to bilinear and bicubic modes and requires a 4-D tensor as input")
+    if input.dim() not in (3, 4, 5):
+        raise NotImplementedError(
+            "Input Error: Only 3D, 4D and 5D input Tensors supported (got "
+            f"{input.dim()}D) for the modes: nearest | linear | bilinear | bicubic | trilinear | area | nearest-exact (got {mode})"
         )
-    if mode == "lanczos":
-        raise NotImplementedError("interpolate: Lumbre does not have the mode lanczos yet")
-    dims = input.dim() - 2
-    if mode == "area" and 1 <= dims <= 3:
-        from lumbre.nn import functional
+    known = ("nearest", "nearest-exact", "area", "bicubic", *_LINEAR.values())
+    if mode not in known:
+        raise NotImplementedError(
+            "Input Error: Only 3D, 4D and 5D input Tensors supported (got "
+            f"{input.dim()}D) for the modes: nearest | linear | bilinear | bicubic | trilinear | area | nearest-exact (got {mode})"
+        )
+    if mode not in ("nearest", "nearest-exact", "area") and mode != _LINEAR[input.dim()] and not (
+        mode == "bicubic" and input.dim() == 4
+    ):
+        raise NotImplementedError(f"Got {input.dim()}D input, but {mode} mode needs {_needed(mode)}D input")
+    if any(one <= 0 for one in [*input.shape[2:], *sizes]):
+        raise RuntimeError(
+            f"Input and output sizes should be greater than 0, but got input ({', '.join(f'{n}' for n in input.shape[2:])}) "
+            f"output ({', '.join(str(n) for n in sizes)})"
+        )
+    if mode == "area":
+        from lumbre.nn import functional as F
 
-        return getattr(functional, f"adaptive_avg_pool{dims}d")(input, sizes)
-    nearest = mode in ("nearest", "nearest-exact")
-    if not 1 <= dims <= 3 or not (nearest or _RANKS.get(mode) == dims):
-        _refuse_mode(input, mode)
-    _check_sizes(input, sizes)
-    if not input.dtype.is_floating_point and (input.dtype is not _C.uint8 or (not nearest and dims != 2)):
-        from lumbre.nn.functional_pooling import _kind
-
-        name = "nearest" if nearest else "cubic" if mode == "bicubic" else "linear"
-        raise NotImplementedError(f"\"compute_indices_weights_{name}\" not implemented for '{_kind(input.dtype)}'")
-    if not nearest:
-        return _resize(input, f"smooth {mode}" if antialias else mode, sizes, scales, bool(align_corners))
-    result = input
-    for place, (out, scale) in enumerate(zip(sizes, scales, strict=True)):
-        index = _nearest_places(input.size(2 + place), out, scale, mode == "nearest-exact")
-        result = result.index_select(2 + place, index)
-    return result
+        return getattr(F, f"adaptive_avg_pool{input.dim() - 2}d")(input, sizes)
+    return _resized(input, sizes, scales, mode, bool(align_corners), antialias)
 
 
-def _warn_renamed(name: str) -> None:
-    import warnings
-
-    warnings.warn(f"`nn.functional.{name}` is deprecated. Use `nn.functional.interpolate` instead.", stacklevel=4)
+def _needed(mode: str) -> int:
+    return {"linear": 3, "bilinear": 4, "bicubic": 4, "trilinear": 5}[mode]
 
 
-@operator(
-    "nn.functional.upsample(input, size=None, scale_factor=None, mode='nearest', align_corners=None)", method=False
-)
+def _resized(input: Tensor, sizes: list[int], scales: list, mode: str, align: bool, antialias: bool) -> Tensor:
+    x = input
+    half = x.dtype.is_floating_point and x.dtype.itemsize == 2
+    if half and not mode.startswith("nearest"):
+        x = x.float()
+    whole = not x.dtype.is_floating_point and not mode.startswith("nearest")
+    if whole:
+        x = x.float()
+    # The last dimension first: then the largest part of the work is done on the smallest memory.
+    for i in reversed(range(len(sizes))):
+        dim, out, scale = i + 2, sizes[i], scales[i]
+        if mode.startswith("nearest"):
+            x = _nearest(x, dim, out, scale, mode == "nearest-exact")
+        elif antialias:
+            x = _antialiased(x, dim, out, scale, align, mode == "bicubic")
+        elif mode == "bicubic":
+            x = _cubic(x, dim, out, scale, align)
+        else:
+            x = _linear(x, dim, out, scale, align)
+    if whole:
+        x = x.round().clamp(0, 255)
+    return x.to(input.dtype)
+
+
+@operator("nn.functional.upsample(input, size=None, scale_factor=None, mode='nearest', align_corners=None)", method=False)
 def upsample(
-    input: Tensor,
-    size: Any = None,
-    scale_factor: Any = None,
-    mode: str = "nearest",
-    align_corners: bool | None = None,
+    input: Tensor, size: Any = None, scale_factor: Any = None, mode: str = "nearest", align_corners: bool | None = None
 ) -> Tensor:
-    """The older name of ``interpolate``; warns.
+    """The older name of interpolate.
 
-    >>> torch.nn.functional.upsample(torch.ones(1, 1, 2), size=3)
-    tensor([[[1., 1., 1.]]])
+    >>> torch.nn.functional.upsample(torch.ones(1, 1, 1), size=2)
+    tensor([[[1., 1.]]])
     """
-    _warn_renamed("upsample")
+    from warnings import warn
+
+    warn("`nn.functional.upsample` is deprecated. Use `nn.functional.interpolate` instead.", stacklevel=3)
     return interpolate(input, size, scale_factor, mode, align_corners)
 
 
 @operator("nn.functional.upsample_nearest(input, size=None, scale_factor=None)", method=False)
 def upsample_nearest(input: Tensor, size: Any = None, scale_factor: Any = None) -> Tensor:
-    """``interpolate`` with mode nearest; warns.
+    """interpolate with the nearest elements.
 
-    >>> torch.nn.functional.upsample_nearest(torch.ones(1, 1, 2), size=3)
-    tensor([[[1., 1., 1.]]])
+    >>> torch.nn.functional.upsample_nearest(torch.ones(1, 1, 1), size=2)
+    tensor([[[1., 1.]]])
     """
-    _warn_renamed("upsample_nearest")
+    from warnings import warn
+
+    warn("`nn.functional.upsample_nearest` is deprecated. Use `nn.functional.interpolate` instead.", stacklevel=3)
     return interpolate(input, size, scale_factor, "nearest")
 
 
 @operator("nn.functional.upsample_bilinear(input, size=None, scale_factor=None)", method=False)
 def upsample_bilinear(input: Tensor, size: Any = None, scale_factor: Any = None) -> Tensor:
-    """``interpolate`` with mode bilinear, corners on corners; warns.
+    """Bilinear interpolation with aligned corners.
 
-    >>> torch.nn.functional.upsample_bilinear(torch.ones(1, 1, 2, 2), size=3).shape
-    torch.Size([1, 1, 3, 3])
+    >>> torch.nn.functional.upsample_bilinear(torch.ones(1, 1, 1, 1), size=2).shape
+    torch.Size([1, 1, 2, 2])
     """
-    _warn_renamed("upsample_bilinear")
+    from warnings import warn
+
+    warn("`nn.functional.upsample_bilinear` is deprecated. Use `nn.functional.interpolate` instead.", stacklevel=3)
     return interpolate(input, size, scale_factor, "bilinear", True)
+
+
+# --- grids ------------------------------------------------------------------------------------------------------------
+
+
+@operator("nn.functional.affine_grid(theta, size, align_corners=None)", method=False)
+def affine_grid(theta: Tensor, size: Any, align_corners: bool | None = None) -> Tensor:
+    """The places in [-1, 1] that an affine map sends the pixels of a (N, C, H, W) or (N, C, D, H, W) image to.
+
+    >>> torch.nn.functional.affine_grid(torch.eye(2, 3).unsqueeze(0), (1, 1, 1, 1), align_corners=False)
+    tensor([[[[0., 0.]]]])
+    """
+    from lumbre import linspace, meshgrid, ones, stack
+
+    if align_corners is None:
+        from warnings import warn
+
+        warn(
+            "Default grid_sample and affine_grid behavior has changed to align_corners=False since 1.3.0. Please specify "
+            "align_corners=True if the old behavior is desired. See the documentation of grid_sample for details.",
+            stacklevel=3,
+        )
+        align_corners = False
+    if not theta.is_floating_point():
+        raise ValueError(f"Expected theta to have floating point type, but got {theta.dtype}")
+    dims = len(size) - 2
+    if dims not in (2, 3):
+        raise NotImplementedError(
+            "affine_grid only supports 4D and 5D sizes, for 2D and 3D affine transforms, respectively. Got size "
+            f"{size}."
+        )
+    if theta.dim() != 3 or theta.shape[-2] != dims or theta.shape[-1] != dims + 1:
+        raise ValueError(
+            f"Expected a batch of {dims}D affine matrices of shape Nx{dims}x{dims + 1} for size {size}. Got {theta.shape}."
+        )
+    if min(size) <= 0:
+        raise ValueError(f"Expected non-zero, positive output size. Got {size}")
+    axes = []
+    for count in size[2:]:
+        axis = linspace(-1, 1, count, dtype=theta.dtype) if count > 1 else theta.new_zeros(1)
+        axes.append(axis if align_corners else axis * (count - 1) / count)
+    mesh = meshgrid(*axes, indexing="ij")
+    base = stack([*reversed(mesh), ones(mesh[0].shape, dtype=theta.dtype)], -1)
+    flat = base.reshape(1, -1, dims + 1).expand(theta.size(0), -1, -1)
+    return (flat @ theta.transpose(1, 2)).reshape(theta.size(0), *size[2:], dims)
+
+
+def _pixel(place: Tensor, size: int, align: bool) -> Tensor:
+    return (place + 1) / 2 * (size - 1) if align else ((place + 1) * size - 1) / 2
+
+
+def _reflected(x: Tensor, low: float, high: float) -> Tensor:
+    if low == high:
+        return x * 0
+    span = high - low
+    x = (x - low).abs()
+    extra = x - (x / span).floor() * span
+    even = (x / span).floor() % 2 == 0
+    from lumbre import where
+
+    return where(even, extra + low, span - extra + low)
+
+
+def _bounded(x: Tensor, size: int, padding: str, align: bool) -> Tensor:
+    if padding == "border":
+        return x.clamp(0, size - 1)
+    if padding == "reflection":
+        x = _reflected(x, 0.0, size - 1.0) if align else _reflected(x, -0.5, size - 0.5)
+        return x.clamp(0, size - 1)
+    return x
+
+
+def _fetch(input: Tensor, places: list[Tensor]) -> Tensor:
+    """Elements at whole places (N, ...), 0 outside of the image: (N, C, ...)."""
+    from lumbre import where
+
+    count, channels = input.shape[:2]
+    inside = None
+    flat = None
+    for place, size in zip(places, input.shape[2:], strict=True):
+        valid = (place >= 0) & (place < size)
+        inside = valid if inside is None else inside & valid
+        safe = where(valid, place, place.new_zeros(())).long()
+        flat = safe if flat is None else flat * size + safe
+    index = flat.reshape(count, 1, -1).expand(count, channels, -1)  # type: ignore[union-attr]
+    found = input.reshape(count, channels, -1).gather(2, index).reshape(count, channels, *flat.shape[1:])  # type: ignore[union-attr]
+    return where(inside.unsqueeze(1), found, found.new_zeros(()))  # type: ignore[union-attr]
+
+
+@operator(
+    "nn.functional.grid_sample(input, grid, mode='bilinear', padding_mode='zeros', align_corners=None)", method=False
+)
+def grid_sample(
+    input: Tensor, grid: Tensor, mode: str = "bilinear", padding_mode: str = "zeros", align_corners: bool | None = None
+) -> Tensor:
+    """An image (N, C, H, W) or (N, C, D, H, W) at the places of a grid (N, ..., 2 or 3), which are in [-1, 1].
+
+    >>> torch.nn.functional.grid_sample(torch.ones(1, 1, 2, 2), torch.zeros(1, 1, 1, 2), align_corners=False)
+    tensor([[[[1.]]]])
+    """
+    if mode not in ("bilinear", "nearest", "bicubic"):
+        raise ValueError(
+            f"nn.functional.grid_sample(): expected mode to be 'bilinear', 'nearest' or 'bicubic', but got: '{mode}'"
+        )
+    if padding_mode not in ("zeros", "border", "reflection"):
+        raise ValueError(
+            "nn.functional.grid_sample(): expected padding_mode to be 'zeros', 'border', or 'reflection', but got: "
+            f"'{padding_mode}'"
+        )
+    if align_corners is None:
+        from warnings import warn
+
+        warn(
+            "Default grid_sample and affine_grid behavior has changed to align_corners=False since 1.3.0. Please specify "
+            "align_corners=True if the old behavior is desired. See the documentation of grid_sample for details.",
+            stacklevel=3,
+        )
+        align_corners = False
+    dims = input.dim() - 2
+    if dims not in (2, 3) or grid.dim() != input.dim():
+        raise RuntimeError(
+            "grid_sampler(): expected 4D or 5D input and grid with same number of dimensions, but got input with sizes "
+            f"{list(input.shape)} and grid with sizes {list(grid.shape)}"
+        )
+    if grid.size(0) != input.size(0):
+        raise RuntimeError(
+            "grid_sampler(): expected grid and input to have same batch size, but got input with sizes "
+            f"{list(input.shape)} and grid with sizes {list(grid.shape)}"
+        )
+    if grid.size(-1) != dims:
+        raise RuntimeError(
+            f"grid_sampler(): expected grid to have size {dims} in last dimension, but got grid with sizes {list(grid.shape)}"
+        )
+    sizes = list(input.shape[2:])
+    if any(size <= 0 for size in sizes):
+        raise RuntimeError(
+            f"grid_sampler(): expected input to have non-empty spatial dimensions, but input has sizes {list(input.shape)} with "
+            f"dimension {2 + [s <= 0 for s in sizes].index(True)} being empty"
+        )
+    if mode == "bicubic" and dims == 3:
+        raise RuntimeError("grid_sampler(): bicubic interpolation only supports 4D input")
+    # The grid's last dimension counts from the image's last: x, y, z.
+    places = [_pixel(grid[..., dims - 1 - d], sizes[d], align_corners) for d in range(dims)]
+    if mode == "bicubic":
+        return _sample_cubic(input, places, sizes, padding_mode, align_corners)
+    places = [_bounded(place, size, padding_mode, align_corners) for place, size in zip(places, sizes, strict=True)]
+    if mode == "nearest":
+        return _fetch(input, [place.round() for place in places])
+    lows = [place.floor() for place in places]
+    result = None
+    for corner in range(2**dims):
+        weight, where_to = None, []
+        for d in range(dims):
+            high = corner >> d & 1
+            where_to.append((lows[d] + high).detach())
+            part = places[d] - lows[d] if high else lows[d] + 1 - places[d]
+            weight = part if weight is None else weight * part
+        term = _fetch(input, where_to) * weight.unsqueeze(1)  # type: ignore[union-attr]
+        result = term if result is None else result + term
+    return result  # type: ignore[return-value]
+
+
+def _sample_cubic(input: Tensor, places: list[Tensor], sizes: list[int], padding: str, align: bool) -> Tensor:
+    lows = [place.floor() for place in places]
+    weights = [_cubic_weights(place - low, -0.75) for place, low in zip(places, lows, strict=True)]
+    result = None
+    for i in range(4):
+        for j in range(4):
+            y = _bounded((lows[0] + i - 1).detach(), sizes[0], padding, align)
+            x = _bounded((lows[1] + j - 1).detach(), sizes[1], padding, align)
+            term = _fetch(input, [y, x]) * (weights[0][i] * weights[1][j]).unsqueeze(1)
+            result = term if result is None else result + term
+    return result  # type: ignore[return-value]
