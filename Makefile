@@ -1,4 +1,4 @@
-# make demo   sets up and runs the main job: the mission's notebook and a perceptron on handwritten digits
+# make demo   sets up and runs the main job: the mission's notebook, a perceptron and two networks on handwritten digits
 # make test   sets up and passes the tests
 # Everything is installed into .venv; needed beforehand: Python 3.11 or later, a C++20 compiler, make.
 
@@ -42,6 +42,7 @@ $(VENV)/.lint: $(VENV)/.build
 demo: build $(VENV)/.demo
 	$(BIN)/python -m lumbre examples/introduccion.ipynb
 	$(BIN)/python -m lumbre examples/perceptron_digits.py
+	$(BIN)/python -m lumbre examples/digits_networks.py
 
 test: build $(VENV)/.test $(VENV)/.demo
 	$(BIN)/python -m pytest -n $(JOBS) -m "not sweep" tests
