@@ -125,10 +125,13 @@ def _targets(input: Tensor, size: Any, scale_factor: Any, recompute: bool | None
                     f"of {list(input.shape[2:])} and output size of {size}. Please provide input tensor in (N, C, d1, d2, "
                     "...,dK) format and output size in (o1, o2, ...,oK) format."
                 )
-            sizes = [int(one) for one in size]
+            sizes = list(size)
         else:
-            sizes = [int(size)] * dims
-        return sizes, [None] * dims
+            sizes = [size] * dims
+        for one in sizes:
+            if not hasattr(one, "__index__"):
+                raise TypeError(f"interpolate(): size must be ints, not {type(one).__name__}")
+        return [one.__index__() for one in sizes], [None] * dims
     if scale_factor is None:
         raise ValueError("either size or scale_factor should be defined")
     if isinstance(scale_factor, (list, tuple)):
@@ -172,33 +175,59 @@ def interpolate(
     if recompute_scale_factor and size is not None:
         raise ValueError("recompute_scale_factor is not meaningful with an explicit size.")
     sizes, scales = _targets(input, size, scale_factor, recompute_scale_factor, mode)
-    if antialias and not (mode in ("bilinear", "bicubic") and input.ndim == 4):
-        raise ValueError("Anti-alias option is restricted to bilinear and bicubic modes and requires a 4-D tensor as input")
+    if antialias and not (mode in ("bilinear", "bicubic", "lanczos") and input.ndim == 4):
+        raise ValueError(
+            "Anti-alias option is restricted to bilinear, bicubic, and lanczos modes and requires a 4-D tensor as input"
+        )
+    if mode == "lanczos" and antialias:
+        raise NotImplementedError("interpolate: Lumbre does not have the mode lanczos yet")
     if input.dim() not in (3, 4, 5):
         raise NotImplementedError(
             "Input Error: Only 3D, 4D and 5D input Tensors supported (got "
-            f"{input.dim()}D) for the modes: nearest | linear | bilinear | bicubic | trilinear | area | nearest-exact (got {mode})"
+            f"{input.dim()}D) for the modes: nearest | linear | bilinear | bicubic | trilinear | lanczos | area | "
+            f"nearest-exact (got {mode})"
         )
     known = ("nearest", "nearest-exact", "area", "bicubic", *_LINEAR.values())
-    if mode not in known:
+    if mode not in known or (mode == "bicubic" and input.dim() != 4):
         raise NotImplementedError(
             "Input Error: Only 3D, 4D and 5D input Tensors supported (got "
-            f"{input.dim()}D) for the modes: nearest | linear | bilinear | bicubic | trilinear | area | nearest-exact (got {mode})"
+            f"{input.dim()}D) for the modes: nearest | linear | bilinear | bicubic | trilinear | lanczos | area | "
+            f"nearest-exact (got {mode})"
         )
     if mode not in ("nearest", "nearest-exact", "area") and mode != _LINEAR[input.dim()] and not (
         mode == "bicubic" and input.dim() == 4
     ):
         raise NotImplementedError(f"Got {input.dim()}D input, but {mode} mode needs {_needed(mode)}D input")
-    if any(one <= 0 for one in [*input.shape[2:], *sizes]):
-        raise RuntimeError(
-            f"Input and output sizes should be greater than 0, but got input ({', '.join(f'{n}' for n in input.shape[2:])}) "
-            f"output ({', '.join(str(n) for n in sizes)})"
-        )
+    _check_sizes(input, sizes, mode)
     if mode == "area":
         from lumbre.nn import functional as F
 
         return getattr(F, f"adaptive_avg_pool{input.dim() - 2}d")(input, sizes)
     return _resized(input, sizes, scales, mode, bool(align_corners), antialias)
+
+
+def _check_sizes(input: Tensor, sizes: list[int], mode: str) -> None:
+    """Refuses empty sizes, and the dtypes that PyTorch does not resize."""
+    before, after = (
+        ", ".join(f"{axis}: {one}" for axis, one in zip("DHW"[-len(sizes) :], each, strict=True))
+        for each in (input.shape[2:], sizes)
+    )
+    if any(one <= 0 for one in [*input.shape[2:], *sizes]):
+        joint = " and" if len(sizes) == 1 else ""
+        raise RuntimeError(
+            f"Input and output sizes should be greater than 0, but got input ({before}){joint} output ({after})"
+        )
+    if input.size(1) == 0:
+        raise RuntimeError(
+            f"Non-empty {input.dim()}D data tensor expected but got a tensor with sizes {list(input.shape)}"
+        )
+    dtype = input.dtype
+    if mode == "area" or dtype.is_floating_point or (dtype is _C.uint8 and (len(sizes) == 2 or "nearest" in mode)):
+        return
+    from lumbre.nn.functional_pooling import _kind
+
+    name = "nearest" if "nearest" in mode else "cubic" if mode == "bicubic" else "linear"
+    raise NotImplementedError(f"\"compute_indices_weights_{name}\" not implemented for '{_kind(dtype)}'")
 
 
 def _needed(mode: str) -> int:
@@ -224,8 +253,8 @@ def _resized(input: Tensor, sizes: list[int], scales: list, mode: str, align: bo
             x = _cubic(x, dim, out, scale, align)
         else:
             x = _linear(x, dim, out, scale, align)
-    if whole:
-        x = x.round().clamp(0, 255)
+        if whole:
+            x = (x + 0.5).floor().clamp(0, 255)
     return x.to(input.dtype)
 
 

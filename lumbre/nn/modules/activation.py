@@ -5,6 +5,7 @@ from __future__ import annotations
 from lumbre import _C
 from lumbre.nn import functional as F
 from lumbre.nn.modules._settings import SettingsModule
+from lumbre.nn.modules.attention import MultiheadAttention as MultiheadAttention  # where PyTorch's pickles look
 from lumbre.nn.modules.module import Module
 from lumbre.nn.parameter import Parameter
 
