@@ -47,8 +47,8 @@ __all__ = [
     "RMSprop",
     "Rprop",
     "lr_scheduler",
-    "swap_in_optimizer_params_and_state",
     "swa_utils",
+    "swap_in_optimizer_params_and_state",
 ]
 # Loaded when they are first asked for: these names, each from its file, and the files themselves.
 _LAZY = {
