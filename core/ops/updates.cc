@@ -67,14 +67,15 @@ class Group {
   }
   bool fits(size_t i) const {
     const Tensor& p = (*params_)[i];
-    // A view's history follows its base: left to operators.
-    if ((p.dtype() != DType::Float32 && p.dtype() != DType::Float64) || p->base || !p.is_dense()) return false;
+    // A view's history follows its base, and what inference mode made is written to in it alone: left to operators.
+    if ((p.dtype() != DType::Float32 && p.dtype() != DType::Float64) || p->base || p->inference || !p.is_dense())
+      return false;
     const Tensor* all[2 + kUpdateStates] = {&p, gradient(i)};
     for (int s = 0; s < state_count_; ++s) all[2 + s] = &(*states_[s])[i];
     const int64_t bytes = p.count() * static_cast<int64_t>(p.item_bytes());
     for (int a = 1; a < 2 + state_count_; ++a) {
       const Tensor& t = *all[a];
-      if (t.dtype() != p.dtype() || t.sizes() != p.sizes() ||
+      if (t->inference || t.dtype() != p.dtype() || t.sizes() != p.sizes() ||
           !((t.is_contiguous() && p.is_contiguous()) || t.strides() == p.strides()))
         return false;
       for (int b = 0; b < a; ++b)

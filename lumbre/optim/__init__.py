@@ -9,11 +9,26 @@ tensor([0.8000])
 from __future__ import annotations
 
 from lumbre import _identity
-from lumbre.optim import lr_scheduler
 from lumbre.optim.adam import Adam
 from lumbre.optim.adamw import AdamW
 from lumbre.optim.optimizer import Optimizer
 from lumbre.optim.sgd import SGD
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from lumbre.optim import lr_scheduler, swa_utils
+    from lumbre.optim._adafactor import Adafactor
+    from lumbre.optim._muon import Muon
+    from lumbre.optim._stateless import swap_in_optimizer_params_and_state
+    from lumbre.optim.adadelta import Adadelta
+    from lumbre.optim.adagrad import Adagrad
+    from lumbre.optim.adamax import Adamax
+    from lumbre.optim.asgd import ASGD
+    from lumbre.optim.lbfgs import LBFGS
+    from lumbre.optim.nadam import NAdam
+    from lumbre.optim.radam import RAdam
+    from lumbre.optim.rmsprop import RMSprop
+    from lumbre.optim.rprop import Rprop
 
 __all__ = [
     "ASGD",
@@ -33,7 +48,8 @@ __all__ = [
     "Rprop",
     "lr_scheduler",
     "swa_utils",
-]  # fmt: skip
+    "swap_in_optimizer_params_and_state",
+]
 # Loaded when they are first asked for: these names, each from its file, and the files themselves.
 _LAZY = {
     name: name.lower()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import OrderedDict, defaultdict
-from copy import deepcopy
 from functools import wraps
 
 from lumbre import _C
@@ -287,6 +286,8 @@ class Optimizer:
             changed = hook(self, state_dict)
             state_dict = state_dict if changed is None else changed
         groups = self.param_groups
+        from copy import deepcopy
+
         saved = deepcopy(state_dict["param_groups"])
         if len(groups) != len(saved):
             raise ValueError("loaded state dict has a different number of parameter groups")

@@ -510,3 +510,28 @@ def test_lbfgs_refuses_other_line_searches() -> None:
 
         with pytest.raises(RuntimeError, match="only 'strong_wolfe' is supported"):
             optimizer.step(closure)
+
+
+def test_checkpoints_between_files() -> None:
+    """A saved state goes on to the bit."""
+    import io
+
+    lumbre.manual_seed(0)
+    net = lumbre.nn.Linear(3, 2)
+    optimizer = lumbre.optim.AdamW(net.named_parameters(), lr=0.1, amsgrad=True)
+    x = lumbre.ones(1, 3)
+    net(x).sum().backward()
+    optimizer.step()
+    file = io.BytesIO()
+    pickle.dump((net.state_dict(), optimizer.state_dict()), file)
+    other = lumbre.nn.Linear(3, 2)
+    again = lumbre.optim.AdamW(other.named_parameters(), lr=0.5)
+    weights, state = pickle.loads(file.getvalue())
+    other.load_state_dict(weights)
+    again.load_state_dict(state)
+    other(x).sum().backward()
+    for one in (optimizer, again):
+        one.step()
+    assert again.param_groups[0]["lr"] == 0.1
+    assert again.param_groups[0]["param_names"] == ["weight", "bias"]
+    assert other.weight.tolist() == net.weight.tolist()
