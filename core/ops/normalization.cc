@@ -147,7 +147,9 @@ Tensor batch_norm(const Tensor& input, const OptionalTensor& running_mean, const
     return op::cast(bias ? op::add(result, op::reshape(*bias, sizes)) : result, input.dtype());
   }
   const int64_t n = product_over(input.sizes(), dims);
-  LB_CHECK(n > 1, Value, "Expected more than 1 value per channel when training, got input size torch.Size(", input.sizes(), ")");
+  LB_CHECK(n != 1, Value, "Expected more than 1 value per channel when training, got input size torch.Size(", input.sizes(), ")");
+  // No values leave the running statistics as they are.
+  if (n == 0) return op::cast(scaled_and_moved(input, weight, bias, sizes), input.dtype());
   const std::vector<Tensor> parts = standardized(input, dims, eps);
   follow(running_mean, parts[2], momentum);
   if (running_var) {

@@ -515,6 +515,6 @@ LB_OPERATOR(.signature = "nn.functional.linear(input, weight, bias=None, *, out=
 
 >>> torch.nn.functional.linear(torch.ones(1, 2), torch.ones(3, 2), torch.ones(3))
 tensor([[3., 3., 3.]]))",
-            .forward = forward_of<linear>, .derivative = gradients("AddmmBackward0", linear_gradient, "0:1 1:0"), .forms = kFunction);
+            .forward = forward_of<linear>, .derivative = gradients("MmBackward0!AddmmBackward0", linear_gradient, "0:1 1:0"), .forms = kFunction);
 
 }  // namespace lumbre::ops

@@ -259,10 +259,12 @@ void OperatorNode::free() noexcept {
 std::string OperatorNode::name() const {
   if (derivative_->node) {
     // "A|B": B when the second operand is a tensor. "A;B": B when the second argument was given.
+    // "A!B": B when the third argument was given.
     const std::string_view names = derivative_->node;
-    const size_t at = names.find_first_of("|;");
+    const size_t at = names.find_first_of("|;!");
     if (at == std::string_view::npos) return std::string(names);
-    const bool second = names[at] == '|' ? values_[1].given && values_[1].kind == Param::Tensor : values_[1].given;
+    const auto& decides = values_[names[at] == '!' ? 2 : 1];
+    const bool second = decides.given && (names[at] != '|' || decides.kind == Param::Tensor);
     return std::string(second ? names.substr(at + 1) : names.substr(0, at));
   }
   const std::string_view signature = record_->signature;

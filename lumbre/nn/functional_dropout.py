@@ -9,7 +9,7 @@ from lumbre._registry import operator
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    pass
 
 Tensor = _C.Tensor
 

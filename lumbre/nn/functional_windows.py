@@ -268,7 +268,8 @@ def _fractional_max_pool(
         return (values, values.to(int64)) if return_indices else values
     planes = input.reshape(prod(lead), prod(sizes))
     with no_grad():
-        table = _random_places(samples.reshape(prod(lead), dims), sizes, kernel, out)
+        # PyTorch looks at the samples of as many batches as there are.
+        table = _random_places(samples[: prod(lead[:-1])].reshape(prod(lead), dims), sizes, kernel, out)
         covered = planes.detach().gather(1, table.reshape(prod(lead), -1)).view(table.shape)
         where = table.gather(2, covered.argmax(-1, keepdim=True)).squeeze(2)
     values = planes.gather(1, where).view(*lead, *out)

@@ -152,7 +152,7 @@ Integers give floating-point quotients unless `rounding_mode` is "trunc" (toward
 
 >>> torch.div(torch.tensor([7, -7]), 2, rounding_mode="floor")
 tensor([ 3, -4]))",
-          .forward = forward_of<div>, .derivative = gradients("DivBackward0|DivBackward1", quotient_gradient, "0:1 1:01"), .forms = kEveryForm, .aliases = "divide");
+          .forward = forward_of<div>, .derivative = gradients("DivBackward0!DivBackward2", quotient_gradient, "0:1 1:01"), .forms = kEveryForm, .aliases = "divide");
 LB_RECORD(.signature = "div(input, other, *, rounding_mode=None, out=None)", .doc = R"(The same with a number first.
 
 >>> torch.div(1, torch.tensor([2., 4.]))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from importlib import import_module
 
 _FILES = (
-    "module", "container", "linear", "activation", "dropout", "sparse", "loss", "distance", "lazy", "conv", "pooling",
-    "normalization", "batchnorm", "instancenorm", "rnn", "transformer", "attention", "padding", "upsampling", "fold",
+    "module", "container", "linear", "activation", "dropout", "sparse", "loss", "distance", "flatten",
+    "pixelshuffle", "channelshuffle", "lazy", "conv", "pooling", "normalization", "batchnorm", "instancenorm", "rnn", "transformer", "attention", "padding", "upsampling", "fold",
     "adaptive",
 )  # fmt: skip
 

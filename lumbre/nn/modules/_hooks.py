@@ -98,7 +98,7 @@ def _run(self: Any, args: Any, kwargs: Any, ran: set[int]) -> Any:
 def _attach_old_hooks(self: Any, result: Any) -> None:
     one = result
     while not isinstance(one, Tensor):
-        one = next((value for value in one.values() if isinstance(value, Tensor))) if isinstance(one, dict) else one[0]
+        one = next(value for value in one.values() if isinstance(value, Tensor)) if isinstance(one, dict) else one[0]
     node = one.grad_fn
     if node is not None:
         for hook in self._backward_hooks.values():

@@ -22,8 +22,7 @@ def skip_init(module_cls: type, *args: Any, **kwargs: Any) -> Any:
 
     if not issubclass(module_cls, Module):
         raise RuntimeError(f"Expected a Module; got {module_cls}")
-    settings = getattr(module_cls, "settings", ())
-    if "device" not in inspect.signature(module_cls).parameters and "device" not in dict(settings):
+    if "device" not in inspect.signature(module_cls).parameters:
         raise RuntimeError("Module must support a 'device' arg to skip initialization")
     _device.check(kwargs.pop("device", "cpu"))
     # There is no device without memory here: the draws are made and taken back.
