@@ -93,7 +93,7 @@ class Bernoulli(ExponentialFamily):
 
     def enumerate_support(self, expand: bool = True) -> Tensor:
         values = arange(2, dtype=self._param.dtype).view((-1,) + (1,) * len(self._batch_shape))
-        return values.expand((-1,) + tuple(self._batch_shape)) if expand else values
+        return values.expand((-1, *tuple(self._batch_shape))) if expand else values
 
     @property
     def _natural_params(self) -> tuple[Tensor, ...]:

@@ -40,7 +40,7 @@ class Categorical(Distribution):
         super().__init__(self._param.size()[:-1], validate_args=validate_args)
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Categorical:
-        shape = Size(tuple(batch_shape) + (self._num_events,))
+        shape = Size((*tuple(batch_shape), self._num_events))
         new = self._get_checked_instance(Categorical, _instance)
         for name in ("probs", "logits"):
             if name in self.__dict__:
@@ -99,4 +99,4 @@ class Categorical(Distribution):
 
     def enumerate_support(self, expand: bool = True) -> Tensor:
         values = arange(self._num_events).view((-1,) + (1,) * len(self._batch_shape))
-        return values.expand((-1,) + tuple(self._batch_shape)) if expand else values
+        return values.expand((-1, *tuple(self._batch_shape))) if expand else values

@@ -33,5 +33,5 @@ class ExponentialFamily(Distribution):
         gradients = autograd.grad(normalizer.sum(), natural, create_graph=True)
         result = result + normalizer
         for each, gradient in zip(natural, gradients, strict=True):
-            result = result - (each * gradient).reshape(self._batch_shape + (-1,)).sum(-1)
+            result = result - (each * gradient).reshape((*self._batch_shape, -1)).sum(-1)
         return result

@@ -195,7 +195,7 @@ def _multivariate_multivariate(p: MultivariateNormal, q: MultivariateNormal) -> 
     logs = q._half_log_det() - p._half_log_det()
     batch = tuple((logs + p.loc[..., 0] + q.loc[..., 0]).shape)
     n = p.event_shape[0]
-    factors = [each._unbroadcasted_scale_tril.expand(batch + (n, n)) for each in (q, p)]
+    factors = [each._unbroadcasted_scale_tril.expand((*batch, n, n)) for each in (q, p)]
     trace = linalg.solve_triangular(*factors, upper=False).pow(2).sum((-2, -1))
     return logs + 0.5 * (trace + mahalanobis(q._unbroadcasted_scale_tril, q.loc - p.loc) - n)
 

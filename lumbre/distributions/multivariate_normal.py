@@ -28,7 +28,7 @@ def mahalanobis(factor: Tensor, difference: Tensor) -> Tensor:
     batch = broadcast_shapes(factor.shape[:-2], difference.shape[:-1])
     n = difference.shape[-1]
     solved = linalg.solve_triangular(
-        factor.expand(batch + (n, n)), difference.expand(batch + (n,)).unsqueeze(-1), upper=False
+        factor.expand((*batch, n, n)), difference.expand((*batch, n)).unsqueeze(-1), upper=False
     )
     return solved.squeeze(-1).pow(2).sum(-1)
 
@@ -72,8 +72,8 @@ class MultivariateNormal(Distribution):
             what = "scale_tril matrix" if name == "scale_tril" else name
             raise ValueError(f"{what} must be at least two-dimensional, with optional leading batch dimensions")
         batch = broadcast_shapes(matrix.shape[:-2], loc.shape[:-1])
-        setattr(self, name, matrix.expand(batch + (-1, -1)))
-        self.loc = loc.expand(batch + (-1,))
+        setattr(self, name, matrix.expand((*batch, -1, -1)))
+        self.loc = loc.expand((*batch, -1))
         super().__init__(batch, self.loc.shape[-1:], validate_args=validate_args)
         if name == "scale_tril":
             self._unbroadcasted_scale_tril = matrix

@@ -41,7 +41,7 @@ def standard_normal(shape: Any, dtype: Any) -> Tensor:
 
 def sum_rightmost(value: Tensor, dim: int) -> Tensor:
     """The sum over the last ``dim`` dimensions."""
-    return value if dim == 0 else value.reshape(value.shape[:-dim] + (-1,)).sum(-1)
+    return value if dim == 0 else value.reshape((*value.shape[:-dim], -1)).sum(-1)
 
 
 def logits_to_probs(logits: Tensor, is_binary: bool = False) -> Tensor:
@@ -100,6 +100,6 @@ def vec_to_tril_matrix(vec: Tensor, diag: int = 0) -> Tensor:
         )
     n = round(size)
     rows = arange(n)
-    result = vec.new_zeros(vec.shape[:-1] + (n, n))
+    result = vec.new_zeros((*vec.shape[:-1], n, n))
     result[..., rows < rows.view(-1, 1) + (diag + 1)] = vec
     return result
