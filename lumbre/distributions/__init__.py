@@ -9,6 +9,23 @@ from __future__ import annotations
 from lumbre import _identity
 
 _WHERE = {
+    "AbsTransform": "transforms",
+    "AffineTransform": "transforms",
+    "ComposeTransform": "transforms",
+    "ExpTransform": "transforms",
+    "IndependentTransform": "transforms",
+    "PowerTransform": "transforms",
+    "SigmoidTransform": "transforms",
+    "SoftmaxTransform": "transforms",
+    "SoftplusTransform": "transforms",
+    "StickBreakingTransform": "transforms",
+    "TanhTransform": "transforms",
+    "Transform": "transforms",
+    "identity_transform": "transforms",
+    "TransformedDistribution": "transformed_distribution",
+    "LogNormal": "log_normal",
+    "OneHotCategorical": "one_hot_categorical",
+    "OneHotCategoricalStraightThrough": "one_hot_categorical",
     "Bernoulli": "bernoulli",
     "Beta": "beta",
     "Categorical": "categorical",

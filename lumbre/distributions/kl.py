@@ -21,7 +21,9 @@ from lumbre.distributions.independent import Independent
 from lumbre.distributions.laplace import Laplace
 from lumbre.distributions.multivariate_normal import MultivariateNormal, mahalanobis
 from lumbre.distributions.normal import Normal
+from lumbre.distributions.one_hot_categorical import OneHotCategorical
 from lumbre.distributions.poisson import Poisson
+from lumbre.distributions.transformed_distribution import TransformedDistribution
 from lumbre.distributions.uniform import Uniform
 from lumbre.distributions.utils import sum_rightmost
 
@@ -205,3 +207,15 @@ def _independent_independent(p: Independent, q: Independent) -> Tensor:
     if p.reinterpreted_batch_ndims != q.reinterpreted_batch_ndims:
         raise NotImplementedError
     return sum_rightmost(kl_divergence(p.base_dist, q.base_dist), p.reinterpreted_batch_ndims)
+
+
+@register_kl(OneHotCategorical, OneHotCategorical)
+def _one_hot_one_hot(p: OneHotCategorical, q: OneHotCategorical) -> Tensor:
+    return kl_divergence(p._categorical, q._categorical)
+
+
+@register_kl(TransformedDistribution, TransformedDistribution)
+def _transformed_transformed(p: TransformedDistribution, q: TransformedDistribution) -> Tensor:
+    if p.transforms != q.transforms or p.event_shape != q.event_shape:
+        raise NotImplementedError
+    return kl_divergence(p.base_dist, q.base_dist)

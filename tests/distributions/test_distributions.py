@@ -21,6 +21,16 @@ MAKERS = {
     "categorical logits": lambda L: L.distributions.Categorical(logits=L.tensor([[0.1, 2.0], [1.0, -1.0]])),
     "bernoulli": lambda L: L.distributions.Bernoulli(t(L, 0.2, 0.5, 0.9)),
     "bernoulli logits": lambda L: L.distributions.Bernoulli(logits=t(L, 0.2, -3.0)),
+    "log normal": lambda L: L.distributions.LogNormal(t(L, 0.2, 1.0), t(L, 0.5, 0.3)),
+    "one-hot": lambda L: L.distributions.OneHotCategorical(t(L, 1.0, 2.0, 3.0)),
+    "straight through": lambda L: L.distributions.OneHotCategoricalStraightThrough(t(L, 1.0, 2.0, 3.0)),
+    "transformed": lambda L: L.distributions.TransformedDistribution(
+        L.distributions.Normal(t(L, 0.5, -1.0), t(L, 0.3, 2.0)),
+        [L.distributions.TanhTransform(cache_size=1), L.distributions.AffineTransform(1.0, t(L, 2.0, -3.0))],
+    ),
+    "sticks": lambda L: L.distributions.TransformedDistribution(
+        L.distributions.Normal(L.zeros(3), 1.0), L.distributions.StickBreakingTransform()
+    ),
     "exponential": lambda L: L.distributions.Exponential(t(L, 0.2, 3.0)),
     "poisson": lambda L: L.distributions.Poisson(t(L, 0.2, 3.0, 40.0)),
     "laplace": lambda L: L.distributions.Laplace(t(L, 0.2, 3.0), t(L, 1.0, 0.5)),
@@ -63,6 +73,8 @@ def test_draws_densities_and_moments(name):
         if theirs.has_rsample:
             lumbre.manual_seed(5), torch.manual_seed(5)
             close(own.rsample(shape), theirs.rsample(shape))
+    if type(theirs) is torch.distributions.TransformedDistribution:
+        return
     for what in ("mean", "mode", "variance", "stddev"):
         try:
             expected = getattr(theirs, what)
@@ -152,3 +164,28 @@ def test_gradients(maker):
     maker(torch, theirs).sum().backward()
     # PyTorch approximates the slopes of gamma and beta draws to about three digits.
     close(own.grad, theirs.grad, 2e-3)
+
+
+@pytest.mark.parametrize("maker", [
+    lambda L: L.distributions.ExpTransform(),
+    lambda L: L.distributions.PowerTransform(L.tensor(2.0)),
+    lambda L: L.distributions.SigmoidTransform(),
+    lambda L: L.distributions.SoftplusTransform(),
+    lambda L: L.distributions.TanhTransform(),
+    lambda L: L.distributions.AffineTransform(1.0, -2.0, event_dim=1),
+    lambda L: L.distributions.StickBreakingTransform(),
+    lambda L: L.distributions.IndependentTransform(L.distributions.ExpTransform(), 1),
+    lambda L: L.distributions.ComposeTransform([L.distributions.TanhTransform(), L.distributions.ExpTransform()]),
+])  # fmt: skip
+def test_transforms(maker):
+    own, theirs = maker(lumbre), maker(torch)
+    x, z = lumbre.tensor([[0.3, 0.7, 1.2]]), torch.tensor([[0.3, 0.7, 1.2]])
+    assert repr(own) == repr(theirs)
+    assert repr(own.inv) == repr(theirs.inv)
+    assert (repr(own.domain), repr(own.codomain)) == (repr(theirs.domain), repr(theirs.codomain))
+    y, w = own(x), theirs(z)
+    close(y, w)
+    close(own.inv(y), theirs.inv(w), 1e-5)
+    close(own.log_abs_det_jacobian(x, y), theirs.log_abs_det_jacobian(z, w), 1e-5)
+    assert own == own
+    assert own.inv.inv(x).tolist() == y.tolist()
