@@ -32,6 +32,8 @@ _WHERE = {
     "StudentT": "studentT",
     "Geometric": "geometric",
     "MixtureSameFamily": "mixture_same_family",
+    "Binomial": "binomial",
+    "Multinomial": "multinomial",
     "Bernoulli": "bernoulli",
     "Beta": "beta",
     "Categorical": "categorical",

@@ -30,6 +30,8 @@ MAKERS = {
         L.distributions.Categorical(L.tensor([[0.3, 0.7], [0.5, 0.5]])),
         L.distributions.Normal(L.tensor([[0.0, 2.0], [1.0, 5.0]]), 1.0),
     ),
+    "binomial": lambda L: L.distributions.Binomial(5, t(L, 0.2, 0.7)),
+    "multinomial": lambda L: L.distributions.Multinomial(5, t(L, 0.2, 0.7, 0.1)),
     "log normal": lambda L: L.distributions.LogNormal(t(L, 0.2, 1.0), t(L, 0.5, 0.3)),
     "one-hot": lambda L: L.distributions.OneHotCategorical(t(L, 1.0, 2.0, 3.0)),
     "straight through": lambda L: L.distributions.OneHotCategoricalStraightThrough(t(L, 1.0, 2.0, 3.0)),
