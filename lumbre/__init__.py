@@ -67,6 +67,8 @@ for _name in _composed_names:
 
 # Names that come from a module that is loaded at the first use of one of them.
 _LAZY_NAMES = {
+    "compile": "_compiling",
+    "autocast": "amp",
     "finfo": "_numeric_info",
     "iinfo": "_numeric_info",
     "set_printoptions": "_printing",

@@ -102,4 +102,8 @@ class stream:
 
 
 def __getattr__(name: str) -> object:
+    if name == "amp":
+        from importlib import import_module
+
+        return import_module(f"{__name__}.amp")
     raise AttributeError(f"module '{_identity.prefix()}cuda' has no attribute '{name}'")

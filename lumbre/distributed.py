@@ -1,0 +1,41 @@
+"""``torch.distributed``: not available. Questions are answered; group operations refuse as without a process group."""
+
+from __future__ import annotations
+
+from lumbre import _identity
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, NoReturn
+
+_GROUP_OPERATIONS = (
+    "all_gather", "all_reduce", "barrier", "broadcast", "destroy_process_group", "gather", "get_backend", "get_rank",
+    "get_world_size", "recv", "reduce", "reduce_scatter", "scatter", "send",
+)  # fmt: skip
+_QUESTIONS = (
+    "is_available", "is_initialized", "is_gloo_available", "is_mpi_available", "is_nccl_available",
+    "is_torchelastic_launched",
+)  # fmt: skip
+
+__all__ = [*_QUESTIONS, *_GROUP_OPERATIONS, "init_process_group"]
+
+
+def init_process_group(*args: Any, **kwargs: Any) -> NoReturn:
+    """RuntimeError: one process computes on one machine."""
+    raise RuntimeError("torch.distributed is not available: Lumbre computes in one process")
+
+
+def _no(*args: Any, **kwargs: Any) -> bool:
+    return False
+
+
+def _no_group(*args: Any, **kwargs: Any) -> NoReturn:
+    raise ValueError("Default process group has not been initialized, please make sure to call init_process_group.")
+
+
+def __getattr__(name: str) -> object:
+    if name in _QUESTIONS:
+        return _no
+    if name in _GROUP_OPERATIONS:
+        return _no_group
+    raise AttributeError(f"module '{_identity.prefix()}distributed' has no attribute '{name}'")

@@ -1,0 +1,75 @@
+"""``torch.distributions``: probability distributions; each loads when it is first asked for.
+
+>>> torch.distributions.Normal(0., 1.)
+Normal(loc: 0.0, scale: 1.0)
+"""
+
+from __future__ import annotations
+
+from lumbre import _identity
+
+_WHERE = {
+    "AbsTransform": "transforms",
+    "AffineTransform": "transforms",
+    "ComposeTransform": "transforms",
+    "ExpTransform": "transforms",
+    "IndependentTransform": "transforms",
+    "PowerTransform": "transforms",
+    "SigmoidTransform": "transforms",
+    "SoftmaxTransform": "transforms",
+    "SoftplusTransform": "transforms",
+    "StickBreakingTransform": "transforms",
+    "TanhTransform": "transforms",
+    "Transform": "transforms",
+    "identity_transform": "transforms",
+    "TransformedDistribution": "transformed_distribution",
+    "LogNormal": "log_normal",
+    "OneHotCategorical": "one_hot_categorical",
+    "OneHotCategoricalStraightThrough": "one_hot_categorical",
+    "Cauchy": "cauchy",
+    "HalfNormal": "half_normal",
+    "Chi2": "chi2",
+    "StudentT": "studentT",
+    "Geometric": "geometric",
+    "MixtureSameFamily": "mixture_same_family",
+    "Binomial": "binomial",
+    "Multinomial": "multinomial",
+    "Bernoulli": "bernoulli",
+    "Beta": "beta",
+    "Categorical": "categorical",
+    "Dirichlet": "dirichlet",
+    "Distribution": "distribution",
+    "Exponential": "exponential",
+    "ExponentialFamily": "exp_family",
+    "Gamma": "gamma",
+    "Independent": "independent",
+    "Laplace": "laplace",
+    "MultivariateNormal": "multivariate_normal",
+    "Normal": "normal",
+    "Poisson": "poisson",
+    "Uniform": "uniform",
+    "kl_divergence": "kl",
+    "register_kl": "kl",
+}
+
+__all__ = list(_WHERE)
+
+
+def __getattr__(name: str) -> object:
+    if not name.startswith("__"):
+        from importlib import import_module
+
+        full = f"{__name__}.{_WHERE.get(name, name)}"
+        try:
+            module = import_module(full)
+        except ModuleNotFoundError as error:
+            if error.name != full:
+                raise
+        else:
+            value = globals()[name] = getattr(module, name) if name in _WHERE else module
+            return value
+    raise AttributeError(f"module '{_identity.prefix()}distributions' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_WHERE})

@@ -1,0 +1,83 @@
+"""``torch.jit``: Python runs as Python; scripting and tracing give back what they were given."""
+
+from __future__ import annotations
+
+from lumbre import _identity
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, NoReturn
+
+from typing import Final
+
+__all__ = [
+    "Final", "export", "ignore", "is_scripting", "is_tracing", "load", "save", "script", "script_if_tracing", "trace",
+    "unused",
+]  # fmt: skip
+
+
+def script(
+    obj: Any, optimize: None = None, _frames_up: int = 0, _rcb: Callable | None = None, example_inputs: Any = None
+) -> Any:
+    """Returns the function, class or module as it is.
+
+    >>> torch.jit.script(abs) is abs
+    True
+    """
+    return obj
+
+
+def trace(func: Any, example_inputs: Any = None, *args: Any, example_kwarg_inputs: Any = None, **kwargs: Any) -> Any:
+    """Calls the function or module once with the example, as tracing does, and returns it as it is."""
+    if example_kwarg_inputs is not None:
+        func(**example_kwarg_inputs)
+    elif example_inputs is not None:
+        func(*(example_inputs if isinstance(example_inputs, (tuple, list)) else (example_inputs,)))
+    return func
+
+
+def script_if_tracing(fn: Callable) -> Callable:
+    """Returns the function as it is."""
+    return fn
+
+
+def export(fn: Callable) -> Callable:
+    """Returns the method as it is."""
+    return fn
+
+
+def unused(fn: Callable) -> Callable:
+    """Returns the method as it is."""
+    return fn
+
+
+def ignore(drop: Any = False, **kwargs: Any) -> Any:
+    """Returns the method as it is; also called with arguments."""
+    return drop if callable(drop) else lambda fn: fn
+
+
+def is_scripting() -> bool:
+    """False: nothing is scripted."""
+    return False
+
+
+def is_tracing() -> bool:
+    """False: nothing is traced."""
+    return False
+
+
+def save(m: Any, f: Any, *args: Any, **kwargs: Any) -> NoReturn:
+    """RuntimeError: there is no TorchScript; save a state_dict instead."""
+    raise RuntimeError("torch.jit.save: Lumbre has no TorchScript. Save module.state_dict() with torch.save instead.")
+
+
+def load(f: Any, *args: Any, **kwargs: Any) -> NoReturn:
+    """RuntimeError: there is no TorchScript; load a state_dict instead."""
+    raise RuntimeError(
+        "torch.jit.load: Lumbre cannot run TorchScript archives. Export the model's state_dict with PyTorch and load that."
+    )
+
+
+def __getattr__(name: str) -> object:
+    raise AttributeError(f"module '{_identity.prefix()}jit' has no attribute '{name}'")
