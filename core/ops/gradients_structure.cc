@@ -44,7 +44,7 @@ void scatter_reduce_gradient(Backward& b) {
       const Tensor others = count - zero;
       return where(call<"gt">(others, Scalar(0)), Scalar(0.0), product / element);
     };
-    to_input = g * slope(zero_x, x1, zeros_here, rest);
+    to_input = include ? g * slope(zero_x, x1, zeros_here, rest) : g;
     to_source = gather(g) * slope(zero_s, s1, gather(zeros_here), gather(rest));
   } else {
     const Tensor hit_x = cast(call<"eq">(x, result), g.dtype()), hit_s = cast(call<"eq">(source, gather(result)), g.dtype());
