@@ -52,6 +52,7 @@ test-all: build $(VENV)/.test $(VENV)/.demo
 
 bench: build $(VENV)/.demo $(VENV)/.test
 	$(BIN)/python benchmarks/run.py $(if $(ROWS),--rows $(ROWS))
+	$(BIN)/python benchmarks/steps.py $(if $(ROWS),--rows $(ROWS))
 
 lint: $(VENV)/.lint
 	$(BIN)/ruff check lumbre tests benchmarks examples tools

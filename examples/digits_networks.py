@@ -84,7 +84,7 @@ def draw(path, runs, test):
     images, labels = test
     figure = plt.figure(figsize=(13, 4))
     left, middle = figure.add_subplot(1, 3, 1), figure.add_subplot(1, 3, 2)
-    for name, (net, losses, accuracies) in runs.items():
+    for name, (_, losses, accuracies) in runs.items():
         left.plot(losses, label=name, linewidth=0.8)
         middle.plot([100 * a for a in accuracies], label=f"{name}: {accuracies[-1]:.2%}")
     left.set(title="Loss", xlabel="step", yscale="log")
@@ -109,10 +109,12 @@ def main():
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--held-out", type=int, default=360)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--picture", type=Path, default=Path("digits_networks.png"))
-    parser.add_argument("--weights", type=Path, default=Path("digits_networks.pt"))
+    parser.add_argument("--picture", type=Path, default=Path("out/digits_networks.png"))
+    parser.add_argument("--weights", type=Path, default=Path("out/digits_networks.pt"))
     options = parser.parse_args()
 
+    for path in (options.picture, options.weights):
+        path.parent.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(options.seed)
     data, test = load(options.held_out)
     runs = {}

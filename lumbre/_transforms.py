@@ -113,9 +113,7 @@ def grad_and_value(func: Callable, argnums: Any = 0, has_aux: bool = False) -> C
                 )
             output, aux = output
         if not isinstance(output, Tensor):
-            raise RuntimeError(
-                f"grad_and_value(f)(*args): Expected f(*args) to return a Tensor, got {type(output)}"
-            )
+            raise RuntimeError(f"grad_and_value(f)(*args): Expected f(*args) to return a Tensor, got {type(output)}")
         if output.dim() != 0:
             raise RuntimeError(
                 "grad_and_value(f)(*args): Expected f(*args) to return a scalar tensor, got tensor with "
@@ -169,7 +167,9 @@ def vjp(func: Callable, *primals: Any, has_aux: bool = False) -> Any:
     def pull(*cotangents: Any, retain_graph: bool = True, create_graph: bool | None = None) -> Any:
         tree = cotangents[0] if not isinstance(output, tuple) or len(cotangents) == 1 else cotangents
         pairs = [
-            (o, c) for o, c in zip(_leaves(output), _leaves(tree), strict=True) if isinstance(o, Tensor) and o.requires_grad
+            (o, c)
+            for o, c in zip(_leaves(output), _leaves(tree), strict=True)
+            if isinstance(o, Tensor) and o.requires_grad
         ]
         found: Any = (None,) * len(inputs)
         if pairs:
@@ -264,9 +264,7 @@ def jacrev(func: Callable, argnums: Any = 0, *, has_aux: bool = False, chunk_siz
     return wrapped
 
 
-def jacfwd(
-    func: Callable, argnums: Any = 0, has_aux: bool = False, *, randomness: str = "error"
-) -> Callable:
+def jacfwd(func: Callable, argnums: Any = 0, has_aux: bool = False, *, randomness: str = "error") -> Callable:
     """The Jacobian, as ``jacrev`` computes it: there is no forward-mode differentiation."""
     return jacrev(func, argnums, has_aux=has_aux)
 

@@ -264,7 +264,15 @@ def _load_zip(file: Any, mapped: str | None, weights_only: bool, encoding: str, 
 
     try:
         archive = zipfile.ZipFile(file)
-    except (zipfile.BadZipFile, struct.error, ValueError, OverflowError, EOFError, OSError, NotImplementedError) as error:
+    except (
+        zipfile.BadZipFile,
+        struct.error,
+        ValueError,
+        OverflowError,
+        EOFError,
+        OSError,
+        NotImplementedError,
+    ) as error:
         raise _damaged("reading zip archive: failed finding central directory") from error
     with archive:
         names = {info.filename: info for info in archive.infolist()}
@@ -299,7 +307,16 @@ class _Archive:
         info = self._info(name)
         try:
             return self.archive.read(info)
-        except (zipfile.BadZipFile, zlib.error, struct.error, ArithmeticError, EOFError, ValueError, OSError, RuntimeError) as error:
+        except (
+            zipfile.BadZipFile,
+            zlib.error,
+            struct.error,
+            ArithmeticError,
+            EOFError,
+            ValueError,
+            OSError,
+            RuntimeError,
+        ) as error:
             raise _damaged(f"reading file {name}: {error}") from error
 
     def _info(self, name: str) -> Any:
@@ -327,7 +344,9 @@ class _Archive:
             memory = self.loaded[key]
             if memory.nbytes() < nbytes:
                 raise _damaged(f"reading file data/{key}: {memory.nbytes()} bytes, {nbytes} expected")
-            return memory if kind == "UntypedStorage" else TypedStorage(wrap_storage=memory, dtype=dtype, _internal=True)
+            return (
+                memory if kind == "UntypedStorage" else TypedStorage(wrap_storage=memory, dtype=dtype, _internal=True)
+            )
 
         return load_storage
 
@@ -518,7 +537,9 @@ def check_module_version_greater_or_equal(module: Any, version: Any, error_if_ma
         return tuple(int(part) for part in module.__version__.split(".")[: len(version)]) >= tuple(version)
     except ValueError:
         if error_if_malformed:
-            raise RuntimeError(f"'{module.__name__}' module version string is malformed '{module.__version__}'") from None
+            raise RuntimeError(
+                f"'{module.__name__}' module version string is malformed '{module.__version__}'"
+            ) from None
         return False
 
 

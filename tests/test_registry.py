@@ -23,7 +23,9 @@ def test_there_are_records():
 def test_record_is_complete(record):
     name, opened, rest = record.signature.partition("(")
     assert name and opened and ")" in rest, record.signature
-    assert record.derivative in ("none", "refused", "composed", "formula"), f"{record.signature}: the derivative is not stated"
+    assert record.derivative in ("none", "refused", "composed", "formula"), (
+        f"{record.signature}: the derivative is not stated"
+    )
     hidden = record.forms == 0 or record.name.rpartition(".")[2].startswith("_")
     assert hidden or record.doc.strip(), f"{record.signature}: no documentation"
 

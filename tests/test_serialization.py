@@ -45,7 +45,9 @@ def check(loaded, module):
 
 
 @pytest.mark.parametrize("as_zip", [True, False], ids=["zip", "legacy"])
-@pytest.mark.parametrize(("writer", "reader"), [(torch, lumbre), (lumbre, torch), (lumbre, lumbre)], ids=["in", "out", "own"])
+@pytest.mark.parametrize(
+    ("writer", "reader"), [(torch, lumbre), (lumbre, torch), (lumbre, lumbre)], ids=["in", "out", "own"]
+)
 def test_exchange(writer, reader, as_zip):
     file = io.BytesIO()
     writer.save(content(writer), file, _use_new_zipfile_serialization=as_zip)

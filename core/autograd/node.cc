@@ -72,7 +72,8 @@ void Node::destroy(Node* node) noexcept {
   digging = false;
 }
 
-// --- leaves -----------------------------------------------------------------------------------------------------------
+// --- leaves
+// -----------------------------------------------------------------------------------------------------------
 
 AccumulateGrad::AccumulateGrad(const Tensor& variable) : variable_(variable) {
   sequence = UINT64_MAX;  // as soon as its gradient is complete
@@ -116,7 +117,8 @@ void AccumulateGrad::apply(Gradients& taken, Gradients&) {
   for (const auto& hook : hooks_now) hook->call(variable_);
 }
 
-// --- histories --------------------------------------------------------------------------------------------------------
+// --- histories
+// --------------------------------------------------------------------------------------------------------
 
 History& own_history(const Tensor& t) {
   if (!t->history) t->history = std::make_unique<History>();
@@ -154,11 +156,12 @@ Edge gradient_edge(const Tensor& t) {
 }
 
 void detach_in_place(const Tensor& t) {
-  LB_CHECK(static_cast<ViewKind>(t->view_kind) == ViewKind::None || !t->base, Runtime,
-           "Can't detach views in-place. Use detach() instead. If you are using DistributedDataParallel (DDP) for "
-           "training, and gradient_as_bucket_view is set as True, gradients are views of DDP buckets, and hence "
-           "detach_() cannot be called on these gradients. To fix this error, please refer to the Optimizer.zero_grad() "
-           "function in torch/optim/optimizer.py as a solution.");
+  LB_CHECK(
+      static_cast<ViewKind>(t->view_kind) == ViewKind::None || !t->base, Runtime,
+      "Can't detach views in-place. Use detach() instead. If you are using DistributedDataParallel (DDP) for "
+      "training, and gradient_as_bucket_view is set as True, gradients are views of DDP buckets, and hence "
+      "detach_() cannot be called on these gradients. To fix this error, please refer to the Optimizer.zero_grad() "
+      "function in torch/optim/optimizer.py as a solution.");
   t->requires_grad = false;
   if (History* history = history_of(t)) {
     history->node = NodeRef();
@@ -185,18 +188,21 @@ void check_in_place(const Tensor& target, bool recorded) {
     if (matters && kind != ViewKind::Normal) {
       const NodeRef node = node_of(target);
       const History* history = history_of(target);
-      const std::string what =
-          node ? text("Output ", history->output, " of ", node->name(), " is a view and ") : std::string("A view was created ");
-      LB_CHECK(kind != ViewKind::OneOfMany, Runtime, what,
-               "is being modified inplace. This view is the output of a function that returns multiple views. Such "
-               "functions do not allow the output views to be modified inplace. You should replace the inplace operation "
-               "by an out-of-place one.");
-      LB_CHECK(kind != ViewKind::Custom, Runtime, what,
-               "is being modified inplace. This view was created inside a custom Function (or because an input was "
-               "returned as-is) and the autograd logic to handle view+inplace would override the custom backward "
-               "associated with the custom Function, leading to incorrect gradients. This behavior is forbidden. You can "
-               "fix this by cloning the output of the custom Function.");
-      LB_CHECK(kind != ViewKind::NoGrad, Runtime, "A view was created in no_grad mode and is being modified inplace with "
+      const std::string what = node ? text("Output ", history->output, " of ", node->name(), " is a view and ")
+                                    : std::string("A view was created ");
+      LB_CHECK(
+          kind != ViewKind::OneOfMany, Runtime, what,
+          "is being modified inplace. This view is the output of a function that returns multiple views. Such "
+          "functions do not allow the output views to be modified inplace. You should replace the inplace operation "
+          "by an out-of-place one.");
+      LB_CHECK(
+          kind != ViewKind::Custom, Runtime, what,
+          "is being modified inplace. This view was created inside a custom Function (or because an input was "
+          "returned as-is) and the autograd logic to handle view+inplace would override the custom backward "
+          "associated with the custom Function, leading to incorrect gradients. This behavior is forbidden. You can "
+          "fix this by cloning the output of the custom Function.");
+      LB_CHECK(kind != ViewKind::NoGrad, Runtime,
+               "A view was created in no_grad mode and is being modified inplace with "
                "grad mode enabled. Given that this use case is ambiguous and error-prone, it is forbidden. You can "
                "clarify your code by moving both the view and the inplace either both inside the no_grad block (if you "
                "don't want the inplace to be tracked) or both outside (if you want the inplace to be tracked).");
@@ -222,7 +228,8 @@ void rewrite_history(const Tensor& target, NodeRef node) {
   target->view_version = target->storage->version - 1;
 }
 
-// --- saved tensors ----------------------------------------------------------------------------------------------------
+// --- saved tensors
+// ----------------------------------------------------------------------------------------------------
 
 SavedTensor SavedTensor::of_input(const Tensor& t) {
   SavedTensor saved;

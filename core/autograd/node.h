@@ -49,10 +49,10 @@ struct Hooks {
 class Node {
  public:
   uint32_t references = 0;
-  uint32_t taken = 1;          // how many gradients it takes: one per output of the operation
-  uint64_t sequence = 0;       // nodes run in the reverse order of their making
+  uint32_t taken = 1;     // how many gradients it takes: one per output of the operation
+  uint64_t sequence = 0;  // nodes run in the reverse order of their making
   std::unique_ptr<Hooks> hooks;
-  void* python_object = nullptr;  // borrowed: the one Python object that stands for this node, if any
+  void* python_object = nullptr;        // borrowed: the one Python object that stands for this node, if any
   std::shared_ptr<std::string> origin;  // where it was made, in anomaly mode
 
   Node();
@@ -148,7 +148,10 @@ class SavedTensor {
   static SavedTensor of_overwritten(const Tensor& copy, const Tensor& original);
   bool defined() const noexcept { return tensor_.defined() || hooks_; }
   Tensor unpack(Node* owner) const;
-  void reset() noexcept { tensor_ = Tensor(); hooks_.reset(); }
+  void reset() noexcept {
+    tensor_ = Tensor();
+    hooks_.reset();
+  }
 
   // Packs and unpacks through functions of the user's (saved_tensors_hooks).
   struct Packed {

@@ -9,7 +9,17 @@
 
 namespace lumbre {
 
-enum class ErrorKind : uint8_t { Runtime, Index, Type, Value, NotImplemented, Memory, Buffer, ZeroDivision, LinearAlgebra };
+enum class ErrorKind : uint8_t {
+  Runtime,
+  Index,
+  Type,
+  Value,
+  NotImplemented,
+  Memory,
+  Buffer,
+  ZeroDivision,
+  LinearAlgebra
+};
 
 class Error : public std::exception {
  public:

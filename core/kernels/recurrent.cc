@@ -7,7 +7,8 @@ namespace lumbre {
 namespace LB_LEVEL {
 
 template <class T>
-void lstm_forward(int64_t rows, int64_t width, const void* gates, const void* cell, void* active, void* hidden, void* next) {
+void lstm_forward(int64_t rows, int64_t width, const void* gates, const void* cell, void* active, void* hidden,
+                  void* next) {
   for (int64_t row = 0; row < rows; ++row) {
     const T* __restrict g = static_cast<const T*>(gates) + row * 4 * width;
     const T* __restrict c = static_cast<const T*>(cell) + row * width;

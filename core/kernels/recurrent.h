@@ -7,8 +7,8 @@ namespace lumbre {
 
 // gates is (rows x 4 width), in the order input, forget, new, output; the others are (rows x width). `active` keeps
 // the gates after their nonlinearities, for the way back.
-using LstmForward = void (*)(int64_t rows, int64_t width, const void* gates, const void* cell, void* active, void* hidden,
-                             void* next);
+using LstmForward = void (*)(int64_t rows, int64_t width, const void* gates, const void* cell, void* active,
+                             void* hidden, void* next);
 // Gradients of the gates and of the old cell from those of the hidden state and the new cell; either may be null.
 using LstmBackward = void (*)(int64_t rows, int64_t width, const void* active, const void* cell, const void* next,
                               const void* grad_hidden, const void* grad_next, void* grad_gates, void* grad_cell);

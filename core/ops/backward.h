@@ -63,7 +63,7 @@ class Backward {
   std::optional<int64_t> maybe(int parameter) const {
     return given(parameter) ? std::optional<int64_t>(integer(parameter)) : std::nullopt;
   }
-  Dims reduced(int dims_parameter) const;                               // wrapped, of input 0
+  Dims reduced(int dims_parameter) const;                                     // wrapped, of input 0
   Tensor unreduced(const Tensor& t, int dims_parameter, bool keepdim) const;  // reduced dimensions put back as 1
   Tensor spread(const Tensor& g, int dims_parameter, bool keepdim) const;     // ... and expanded to input 0
   double reduced_count(int dims_parameter) const;
@@ -152,7 +152,7 @@ template <Name name>
 struct Call {
   template <class... Args>
   static Result run(Out::Form form, const Args&... args) {
-    static const Operator& record = [] () -> const Operator& {
+    static const Operator& record = []() -> const Operator& {
       constexpr Param kinds[] = {kind_of<Args>()...};
       return find_record(name.text, kinds);
     }();
@@ -200,7 +200,9 @@ inline Tensor reshape(const Tensor& a, const Dims& sizes) { return call<"reshape
 inline Tensor expand(const Tensor& a, const Dims& sizes) { return call<"expand">(a, sizes, false); }
 inline Tensor unsqueeze(const Tensor& a, int64_t dim) { return call<"unsqueeze">(a, dim); }
 inline Tensor transpose(const Tensor& a, int64_t i, int64_t j) { return call<"transpose">(a, i, j); }
-inline Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b) { return call<"where">(condition, a, b); }
+inline Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b) {
+  return call<"where">(condition, a, b);
+}
 inline Tensor where(const Tensor& condition, const Tensor& a, Scalar b) { return call<"where">(condition, a, b); }
 inline Tensor where(const Tensor& condition, Scalar a, const Tensor& b) { return call<"where">(condition, a, b); }
 Tensor zeros(const Dims& sizes, DType dtype);
@@ -222,25 +224,26 @@ inline Tensor operator/(const Tensor& a, Scalar b) { return div(a, b); }
 
 template <op::Name name>
 Tensor Backward::compare(int parameter, int other) const {
-  return is_tensor(other) ? op::call<name>(input(parameter), input(other)) : op::call<name>(input(parameter), scalar(other));
+  return is_tensor(other) ? op::call<name>(input(parameter), input(other))
+                          : op::call<name>(input(parameter), scalar(other));
 }
 }  // namespace lumbre
 
 // The recorded operators hide the plain functions of the same names.
-#define LB_RECORDED_NAMES                                                                                     \
-  using namespace ::lumbre::op;                                                                               \
+#define LB_RECORDED_NAMES                                                                                            \
+  using namespace ::lumbre::op;                                                                                      \
   using ::lumbre::op::cast, ::lumbre::op::expand, ::lumbre::op::reshape, ::lumbre::op::sum, ::lumbre::op::transpose, \
       ::lumbre::op::unsqueeze, ::lumbre::op::where, ::lumbre::op::zeros;
 
 // The derivative of an operator with one differentiable input: an expression in g (the gradient) and b (Backward).
-#define LB_GRADIENT(node, uses, ...)       \
-  ::lumbre::gradients(                     \
-      node,                                \
-      [](::lumbre::Backward& b) {          \
-        LB_RECORDED_NAMES                       \
+#define LB_GRADIENT(node, uses, ...)         \
+  ::lumbre::gradients(                       \
+      node,                                  \
+      [](::lumbre::Backward& b) {            \
+        LB_RECORDED_NAMES                    \
         const ::lumbre::Tensor g = b.grad(); \
-        b.give(0, __VA_ARGS__);            \
-      },                                   \
+        b.give(0, __VA_ARGS__);              \
+      },                                     \
       uses)
 // Of an operator with two: each expression is computed when it is asked for.
 #define LB_GRADIENTS(node, uses, first, second) \
@@ -254,14 +257,14 @@ Tensor Backward::compare(int parameter, int other) const {
       },                                        \
       uses)
 // The derivative is zero wherever it exists.
-#define LB_SECOND_GRADIENT(node, uses, ...) \
-  ::lumbre::gradients(                      \
-      node,                                 \
-      [](::lumbre::Backward& b) {           \
-        LB_RECORDED_NAMES                       \
+#define LB_SECOND_GRADIENT(node, uses, ...)  \
+  ::lumbre::gradients(                       \
+      node,                                  \
+      [](::lumbre::Backward& b) {            \
+        LB_RECORDED_NAMES                    \
         const ::lumbre::Tensor g = b.grad(); \
-        b.give(1, __VA_ARGS__);             \
-      },                                    \
+        b.give(1, __VA_ARGS__);              \
+      },                                     \
       uses)
 #define LB_ZERO_GRADIENT(node) \
   ::lumbre::gradients(node, [](::lumbre::Backward& b) { b.give(0, ::lumbre::op::zeros(b.sizes(0), b.dtype(0))); })

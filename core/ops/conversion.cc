@@ -160,11 +160,12 @@ LB_OPERATOR(.signature = "type_as(input, other)", .doc = R"(The tensor in the dt
 tensor([1, 1]))",
             .forward = forward_of<type_as>, .derivative = LB_GRADIENT("ToCopyBackward0", "", g), .forms = kMethod);
 
-#define LB_CONVERSION(name, dtype)                                                  \
-  LB_OPERATOR(.signature = #name "(input, memory_format=None)",                     \
-              .doc = "The tensor as " #dtype ".\n\n>>> torch.tensor([0, 1])." #name \
-                     "().dtype == torch.tensor([0])." #name "().dtype\nTrue",       \
-              .forward = forward_of<to_named<DType::dtype>>, .derivative = LB_GRADIENT("ToCopyBackward0", "", g), .forms = kMethod)
+#define LB_CONVERSION(name, dtype)                                                                                \
+  LB_OPERATOR(.signature = #name "(input, memory_format=None)",                                                   \
+              .doc = "The tensor as " #dtype ".\n\n>>> torch.tensor([0, 1])." #name                               \
+                     "().dtype == torch.tensor([0])." #name "().dtype\nTrue",                                     \
+              .forward = forward_of<to_named<DType::dtype>>, .derivative = LB_GRADIENT("ToCopyBackward0", "", g), \
+              .forms = kMethod)
 LB_CONVERSION(float, Float32);
 LB_CONVERSION(double, Float64);
 LB_CONVERSION(half, Float16);
@@ -181,7 +182,8 @@ LB_OPERATOR(.signature = "copy(input, src, non_blocking=False)",
 
 >>> torch.zeros(2).copy_(torch.tensor(3))
 tensor([3., 3.]))",
-            .forward = forward_of<copy>, .derivative = LB_GRADIENTS("CopyBackwards", "", zeros(b.sizes(0), b.dtype(0)), g), .forms = kInPlace);
+            .forward = forward_of<copy>,
+            .derivative = LB_GRADIENTS("CopyBackwards", "", zeros(b.sizes(0), b.dtype(0)), g), .forms = kInPlace);
 LB_OPERATOR(.signature = "fill(input, value)", .doc = R"(Every element becomes value.
 
 >>> torch.zeros(2).fill_(3)
@@ -192,13 +194,15 @@ LB_OPERATOR(.signature = "fill(input, value)", .doc = R"(Every element becomes t
 
 >>> torch.zeros(2).fill_(torch.tensor(3))
 tensor([3., 3.]))",
-            .forward = forward_of<fill_tensor>, .derivative = LB_GRADIENTS("FillBackward1", "", zeros(b.sizes(0), b.dtype(0)), sum(g)),
+            .forward = forward_of<fill_tensor>,
+            .derivative = LB_GRADIENTS("FillBackward1", "", zeros(b.sizes(0), b.dtype(0)), sum(g)),
             .forms = kFunction | kInPlace | kInPlaceFunction);
 LB_OPERATOR(.signature = "zero(input)", .doc = R"(Every element becomes zero.
 
 >>> torch.ones(2).zero_()
 tensor([0., 0.]))",
-            .forward = forward_of<zero>, .derivative = LB_ZERO_GRADIENT("ZeroBackward0"), .forms = kInPlace | kInPlaceFunction);
+            .forward = forward_of<zero>, .derivative = LB_ZERO_GRADIENT("ZeroBackward0"),
+            .forms = kInPlace | kInPlaceFunction);
 LB_OPERATOR(.signature = "resize(input, *size, *, memory_format=None)",
             .doc = R"(Gives the tensor other sizes, growing its memory where needed; new elements are zero.
 

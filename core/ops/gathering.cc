@@ -497,24 +497,33 @@ LB_OPERATOR(.signature = "gather(input, dim, index, *, sparse_grad=False, out=No
 >>> torch.gather(torch.tensor([[1, 2], [3, 4]]), 1, torch.tensor([[1], [0]]))
 tensor([[2],
         [3]]))",
-            .forward = forward_of<give_gather>, .derivative = LB_GRADIENT("GatherBackward0", "0:2", call<"scatter_add">(zeros(b.sizes(0), g.dtype()), b.integer(1), b.input(2), g)));
+            .forward = forward_of<give_gather>,
+            .derivative = LB_GRADIENT("GatherBackward0", "0:2",
+                                      call<"scatter_add">(zeros(b.sizes(0), g.dtype()), b.integer(1), b.input(2), g)));
 LB_OPERATOR(.signature = "index_select(input, dim, index, *, out=None)",
             .doc = R"(The positions of a dimension that an index vector names.
 
 >>> torch.arange(3).index_select(0, torch.tensor([2, 0]))
 tensor([2, 0]))",
-            .forward = forward_of<give_index_select>, .derivative = LB_GRADIENT("IndexSelectBackward0", "0:2", call<"index_add">(zeros(b.sizes(0), g.dtype()), b.integer(1), b.input(2), b.ndim(0) ? g : reshape(g, {}), Scalar(1))));
+            .forward = forward_of<give_index_select>,
+            .derivative = LB_GRADIENT("IndexSelectBackward0", "0:2",
+                                      call<"index_add">(zeros(b.sizes(0), g.dtype()), b.integer(1), b.input(2),
+                                                        b.ndim(0) ? g : reshape(g, {}), Scalar(1))));
 constexpr const char* kScatterDoc =
     R"(A copy of the input with src (or a value) written where an index tensor points along dim.
 
 >>> torch.zeros(3).scatter(0, torch.tensor([2]), 1.0)
 tensor([0., 0., 1.]))";
 LB_OPERATOR(.signature = "scatter(input, dim, index, src, *, out=None)", .doc = kScatterDoc,
-            .forward = forward_of<scatter_src>, .derivative = gradients("ScatterBackward0", scatter_gradient, "0:2 3:2"), .forms = kEveryForm);
+            .forward = forward_of<scatter_src>,
+            .derivative = gradients("ScatterBackward0", scatter_gradient, "0:2 3:2"), .forms = kEveryForm);
 LB_OPERATOR(.signature = "scatter(input, dim, index, src, *, reduce, out=None)", .doc = kScatterDoc,
             .forward = forward_of<scatter_src_reduce>, .derivative = kDerivativeRefused, .forms = kEveryForm);
 LB_OPERATOR(.signature = "scatter(input, dim, index, value, *, out=None)", .doc = kScatterDoc,
-            .forward = forward_of<scatter_value>, .derivative = LB_GRADIENT("ScatterBackward1", "0:2", call<"scatter">(g, b.integer(1), b.input(2), Scalar(0.0))), .forms = kEveryForm);
+            .forward = forward_of<scatter_value>,
+            .derivative = LB_GRADIENT("ScatterBackward1", "0:2",
+                                      call<"scatter">(g, b.integer(1), b.input(2), Scalar(0.0))),
+            .forms = kEveryForm);
 LB_OPERATOR(.signature = "scatter(input, dim, index, value, *, reduce, out=None)", .doc = kScatterDoc,
             .forward = forward_of<scatter_value_reduce>, .derivative = kDerivativeRefused, .forms = kEveryForm);
 LB_OPERATOR(.signature = "scatter_add(input, dim, index, src, *, out=None)",
@@ -522,37 +531,53 @@ LB_OPERATOR(.signature = "scatter_add(input, dim, index, src, *, out=None)",
 
 >>> torch.zeros(2).scatter_add(0, torch.tensor([1, 1]), torch.ones(2))
 tensor([0., 2.]))",
-            .forward = forward_of<scatter_add>, .derivative = gradients("ScatterAddBackward0", [](Backward& b) { b.give(0, b.grad()); if (b.needs(3)) b.give(3, gathered(b)); }, "3:2"), .forms = kEveryForm);
+            .forward = forward_of<scatter_add>,
+            .derivative = gradients(
+                "ScatterAddBackward0",
+                [](Backward& b) {
+                  b.give(0, b.grad());
+                  if (b.needs(3)) b.give(3, gathered(b));
+                },
+                "3:2"),
+            .forms = kEveryForm);
 LB_OPERATOR(.signature = "scatter_reduce(input, dim, index, src, reduce, *, include_self=True, out=None)",
             .doc = R"(The input reduced (sum, prod, mean, amax, amin) with src where an index tensor points along dim.
 
 >>> torch.ones(2).scatter_reduce(0, torch.tensor([1, 1]), torch.tensor([2.0, 3.0]), "prod")
 tensor([1., 6.]))",
-            .forward = forward_of<scatter_reduce>, .derivative = gradients("ScatterReduceBackward0", scatter_reduce_gradient, "0:023r 3:023r"), .forms = kEveryForm);
+            .forward = forward_of<scatter_reduce>,
+            .derivative = gradients("ScatterReduceBackward0", scatter_reduce_gradient, "0:023r 3:023r"),
+            .forms = kEveryForm);
 LB_OPERATOR(.signature = "index_add(input, dim, index, source, *, alpha=1, out=None)",
             .doc =
                 R"(The input with alpha times source added at the positions of a dimension that an index vector names.
 
 >>> torch.zeros(2).index_add(0, torch.tensor([1, 1]), torch.ones(2))
 tensor([0., 2.]))",
-            .forward = forward_of<index_add>, .derivative = gradients("IndexAddBackward0", index_add_gradient, "3:2"), .forms = kEveryForm);
+            .forward = forward_of<index_add>, .derivative = gradients("IndexAddBackward0", index_add_gradient, "3:2"),
+            .forms = kEveryForm);
 LB_OPERATOR(.signature = "index_copy(input, dim, index, source, *, out=None)",
             .doc = R"(The input with source written at the positions of a dimension that an index vector names.
 
 >>> torch.zeros(3).index_copy(0, torch.tensor([2]), torch.ones(1))
 tensor([0., 0., 1.]))",
-            .forward = forward_of<index_copy>, .derivative = gradients("IndexCopyBackward0", index_copy_gradient, "0:2 3:2"), .forms = kEveryForm);
+            .forward = forward_of<index_copy>,
+            .derivative = gradients("IndexCopyBackward0", index_copy_gradient, "0:2 3:2"), .forms = kEveryForm);
 LB_OPERATOR(.signature = "index_fill(input, dim, index, value)",
             .doc = R"(The input with a value at the positions of a dimension that an index vector names.
 
 >>> torch.zeros(3).index_fill(0, torch.tensor([2]), 1)
 tensor([0., 0., 1.]))",
-            .forward = forward_of<index_fill>, .derivative = LB_GRADIENT("IndexFillBackward0", "0:2", call<"index_fill">(g, b.integer(1), b.input(2), Scalar(0.0))), .forms = kEveryForm);
+            .forward = forward_of<index_fill>,
+            .derivative = LB_GRADIENT("IndexFillBackward0", "0:2",
+                                      call<"index_fill">(g, b.integer(1), b.input(2), Scalar(0.0))),
+            .forms = kEveryForm);
 LB_OPERATOR(.signature = "index_fill(input, dim, index, value)", .doc = R"(index_fill with the element of a 0-d tensor.
 
 >>> torch.zeros(3).index_fill(0, torch.tensor([2]), torch.tensor(1.0))
 tensor([0., 0., 1.]))",
-            .forward = forward_of<index_fill_tensor>, .derivative = gradients("IndexFillBackward1", index_fill_gradient, "0:2 3:2"), .forms = kEveryForm);
+            .forward = forward_of<index_fill_tensor>,
+            .derivative = gradients("IndexFillBackward1", index_fill_gradient, "0:2 3:2"), .forms = kEveryForm);
 LB_OPERATOR(.signature = "index_reduce(input, dim, index, source, reduce, *, include_self=True, out=None)",
             .doc =
                 R"(The input reduced (prod, mean, amax, amin) with source at the positions that an index vector names.
@@ -565,19 +590,23 @@ LB_OPERATOR(.signature = "take(input, index, *, out=None)",
 
 >>> torch.arange(4).reshape(2, 2).take(torch.tensor([3, 0]))
 tensor([3, 0]))",
-            .forward = forward_of<take>, .derivative = LB_GRADIENT("TakeBackward0", "0:1", call<"put">(zeros(b.sizes(0), g.dtype()), b.input(1), g, true)));
+            .forward = forward_of<take>,
+            .derivative = LB_GRADIENT("TakeBackward0", "0:1",
+                                      call<"put">(zeros(b.sizes(0), g.dtype()), b.input(1), g, true)));
 LB_OPERATOR(.signature = "put(input, index, source, accumulate=False)",
             .doc = R"(The input with source written (or added) at positions in row-major order.
 
 >>> torch.zeros(2).put(torch.tensor([1]), torch.tensor([5.0]))
 tensor([0., 5.]))",
-            .forward = forward_of<put>, .derivative = gradients("PutBackward0", put_gradient, "0:1 2:1"), .forms = kEveryForm);
+            .forward = forward_of<put>, .derivative = gradients("PutBackward0", put_gradient, "0:1 2:1"),
+            .forms = kEveryForm);
 LB_OPERATOR(.signature = "take_along_dim(input, indices, dim=None, *, out=None)",
             .doc = R"(gather with broadcasting; without dim among all elements.
 
 >>> torch.tensor([[3, 1]]).take_along_dim(torch.tensor([[1]]), 1)
 tensor([[1]]))",
-            .forward = forward_of<take_along_dim>, .derivative = gradients("GatherBackward0", take_along_dim_gradient, "0:1"));
+            .forward = forward_of<take_along_dim>,
+            .derivative = gradients("GatherBackward0", take_along_dim_gradient, "0:1"));
 
 }  // namespace
 }  // namespace lumbre::ops

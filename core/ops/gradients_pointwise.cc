@@ -150,15 +150,15 @@ void xlogy_slope(Backward& b, bool plus_one) {
   const Tensor g = b.grad(), x = operand(b, 0, g), y = operand(b, 1, g);
   if (b.needs(0)) {
     const Tensor slope = plus_one ? call<"special.xlog1py">(g, y) : call<"xlogy">(g, y);
-    const Tensor flat =
-        call<"logical_and">(call<"eq">(x, Scalar(0)), call<"le">(y, Scalar(plus_one ? -1.0 : 0.0)));
+    const Tensor flat = call<"logical_and">(call<"eq">(x, Scalar(0)), call<"le">(y, Scalar(plus_one ? -1.0 : 0.0)));
     b.give(0, where(flat, Scalar(0.0), slope));
   }
   if (b.needs(1)) b.give(1, g * x / (plus_one ? y + Scalar(1) : y));
 }
 
 Tensor i1_slope(const Tensor& x, const Tensor& result, const Tensor& other, bool is_scaled) {
-  const Tensor large = call<"gt">(call<"abs">(x), Scalar(x.dtype() == DType::Float64 ? 2.220446049250313e-16 : 1.1920929e-07));
+  const Tensor large =
+      call<"gt">(call<"abs">(x), Scalar(x.dtype() == DType::Float64 ? 2.220446049250313e-16 : 1.1920929e-07));
   const Tensor safe = where(large, x, Scalar(1.0));
   const Tensor inverse = call<"reciprocal">(safe);
   const Tensor slope = other - result * (is_scaled ? call<"sign">(x) + inverse : inverse);

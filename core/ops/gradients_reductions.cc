@@ -15,8 +15,7 @@ Tensor others_product(const Tensor& x, int64_t dim) {
   one[wrap_dim(dim, x.ndim())] = 1;
   const Tensor ones = Tensor::full(one, Scalar(1.0), x.dtype());
   const auto before = [&](const Tensor& t) {
-    const Tensor shifted =
-        call<"cat">(std::vector<Tensor>{ones, call<"narrow">(t, dim, int64_t{0}, n - 1)}, dim);
+    const Tensor shifted = call<"cat">(std::vector<Tensor>{ones, call<"narrow">(t, dim, int64_t{0}, n - 1)}, dim);
     return call<"cumprod">(shifted, dim, none);
   };
   const Dims axis{dim};
@@ -81,9 +80,11 @@ Tensor cumprod_gradient(const Tensor& g, const Tensor& given, const Tensor& resu
     // The products that hold element k, without it.
     const Tensor tail = call<"narrow">(x, dim, k, n - k);
     const Tensor one = Tensor::full(call<"narrow">(x, dim, int64_t{0}, int64_t{1}).sizes(), Scalar(1.0), x.dtype());
-    Tensor products = n - k > 1
-                          ? call<"cumprod">(call<"cat">(std::vector<Tensor>{one, call<"narrow">(tail, dim, int64_t{1}, n - k - 1)}, dim), dim, none)
-                          : one;
+    Tensor products =
+        n - k > 1 ? call<"cumprod">(
+                        call<"cat">(std::vector<Tensor>{one, call<"narrow">(tail, dim, int64_t{1}, n - k - 1)}, dim),
+                        dim, none)
+                  : one;
     if (k > 0) products = products * call<"prod">(call<"narrow">(x, dim, int64_t{0}, k), dim, true, none);
     slopes.push_back(sum(call<"narrow">(g, dim, k, n - k) * products, Dims{dim}, true));
   }
@@ -174,7 +175,8 @@ Tensor vector_norm_gradient(const Tensor& given, Backward& b) {
     return call<"sign">(x) * (found / sum(found, b.reduced(2), true)) * g;
   }
   if (p < 1) {
-    const Tensor slope = call<"sign">(x) * where(call<"eq">(x, Scalar(0)), Scalar(0.0), pow(call<"abs">(x), Scalar(p - 1)));
+    const Tensor slope =
+        call<"sign">(x) * where(call<"eq">(x, Scalar(0)), Scalar(0.0), pow(call<"abs">(x), Scalar(p - 1)));
     return slope * g * where_norm(pow(norm, Scalar(1 - p)));
   }
   if (p < 2) {

@@ -7,7 +7,8 @@ namespace lumbre {
 
 using namespace op;
 
-// --- gathering --------------------------------------------------------------------------------------------------------
+// --- gathering
+// --------------------------------------------------------------------------------------------------------
 
 Tensor gathered(Backward& b) { return call<"gather">(b.grad(), b.integer(1), b.input(2), false); }
 
@@ -28,18 +29,22 @@ void scatter_reduce_gradient(Backward& b) {
     to_input = g;
     to_source = gather(g);
   } else if (how == "mean") {
-    const Tensor start = include ? Tensor::full(x.sizes(), Scalar(1.0), g.dtype()) : Tensor::zeros(x.sizes(), g.dtype());
+    const Tensor start =
+        include ? Tensor::full(x.sizes(), Scalar(1.0), g.dtype()) : Tensor::zeros(x.sizes(), g.dtype());
     Tensor count = call<"scatter_add">(start, dim, index, Tensor::full(source.sizes(), Scalar(1.0), g.dtype()));
     count = where(call<"lt">(count, Scalar(1)), Scalar(1.0), count);
     to_input = g / count;
     to_source = gather(g) / gather(count);
   } else if (how == "prod") {
     // The product of the others: without zeros the quotient, with one zero the product of the rest for that zero alone.
-    const Tensor zero_x = cast(call<"eq">(x, Scalar(0)), g.dtype()), zero_s = cast(call<"eq">(source, Scalar(0)), g.dtype());
-    const Tensor x1 = where(call<"eq">(x, Scalar(0)), Scalar(1.0), x), s1 = where(call<"eq">(source, Scalar(0)), Scalar(1.0), source);
+    const Tensor zero_x = cast(call<"eq">(x, Scalar(0)), g.dtype()),
+                 zero_s = cast(call<"eq">(source, Scalar(0)), g.dtype());
+    const Tensor x1 = where(call<"eq">(x, Scalar(0)), Scalar(1.0), x),
+                 s1 = where(call<"eq">(source, Scalar(0)), Scalar(1.0), source);
     const Tensor start = include ? zero_x : Tensor::zeros(x.sizes(), g.dtype());
     const Tensor zeros_here = call<"scatter_add">(start, dim, index, zero_s);
-    const Tensor rest = call<"scatter_reduce">(include ? x1 : Tensor::full(x.sizes(), Scalar(1.0), x.dtype()), dim, index, s1, "prod", true);
+    const Tensor rest = call<"scatter_reduce">(include ? x1 : Tensor::full(x.sizes(), Scalar(1.0), x.dtype()), dim,
+                                               index, s1, "prod", true);
     const auto slope = [&](const Tensor& zero, const Tensor& element, const Tensor& count, const Tensor& product) {
       const Tensor others = count - zero;
       return where(call<"gt">(others, Scalar(0)), Scalar(0.0), product / element);
@@ -47,7 +52,8 @@ void scatter_reduce_gradient(Backward& b) {
     to_input = include ? g * slope(zero_x, x1, zeros_here, rest) : g;
     to_source = gather(g) * slope(zero_s, s1, gather(zeros_here), gather(rest));
   } else {
-    const Tensor hit_x = cast(call<"eq">(x, result), g.dtype()), hit_s = cast(call<"eq">(source, gather(result)), g.dtype());
+    const Tensor hit_x = cast(call<"eq">(x, result), g.dtype()),
+                 hit_s = cast(call<"eq">(source, gather(result)), g.dtype());
     const Tensor start = include ? hit_x : Tensor::zeros(x.sizes(), g.dtype());
     const Tensor count = call<"scatter_add">(start, dim, index, hit_s);
     const Tensor shared = g / where(call<"eq">(count, Scalar(0)), Scalar(1.0), count);
@@ -64,7 +70,9 @@ namespace {
 // Rows of g along a dimension, in the shape of a source.
 Tensor rows_of(const Tensor& g, int64_t dim, const Tensor& index, const Dims& sizes) {
   const Tensor picked = g.ndim() == 0 ? g : call<"index_select">(g, dim, index);
-  return picked.sizes() == sizes ? picked : (count_elements(sizes) == picked.count() ? reshape(picked, sizes) : expand(picked, sizes));
+  return picked.sizes() == sizes
+             ? picked
+             : (count_elements(sizes) == picked.count() ? reshape(picked, sizes) : expand(picked, sizes));
 }
 }  // namespace
 
@@ -92,8 +100,7 @@ void index_fill_gradient(Backward& b) {
 
 void put_gradient(Backward& b) {
   const Tensor g = b.grad(), index = b.input(1);
-  if (b.needs(0))
-    b.give(0, b.flag(3) ? g : call<"put">(g, index, Tensor::zeros(index.sizes(), g.dtype()), false));
+  if (b.needs(0)) b.give(0, b.flag(3) ? g : call<"put">(g, index, Tensor::zeros(index.sizes(), g.dtype()), false));
   if (b.needs(2)) b.give(2, reshape(call<"take">(g, index), b.sizes(2)));
 }
 
@@ -103,7 +110,8 @@ void take_along_dim_gradient(Backward& b) {
   const Tensor index = where(call<"lt">(given, Scalar(0)), given + Scalar(length), given);
   if (!b.given(2)) {
     const Tensor flat = zeros(Dims{count_elements(b.sizes(0))}, g.dtype());
-    b.give(0, reshape(call<"scatter_add">(flat, int64_t{0}, reshape(index, {index.count()}), reshape(g, {g.count()})), b.sizes(0)));
+    b.give(0, reshape(call<"scatter_add">(flat, int64_t{0}, reshape(index, {index.count()}), reshape(g, {g.count()})),
+                      b.sizes(0)));
     return;
   }
   // Index and input are broadcast against each other but along the dimension.
@@ -142,7 +150,8 @@ void index_put_gradient(Backward& b) {
   if (b.needs(2)) b.give(2, call<"_index">(g, indices));
 }
 
-// --- joining and splitting --------------------------------------------------------------------------------------------
+// --- joining and splitting
+// --------------------------------------------------------------------------------------------
 
 namespace {
 void cut(Backward& b, const Tensor& g, int64_t dim, const std::vector<int64_t>& lengths) {
@@ -200,7 +209,8 @@ void block_diag_gradient(Backward& b) {
   int64_t row = 0, column = 0;
   for (size_t i = 0; i < b.member_sizes().size(); ++i) {
     const Dims& sizes = b.member_sizes()[i];
-    const int64_t rows = sizes.ndim() == 2 ? sizes[0] : 1, columns = sizes.ndim() == 2 ? sizes[1] : count_elements(sizes);
+    const int64_t rows = sizes.ndim() == 2 ? sizes[0] : 1,
+                  columns = sizes.ndim() == 2 ? sizes[1] : count_elements(sizes);
     if (b.needs_member(i)) {
       const Tensor part = call<"narrow">(call<"narrow">(g, int64_t{0}, row, rows), int64_t{1}, column, columns);
       b.give_member(i, reshape(part, sizes));
@@ -228,7 +238,8 @@ void unbind_gradient(Backward& b) {
   b.give(0, call<"stack">(pieces, b.integer(1)));
 }
 
-// --- masks ------------------------------------------------------------------------------------------------------------
+// --- masks
+// ------------------------------------------------------------------------------------------------------------
 
 Tensor masked_select_gradient(const Tensor& g, Backward& b) {
   const Tensor mask = b.input(1);
@@ -253,7 +264,8 @@ void masked_scatter_gradient(Backward& b) {
   b.give(2, reshape(call<"cat">(std::vector<Tensor>{used, rest}, int64_t{0}), b.sizes(2)));
 }
 
-// --- padding, embedding -----------------------------------------------------------------------------------------------
+// --- padding, embedding
+// -----------------------------------------------------------------------------------------------
 
 Tensor unpadded(const Tensor& g, const Dims& pad) {
   Dims negative = pad;
@@ -278,7 +290,8 @@ void pad_gradient(Backward& b) {
     places = call<"nn.functional.pad">(counted, b.dims(1), b.string(2).c_str(), none).to(DType::Int64);
   }
   const Tensor flat = zeros(Dims{count}, g.dtype());
-  b.give(0, reshape(call<"scatter_add">(flat, int64_t{0}, reshape(places, {places.count()}), reshape(g, {g.count()})), b.sizes(0)));
+  b.give(0, reshape(call<"scatter_add">(flat, int64_t{0}, reshape(places, {places.count()}), reshape(g, {g.count()})),
+                    b.sizes(0)));
 }
 
 Tensor embedding_gradient(Backward& b, int weight, int indices, int64_t padding_idx, bool by_frequency) {
@@ -296,7 +309,8 @@ Tensor embedding_gradient(Backward& b, int weight, int indices, int64_t padding_
   return reshape(sums, b.sizes(weight));
 }
 
-// --- rearrangements ---------------------------------------------------------------------------------------------------
+// --- rearrangements
+// ---------------------------------------------------------------------------------------------------
 
 void roll_gradient(Backward& b) {
   Dims back = b.dims(1);

@@ -60,7 +60,7 @@ NodeRef copy_slices(const Tensor& view, const Tensor& base, NodeRef node) {
 }
 
 NodeRef as_strided_node(const Tensor& view) {
-  static const Operator& record = [] () -> const Operator& {
+  static const Operator& record = []() -> const Operator& {
     constexpr Param kinds[] = {Param::Tensor, Param::Dims, Param::Dims, Param::Int};
     return find_record("as_strided", kinds);
   }();
@@ -87,7 +87,8 @@ struct Wiring {
     autograd::arithmetic = {
         .add = [](const Tensor& a, const Tensor& b) { return op::add(a, b); },
         .add_in_place = [](const Tensor& a, const Tensor& b) { op::call<"add">.in_place(a, b, Scalar(1)); },
-        .clone = [](const Tensor& t) { return t.clone(t.is_dense() ? MemoryFormat::Preserve : MemoryFormat::Contiguous); },
+        .clone =
+            [](const Tensor& t) { return t.clone(t.is_dense() ? MemoryFormat::Preserve : MemoryFormat::Contiguous); },
         .zeros_like = [](const Tensor& t) { return Tensor::zeros(t.sizes(), t.dtype()); },
         .as_strided_node = as_strided_node,
         .copy_slices = copy_slices,

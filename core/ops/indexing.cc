@@ -405,7 +405,8 @@ LB_OPERATOR(.signature = "_index(input, indices)",
 
 >>> torch.arange(3)[torch.tensor([2, 0])]
 tensor([2, 0]))",
-            .forward = forward_of<index_hidden>, .derivative = gradients("IndexBackward0", index_gradient, "0:1"), .forms = kHidden);
+            .forward = forward_of<index_hidden>, .derivative = gradients("IndexBackward0", index_gradient, "0:1"),
+            .forms = kHidden);
 LB_OPERATOR(.signature = "_index_put(input, indices, values, accumulate=False)",
             .doc = R"(tensor[...] = values with index tensors, as _index reads.
 
@@ -413,14 +414,16 @@ LB_OPERATOR(.signature = "_index_put(input, indices, values, accumulate=False)",
 >>> t[torch.tensor([2, 0])] = 1.0
 >>> t
 tensor([1., 0., 1.]))",
-            .forward = forward_of<index_put_hidden>, .derivative = gradients("IndexPutBackward0", index_put_gradient, "0:1 2:1"), .forms = kInPlace);
+            .forward = forward_of<index_put_hidden>,
+            .derivative = gradients("IndexPutBackward0", index_put_gradient, "0:1 2:1"), .forms = kInPlace);
 LB_OPERATOR(.signature = "index_put(input, indices, values, accumulate=False)",
             .doc =
                 R"(Writes values, broadcast, where a tuple of index tensors points; adds them when accumulate is true.
 
 >>> torch.zeros(3).index_put((torch.tensor([2, 2]),), torch.ones(2), accumulate=True)
 tensor([0., 0., 2.]))",
-            .forward = forward_of<index_put_public>, .derivative = gradients("IndexPutBackward0", index_put_gradient, "0:1 2:1"),
+            .forward = forward_of<index_put_public>,
+            .derivative = gradients("IndexPutBackward0", index_put_gradient, "0:1 2:1"),
             .forms = kEveryForm | kInPlaceFunction);
 
 }  // namespace

@@ -227,20 +227,22 @@ LB_OPERATOR(.signature = "cat(tensors, dim=0, *, out=None)",
 
 >>> torch.cat((torch.zeros(1), torch.ones(2)))
 tensor([0., 1., 1.]))",
-            .forward = forward_of<cat_record>, .derivative = gradients("CatBackward0", cat_gradient), .forms = kFunction,
-            .aliases = "concat concatenate");
+            .forward = forward_of<cat_record>, .derivative = gradients("CatBackward0", cat_gradient),
+            .forms = kFunction, .aliases = "concat concatenate");
 LB_OPERATOR(.signature = "stack(tensors, dim=0, *, out=None)", .doc = R"(Tensors of equal sizes along a new dimension.
 
 >>> torch.stack((torch.zeros(2), torch.ones(2)))
 tensor([[0., 0.],
         [1., 1.]]))",
-            .forward = forward_of<stack>, .derivative = gradients("StackBackward0", stack_gradient), .forms = kFunction);
+            .forward = forward_of<stack>, .derivative = gradients("StackBackward0", stack_gradient),
+            .forms = kFunction);
 LB_OPERATOR(.signature = "hstack(tensors, *, out=None)",
             .doc = R"(The tensors side by side: along dimension 1, or 0 for vectors.
 
 >>> torch.hstack((torch.zeros(1), torch.ones(2)))
 tensor([0., 1., 1.]))",
-            .forward = forward_of<hstack>, .derivative = gradients("CatBackward0", joined_gradient), .forms = kFunction);
+            .forward = forward_of<hstack>, .derivative = gradients("CatBackward0", joined_gradient),
+            .forms = kFunction);
 LB_OPERATOR(.signature = "vstack(tensors, *, out=None)", .doc = R"(The tensors below each other; vectors are rows.
 
 >>> torch.vstack((torch.zeros(2), torch.ones(2)))
@@ -252,19 +254,22 @@ LB_OPERATOR(.signature = "dstack(tensors, *, out=None)", .doc = R"(The tensors a
 
 >>> torch.dstack((torch.zeros(2), torch.ones(2))).shape
 torch.Size([1, 2, 2]))",
-            .forward = forward_of<dstack>, .derivative = gradients("CatBackward0", joined_gradient), .forms = kFunction);
+            .forward = forward_of<dstack>, .derivative = gradients("CatBackward0", joined_gradient),
+            .forms = kFunction);
 LB_OPERATOR(.signature = "column_stack(tensors, *, out=None)", .doc = R"(The tensors side by side; vectors are columns.
 
 >>> torch.column_stack((torch.zeros(2), torch.ones(2)))
 tensor([[0., 1.],
         [0., 1.]]))",
-            .forward = forward_of<column_stack>, .derivative = gradients("CatBackward0", joined_gradient), .forms = kFunction);
+            .forward = forward_of<column_stack>, .derivative = gradients("CatBackward0", joined_gradient),
+            .forms = kFunction);
 LB_OPERATOR(.signature = "_block_diag(tensors)", .doc = R"(Matrices along the diagonal of a matrix of zeros.
 
 >>> torch.block_diag(torch.ones(1, 1), torch.ones(1, 1))
 tensor([[1., 0.],
         [0., 1.]]))",
-            .forward = forward_of<block_diag>, .derivative = gradients("BlockDiagBackward0", block_diag_gradient), .forms = kFunction);
+            .forward = forward_of<block_diag>, .derivative = gradients("BlockDiagBackward0", block_diag_gradient),
+            .forms = kFunction);
 
 }  // namespace
 }  // namespace lumbre::ops

@@ -11,13 +11,15 @@ namespace {
 using OptionalTensor = std::optional<Tensor>;
 
 // "mean", "sum" or "none", from the argument and the two older flags.
-std::string chosen_reduction(const std::string& reduction, std::optional<bool> size_average, std::optional<bool> reduce) {
+std::string chosen_reduction(const std::string& reduction, std::optional<bool> size_average,
+                             std::optional<bool> reduce) {
   std::string chosen = reduction;
   if (size_average || reduce) {
     chosen = !reduce.value_or(true) ? "none" : size_average.value_or(true) ? "mean" : "sum";
     warn("size_average and reduce args will be deprecated, please use reduction='", chosen, "' instead.");
   }
-  LB_CHECK(chosen == "mean" || chosen == "sum" || chosen == "none", Value, chosen, " is not a valid value for reduction");
+  LB_CHECK(chosen == "mean" || chosen == "sum" || chosen == "none", Value, chosen,
+           " is not a valid value for reduction");
   return chosen;
 }
 
@@ -42,7 +44,8 @@ Tensor weighted(const Tensor& each, const OptionalTensor& weight, const std::str
   return op::div(op::sum(scaled_each), op::sum(op::expand(*weight, each.sizes())));
 }
 
-// --- differences ------------------------------------------------------------------------------------------------------
+// --- differences
+// ------------------------------------------------------------------------------------------------------
 
 bool plain_mean(const Tensor& input, const Tensor& target, const OptionalTensor& weight) {
   return !weight && input.sizes() == target.sizes() && input.dtype() == target.dtype() && is_floating(input.dtype());
@@ -96,17 +99,20 @@ Tensor huber_loss(const Tensor& input, const Tensor& target, const std::string& 
   return weighted(bent(input, target, delta), weight, how);
 }
 
-// --- probabilities ----------------------------------------------------------------------------------------------------
+// --- probabilities
+// ----------------------------------------------------------------------------------------------------
 
 Tensor binary_cross_entropy(const Tensor& input, const Tensor& target, const OptionalTensor& weight,
-                            std::optional<bool> size_average, std::optional<bool> reduce, const std::string& reduction) {
+                            std::optional<bool> size_average, std::optional<bool> reduce,
+                            const std::string& reduction) {
   const std::string how = chosen_reduction(reduction, size_average, reduce);
   LB_CHECK(input.sizes() == target.sizes(), Value, "Using a target size (torch.Size(", target.sizes(),
            ")) that is different to the input size (torch.Size(", input.sizes(),
            ")) is deprecated. Please ensure they have the same size.");
   {
     const autograd::GradModeGuard off(false);
-    const Tensor inside_unit = op::call<"logical_and">(op::call<"ge">(input, Scalar(0)), op::call<"le">(input, Scalar(1)));
+    const Tensor inside_unit =
+        op::call<"logical_and">(op::call<"ge">(input, Scalar(0)), op::call<"le">(input, Scalar(1)));
     LB_CHECK(op::call<"all">(inside_unit, op::none, false).item().as_bool(), Runtime,
              "all elements of input should be between 0 and 1");
   }
@@ -156,7 +162,8 @@ Tensor binary_cross_entropy_with_logits(const Tensor& input, const Tensor& targe
   return reduced(each, how);
 }
 
-// --- classes ----------------------------------------------------------------------------------------------------------
+// --- classes
+// ----------------------------------------------------------------------------------------------------------
 
 struct Targets {
   bool ignored = false;  // some are to be ignored
@@ -183,14 +190,14 @@ void check_class_shapes(const Tensor& input, const Tensor& target, const Optiona
   const int64_t classes = input.ndim() == 1 ? input.sizes()[0] : input.sizes()[1];
   if (weight)
     LB_CHECK(weight->ndim() == 1 && weight->count() == classes, Runtime,
-             "weight tensor should be defined either for all ", classes, " classes or no classes but got weight tensor of shape: ",
-             weight->sizes());
+             "weight tensor should be defined either for all ", classes,
+             " classes or no classes but got weight tensor of shape: ", weight->sizes());
   if (input.ndim() == 1) {
     LB_CHECK(target.ndim() == 0, Value, "Expected target size ", Dims{}, ", got ", target.sizes());
     return;
   }
-  LB_CHECK(target.ndim() >= 1 && input.sizes()[0] == target.sizes()[0], Value, "Expected input batch_size (", input.sizes()[0],
-           ") to match target batch_size (", target.ndim() ? target.sizes()[0] : 0, ").");
+  LB_CHECK(target.ndim() >= 1 && input.sizes()[0] == target.sizes()[0], Value, "Expected input batch_size (",
+           input.sizes()[0], ") to match target batch_size (", target.ndim() ? target.sizes()[0] : 0, ").");
   Dims expected = input.sizes();
   expected.erase(1);
   LB_CHECK(target.sizes() == expected, Runtime, "Expected target size ", expected, ", got ", target.sizes());
@@ -199,8 +206,8 @@ void check_class_shapes(const Tensor& input, const Tensor& target, const Optiona
 Tensor class_loss(const Tensor& input, const Tensor& target, const OptionalTensor& weight, int64_t ignore_index,
                   const std::string& how) {
   check_class_shapes(input, target, weight);
-  LB_CHECK(is_integral(target.dtype(), false) && (target.dtype() == DType::Int64 || target.dtype() == DType::UInt8), Runtime,
-           "expected scalar type Long but found ", dtype_title(target.dtype()));
+  LB_CHECK(is_integral(target.dtype(), false) && (target.dtype() == DType::Int64 || target.dtype() == DType::UInt8),
+           Runtime, "expected scalar type Long but found ", dtype_title(target.dtype()));
   const int64_t dim = input.ndim() == 1 ? 0 : 1;
   const Targets found = check_targets(target, input.sizes()[dim], ignore_index);
   const Tensor classes = target.to(DType::Int64);
@@ -222,8 +229,9 @@ Tensor class_loss(const Tensor& input, const Tensor& target, const OptionalTenso
   return op::div(op::sum(each), Scalar(static_cast<double>(found.counted)));
 }
 
-Tensor nll_loss(const Tensor& input, const Tensor& target, const OptionalTensor& weight, std::optional<bool> size_average,
-                int64_t ignore_index, std::optional<bool> reduce, const std::string& reduction) {
+Tensor nll_loss(const Tensor& input, const Tensor& target, const OptionalTensor& weight,
+                std::optional<bool> size_average, int64_t ignore_index, std::optional<bool> reduce,
+                const std::string& reduction) {
   return class_loss(input, target, weight, ignore_index, chosen_reduction(reduction, size_average, reduce));
 }
 
@@ -233,7 +241,8 @@ Tensor probability_loss(const Tensor& input, const Tensor& target, const Optiona
   const int64_t dim = input.ndim() == 1 ? 0 : 1;
   const auto classes = static_cast<double>(input.sizes()[dim]);
   const Tensor log_probability = op::call<"log_softmax">(input, dim, op::none);
-  const Tensor wanted = smoothing > 0 ? op::add(op::mul(target, Scalar(1 - smoothing)), Scalar(smoothing / classes)) : target;
+  const Tensor wanted =
+      smoothing > 0 ? op::add(op::mul(target, Scalar(1 - smoothing)), Scalar(smoothing / classes)) : target;
   Tensor each = op::mul(log_probability, wanted);
   if (weight) {
     Dims sizes(static_cast<size_t>(input.ndim()), 1);
@@ -281,8 +290,8 @@ Tensor cross_entropy(const Tensor& input, const Tensor& target, const OptionalTe
                      std::optional<bool> size_average, int64_t ignore_index, std::optional<bool> reduce,
                      const std::string& reduction, double label_smoothing) {
   const std::string how = chosen_reduction(reduction, size_average, reduce);
-  LB_CHECK(label_smoothing >= 0 && label_smoothing <= 1, Runtime, "label_smoothing must be between 0.0 and 1.0. Got: ",
-           label_smoothing);
+  LB_CHECK(label_smoothing >= 0 && label_smoothing <= 1, Runtime,
+           "label_smoothing must be between 0.0 and 1.0. Got: ", label_smoothing);
   LB_CHECK(input.ndim() >= 1, Index, "Dimension out of range (expected to be in range of [-1, 0], but got 1)");
   if (input.sizes() == target.sizes()) {
     LB_CHECK(is_floating(target.dtype()), Runtime,
@@ -330,9 +339,10 @@ Tensor kl_div(const Tensor& input, const Tensor& target, std::optional<bool> siz
   const bool by_batch = reduction == "batchmean";
   const std::string how = by_batch ? "sum" : chosen_reduction(reduction, size_average, reduce);
   if (reduction == "mean")
-    warn("reduction: 'mean' divides the total loss by both the batch size and the support size.'batchmean' divides only "
-         "by the batch size, and aligns with the KL div math definition.'mean' will be changed to behave the same as "
-         "'batchmean' in the next major release.");
+    warn(
+        "reduction: 'mean' divides the total loss by both the batch size and the support size.'batchmean' divides only "
+        "by the batch size, and aligns with the KL div math definition.'mean' will be changed to behave the same as "
+        "'batchmean' in the next major release.");
   const Tensor each = log_target ? op::mul(op::call<"exp">(target), op::sub(target, input))
                                  : op::sub(op::call<"xlogy">(target, target), op::mul(target, input));
   const Tensor result = reduced(each, how);
@@ -351,7 +361,8 @@ tensor(1.))",
                 "MseLossBackward0",
                 [](Backward& b) {
                   const Tensor difference = op::sub(b.input(0), b.input(1));
-                  const Tensor slope = op::mul(difference, op::mul(b.grad(), Scalar(2.0 / static_cast<double>(difference.count()))));
+                  const Tensor slope =
+                      op::mul(difference, op::mul(b.grad(), Scalar(2.0 / static_cast<double>(difference.count()))));
                   if (b.needs(0)) b.give(0, slope);
                   if (b.needs(1)) b.give(1, op::neg(slope));
                 },
@@ -361,8 +372,8 @@ LB_OPERATOR(.signature = "_bce(input, target)", .doc = R"(The binary cross entro
 
 >>> torch.nn.functional.binary_cross_entropy(torch.tensor([1.]), torch.tensor([1.]))
 tensor(0.))",
-            .forward = forward_of<bce_each>, .derivative = gradients("BinaryCrossEntropyBackward0", bce_gradient, "0:01 1:01"),
-            .forms = kHidden);
+            .forward = forward_of<bce_each>,
+            .derivative = gradients("BinaryCrossEntropyBackward0", bce_gradient, "0:01 1:01"), .forms = kHidden);
 LB_OPERATOR(.signature = "_softmax_loss(input, target)",
             .doc = R"(The mean cross entropy of logits (N, C) and classes (N), in one node.
 
@@ -372,12 +383,14 @@ tensor(0.6931))",
             .derivative = gradients("NllLossBackward0", softmax_loss_gradient, "0:01"), .forms = kHidden);
 
 #define LB_REDUCTION "size_average=None, reduce=None, reduction='mean'"
-LB_OPERATOR(.signature = "nn.functional.mse_loss(input, target, " LB_REDUCTION ", weight=None)",
-            .doc = R"(The mean (or "sum", or "none") of squared differences. Sizes that differ are broadcast, with a warning.
+LB_OPERATOR(
+        .signature = "nn.functional.mse_loss(input, target, " LB_REDUCTION ", weight=None)",
+        .doc =
+            R"(The mean (or "sum", or "none") of squared differences. Sizes that differ are broadcast, with a warning.
 
 >>> torch.nn.functional.mse_loss(torch.tensor([1., 3.]), torch.tensor([0., 0.]))
 tensor(5.))",
-            .forward = forward_of<mse_loss>, .derivative = kComposed, .forms = kFunction);
+        .forward = forward_of<mse_loss>, .derivative = kComposed, .forms = kFunction);
 LB_OPERATOR(.signature = "nn.functional.l1_loss(input, target, " LB_REDUCTION ", weight=None)",
             .doc = R"(The mean (or "sum", or "none") of absolute differences.
 
@@ -411,8 +424,9 @@ LB_OPERATOR(.signature = "nn.functional.binary_cross_entropy_with_logits(input, 
 >>> torch.nn.functional.binary_cross_entropy_with_logits(torch.tensor([0.]), torch.tensor([1.]))
 tensor(0.6931))",
             .forward = forward_of<binary_cross_entropy_with_logits>, .derivative = kComposed, .forms = kFunction);
-LB_OPERATOR(.signature = "nn.functional.nll_loss(input, target, weight=None, size_average=None, ignore_index=-100, "
-                         "reduce=None, reduction='mean')",
+LB_OPERATOR(.signature =
+                "nn.functional.nll_loss(input, target, weight=None, size_average=None, ignore_index=-100, "
+                "reduce=None, reduction='mean')",
             .doc = R"(-input at the target's class: input (N, C, ...) are log-probabilities, target (N, ...) classes.
 
 Raises IndexError for a class that does not exist.
@@ -420,8 +434,9 @@ Raises IndexError for a class that does not exist.
 >>> torch.nn.functional.nll_loss(torch.tensor([[-1., -2.]]), torch.tensor([1]))
 tensor(2.))",
             .forward = forward_of<nll_loss>, .derivative = kComposed, .forms = kFunction);
-LB_OPERATOR(.signature = "nn.functional.cross_entropy(input, target, weight=None, size_average=None, ignore_index=-100, "
-                         "reduce=None, reduction='mean', label_smoothing=0.0)",
+LB_OPERATOR(.signature =
+                "nn.functional.cross_entropy(input, target, weight=None, size_average=None, ignore_index=-100, "
+                "reduce=None, reduction='mean', label_smoothing=0.0)",
             .doc = R"(nll_loss of log_softmax of logits (N, C, ...); targets are classes, or probabilities of classes.
 
 >>> torch.nn.functional.cross_entropy(torch.tensor([[0., 0.]]), torch.tensor([1]))

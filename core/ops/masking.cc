@@ -177,24 +177,29 @@ LB_OPERATOR(.signature = "masked_select(input, mask, *, out=None)",
 
 >>> torch.arange(3).masked_select(torch.tensor([True, False, True]))
 tensor([0, 2]))",
-            .forward = forward_of<give_masked_select>, .derivative = LB_GRADIENT("MaskedSelectBackward0", "0:1", masked_select_gradient(g, b)));
+            .forward = forward_of<give_masked_select>,
+            .derivative = LB_GRADIENT("MaskedSelectBackward0", "0:1", masked_select_gradient(g, b)));
 LB_OPERATOR(.signature = "masked_fill(input, mask, value)",
             .doc = R"(The input with the element of a 0-d tensor where a bool mask is true.
 
 >>> torch.zeros(2).masked_fill(torch.tensor([True, False]), torch.tensor(7))
 tensor([7., 0.]))",
-            .forward = forward_of<masked_fill_tensor>, .derivative = gradients("MaskedFillBackward1", masked_fill_gradient, "0:1 2:1"), .forms = kEveryForm);
+            .forward = forward_of<masked_fill_tensor>,
+            .derivative = gradients("MaskedFillBackward1", masked_fill_gradient, "0:1 2:1"), .forms = kEveryForm);
 LB_OPERATOR(.signature = "masked_fill(input, mask, value)", .doc = R"(The input with value where a bool mask is true.
 
 >>> torch.zeros(2).masked_fill(torch.tensor([True, False]), 7)
 tensor([7., 0.]))",
-            .forward = forward_of<masked_fill_scalar>, .derivative = LB_GRADIENT("MaskedFillBackward0", "0:1", where(b.input(1), Scalar(0.0), g)), .forms = kEveryForm);
+            .forward = forward_of<masked_fill_scalar>,
+            .derivative = LB_GRADIENT("MaskedFillBackward0", "0:1", where(b.input(1), Scalar(0.0), g)),
+            .forms = kEveryForm);
 LB_OPERATOR(.signature = "masked_scatter(input, mask, source)",
             .doc = R"(The input with the elements of source, in order, where a bool mask is true.
 
 >>> torch.zeros(3).masked_scatter(torch.tensor([True, False, True]), torch.tensor([1.0, 2.0]))
 tensor([1., 0., 2.]))",
-            .forward = forward_of<masked_scatter>, .derivative = gradients("MaskedScatterBackward0", masked_scatter_gradient, "0:1 2:1"), .forms = kEveryForm);
+            .forward = forward_of<masked_scatter>,
+            .derivative = gradients("MaskedScatterBackward0", masked_scatter_gradient, "0:1 2:1"), .forms = kEveryForm);
 LB_OPERATOR(.signature = "argwhere(input)", .doc = R"(The positions of the elements that are not zero, one row each.
 
 >>> torch.tensor([0, 1, 1]).argwhere()

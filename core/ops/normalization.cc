@@ -45,7 +45,8 @@ void standardize_gradient(Backward& b) {
   b.give(0, total);
 }
 
-Tensor scaled_and_moved(const Tensor& normal, const OptionalTensor& weight, const OptionalTensor& bias, const Dims& sizes) {
+Tensor scaled_and_moved(const Tensor& normal, const OptionalTensor& weight, const OptionalTensor& bias,
+                        const Dims& sizes) {
   if (weight && bias)
     return op::call<"addcmul">(op::reshape(*bias, sizes), normal, op::reshape(*weight, sizes), Scalar(1));
   if (weight) return op::mul(normal, op::reshape(*weight, sizes));
@@ -59,8 +60,10 @@ std::vector<Tensor> standardized(const Tensor& input, const Dims& dims, double e
 
 Dims last_dims(const Tensor& input, const Dims& shape, const char* name) {
   const int n = shape.ndim();
-  LB_CHECK(n >= 1, Runtime, "Expected normalized_shape to be at least 1-dimensional, i.e., containing at least one element, "
-           "but got normalized_shape = ", shape);
+  LB_CHECK(n >= 1, Runtime,
+           "Expected normalized_shape to be at least 1-dimensional, i.e., containing at least one element, "
+           "but got normalized_shape = ",
+           shape);
   bool fits = input.ndim() >= n;
   for (int i = 0; fits && i < n; ++i) fits = input.sizes()[input.ndim() - n + i] == shape[i];
   if (!fits) {
@@ -77,8 +80,8 @@ Dims last_dims(const Tensor& input, const Dims& shape, const char* name) {
 
 void check_affine(const OptionalTensor& t, const Dims& shape, const char* name) {
   if (t)
-    LB_CHECK(t->sizes() == shape, Runtime, "Expected ", name, " to be of same shape as normalized_shape, but got ", name,
-             " of shape ", t->sizes(), " and normalized_shape = ", shape);
+    LB_CHECK(t->sizes() == shape, Runtime, "Expected ", name, " to be of same shape as normalized_shape, but got ",
+             name, " of shape ", t->sizes(), " and normalized_shape = ", shape);
 }
 
 Tensor layer_norm(const Tensor& input, const Dims& shape, const OptionalTensor& weight, const OptionalTensor& bias,
@@ -114,8 +117,7 @@ Dims all_but_channels(const Tensor& input) {
 }
 
 void check_channels(const OptionalTensor& t, int64_t channels, const char* name) {
-  if (t)
-    LB_CHECK(t->count() == channels, Runtime, name, " should contain ", channels, " elements not ", t->count());
+  if (t) LB_CHECK(t->count() == channels, Runtime, name, " should contain ", channels, " elements not ", t->count());
 }
 
 // running <- (1 - momentum) running + momentum value, in place and unrecorded.
@@ -127,9 +129,10 @@ void follow(const OptionalTensor& running, const Tensor& value, double momentum)
 }
 
 Tensor batch_norm(const Tensor& input, const OptionalTensor& running_mean, const OptionalTensor& running_var,
-                  const OptionalTensor& weight, const OptionalTensor& bias, bool training, double momentum, double eps) {
-  LB_CHECK(input.ndim() >= 2, Index, "Dimension out of range (expected to be in range of [-", std::max(input.ndim(), 1), ", ",
-           std::max(input.ndim(), 1) - 1, "], but got 1)");
+                  const OptionalTensor& weight, const OptionalTensor& bias, bool training, double momentum,
+                  double eps) {
+  LB_CHECK(input.ndim() >= 2, Index, "Dimension out of range (expected to be in range of [-", std::max(input.ndim(), 1),
+           ", ", std::max(input.ndim(), 1) - 1, "], but got 1)");
   const int64_t channels = input.sizes()[1];
   const Dims dims = all_but_channels(input), sizes = channel_sizes(input);
   check_channels(running_mean, channels, "running_mean");
@@ -147,7 +150,8 @@ Tensor batch_norm(const Tensor& input, const OptionalTensor& running_mean, const
     return op::cast(bias ? op::add(result, op::reshape(*bias, sizes)) : result, input.dtype());
   }
   const int64_t n = product_over(input.sizes(), dims);
-  LB_CHECK(n != 1, Value, "Expected more than 1 value per channel when training, got input size torch.Size(", input.sizes(), ")");
+  LB_CHECK(n != 1, Value, "Expected more than 1 value per channel when training, got input size torch.Size(",
+           input.sizes(), ")");
   // No values leave the running statistics as they are.
   if (n == 0) return op::cast(scaled_and_moved(input, weight, bias, sizes), input.dtype());
   const std::vector<Tensor> parts = standardized(input, dims, eps);
@@ -159,17 +163,20 @@ Tensor batch_norm(const Tensor& input, const OptionalTensor& running_mean, const
   return op::cast(scaled_and_moved(parts[0], weight, bias, sizes), input.dtype());
 }
 
-Tensor group_norm(const Tensor& input, int64_t groups, const OptionalTensor& weight, const OptionalTensor& bias, double eps) {
+Tensor group_norm(const Tensor& input, int64_t groups, const OptionalTensor& weight, const OptionalTensor& bias,
+                  double eps) {
   LB_CHECK(input.ndim() >= 2, Runtime, "Expected at least 2 dimensions for input tensor but received ", input.ndim());
   LB_CHECK(groups > 0, Runtime, "Expected num groups to be greater than 0, got ", groups);
   const int64_t channels = input.sizes()[1];
-  LB_CHECK(channels % groups == 0, Runtime, "Expected number of channels in input to be divisible by num_groups, but got input of "
-           "shape ", input.sizes(), " and num_groups=", groups);
+  LB_CHECK(channels % groups == 0, Runtime,
+           "Expected number of channels in input to be divisible by num_groups, but got input of "
+           "shape ",
+           input.sizes(), " and num_groups=", groups);
   const auto check = [&](const OptionalTensor& t, const char* name) {
     if (t)
       LB_CHECK(t->ndim() == 1 && t->count() == channels, Runtime, "Expected ", name,
-               " to be a vector of size equal to the number of channels in input, but got ", name, " of shape ", t->sizes(),
-               " and input of shape ", input.sizes());
+               " to be a vector of size equal to the number of channels in input, but got ", name, " of shape ",
+               t->sizes(), " and input of shape ", input.sizes());
   };
   check(weight, "weight");
   check(bias, "bias");
@@ -190,7 +197,8 @@ Tensor instance_norm(const Tensor& input, const OptionalTensor& running_mean, co
   Dims dims;
   for (int d = 2; d < input.ndim(); ++d) dims.push_back(d);
   const int64_t n = product_over(input.sizes(), dims);
-  LB_CHECK(n > 1, Value, "Expected more than 1 spatial element when training, got input size torch.Size(", input.sizes(), ")");
+  LB_CHECK(n > 1, Value, "Expected more than 1 spatial element when training, got input size torch.Size(",
+           input.sizes(), ")");
   const std::vector<Tensor> parts = standardized(input, dims, eps);
   if (running_mean || running_var) {
     const autograd::GradModeGuard off(false);
@@ -223,9 +231,11 @@ LB_OPERATOR(.signature = "nn.functional.rms_norm(input, normalized_shape, weight
 >>> torch.nn.functional.rms_norm(torch.tensor([-2., 2.]), (2,))
 tensor([-1.,  1.]))",
             .forward = forward_of<rms_norm>, .derivative = kComposed, .forms = kFunction, .aliases = "rms_norm");
-LB_OPERATOR(.signature = "nn.functional.batch_norm(input, running_mean, running_var, weight=None, bias=None, training=False, "
-                         "momentum=0.1, eps=1e-05)",
-            .doc = R"(Mean 0 and variance 1 of each channel (dimension 1), then weight and bias (Ioffe and Szegedy 2015).
+LB_OPERATOR(.signature =
+                "nn.functional.batch_norm(input, running_mean, running_var, weight=None, bias=None, training=False, "
+                "momentum=0.1, eps=1e-05)",
+            .doc =
+                R"(Mean 0 and variance 1 of each channel (dimension 1), then weight and bias (Ioffe and Szegedy 2015).
 
 In training the batch's own statistics serve, and the running ones follow them; otherwise the running ones serve.
 
@@ -239,8 +249,9 @@ LB_OPERATOR(.signature = "nn.functional.group_norm(input, num_groups, weight=Non
 >>> torch.nn.functional.group_norm(torch.tensor([[-1., 1.]]), 1, eps=0.0)
 tensor([[-1.,  1.]]))",
             .forward = forward_of<group_norm>, .derivative = kComposed, .forms = kFunction);
-LB_OPERATOR(.signature = "nn.functional.instance_norm(input, running_mean=None, running_var=None, weight=None, bias=None, "
-                         "use_input_stats=True, momentum=0.1, eps=1e-05)",
+LB_OPERATOR(.signature =
+                "nn.functional.instance_norm(input, running_mean=None, running_var=None, weight=None, bias=None, "
+                "use_input_stats=True, momentum=0.1, eps=1e-05)",
             .doc = R"(Mean 0 and variance 1 of each channel of each sample (Ulyanov et al. 2016).
 
 >>> torch.nn.functional.instance_norm(torch.tensor([[[-1., 1.]]]), eps=0.0)

@@ -198,7 +198,8 @@ LB_OPERATOR(.signature = "constant_pad_nd(input, pad, value=0)",
 
 >>> torch.constant_pad_nd(torch.ones(2), (1, 0), 7)
 tensor([7., 1., 1.]))",
-            .forward = forward_of<constant_pad_nd>, .derivative = LB_GRADIENT("ConstantPadNdBackward0", "", unpadded(g, b.dims(1))), .forms = kFunction);
+            .forward = forward_of<constant_pad_nd>,
+            .derivative = LB_GRADIENT("ConstantPadNdBackward0", "", unpadded(g, b.dims(1))), .forms = kFunction);
 LB_OPERATOR(.signature = "nn.functional.one_hot(tensor, num_classes=-1)",
             .doc = R"(A new last dimension with a 1 at each class number; int64 only.
 
@@ -226,7 +227,11 @@ LB_OPERATOR(.signature = "embedding(weight, indices, padding_idx=-1, scale_grad_
 >>> torch.embedding(torch.tensor([[1.0], [2.0]]), torch.tensor([1, 0]))
 tensor([[2.],
         [1.]]))",
-            .forward = forward_of<embedding_of>, .derivative = gradients("EmbeddingBackward0", [](Backward& b) { b.give(0, embedding_gradient(b, 0, 1, b.integer(2), b.flag(3))); }, "0:1"), .forms = kFunction);
+            .forward = forward_of<embedding_of>,
+            .derivative = gradients(
+                "EmbeddingBackward0",
+                [](Backward& b) { b.give(0, embedding_gradient(b, 0, 1, b.integer(2), b.flag(3))); }, "0:1"),
+            .forms = kFunction);
 LB_OPERATOR(.signature = "embedding_renorm(input, indices, max_norm, norm_type)",
             .doc = R"(Scales the named rows whose norm is above max_norm down to it, in place.
 
@@ -244,7 +249,14 @@ LB_OPERATOR(
 >>> torch.nn.functional.embedding(torch.tensor([1, 0]), torch.tensor([[1.0], [2.0]]))
 tensor([[2.],
         [1.]]))",
-        .forward = forward_of<embedding>, .derivative = gradients("EmbeddingBackward0", [](Backward& b) { b.give(1, embedding_gradient(b, 1, 0, b.given(2) ? b.integer(2) : -1 - (int64_t{1} << 60), b.flag(5))); }, "1:0"), .forms = kFunction);
+        .forward = forward_of<embedding>,
+        .derivative = gradients(
+            "EmbeddingBackward0",
+            [](Backward& b) {
+              b.give(1, embedding_gradient(b, 1, 0, b.given(2) ? b.integer(2) : -1 - (int64_t{1} << 60), b.flag(5)));
+            },
+            "1:0"),
+        .forms = kFunction);
 
 }  // namespace
 }  // namespace lumbre::ops

@@ -146,12 +146,11 @@ Tensor number_forward(const Out& out, Scalar input, const Tensor& other) {
   LB_RECORD(.signature = name "(input, *, out=None)", .doc = text, .forward = forward_of<unary_forward<F##_spec>>, \
             .derivative = slope, .forms = kUnaryForms __VA_OPT__(, ) __VA_ARGS__)
 // The same for two operands, the second of which may be a number.
-#define LB_BINARY(name, F, slope, text, ...)                                \
-  LB_RECORD(.signature = name "(input, other, *, out=None)", .doc = text,   \
+#define LB_BINARY(name, F, slope, text, ...)                                      \
+  LB_RECORD(.signature = name "(input, other, *, out=None)", .doc = text,         \
             .forward = forward_of<binary_forward<F##_spec>>, .derivative = slope, \
             .forms = kEveryForm __VA_OPT__(, ) __VA_ARGS__)
 // Two operands, neither of which may be a number.
 #define LB_TENSORS(name, F, slope, text, ...)                             \
   LB_RECORD(.signature = name "(input, other, *, out=None)", .doc = text, \
-            .forward = forward_of<tensors_forward<F##_spec>>,             \
-            .derivative = slope __VA_OPT__(, ) __VA_ARGS__)
+            .forward = forward_of<tensors_forward<F##_spec>>, .derivative = slope __VA_OPT__(, ) __VA_ARGS__)

@@ -441,19 +441,24 @@ Raises RuntimeError for other shapes or different dtypes.
 
 >>> torch.dot(torch.tensor([2., 3.]), torch.tensor([2., 1.]))
 tensor(7.))",
-            .forward = forward_of<dot>, .derivative = LB_GRADIENTS("DotBackward0", "0:1 1:0", g * b.input(1), g * b.input(0)), .aliases = "vdot");
+            .forward = forward_of<dot>,
+            .derivative = LB_GRADIENTS("DotBackward0", "0:1 1:0", g* b.input(1), g* b.input(0)), .aliases = "vdot");
 LB_OPERATOR(.signature = "mv(input, vec, *, out=None)",
             .doc = R"(The product of an (n, m) matrix and a vector of m elements: a vector of n.
 
 >>> torch.mv(torch.tensor([[1., 2.], [3., 4.]]), torch.tensor([1., 1.]))
 tensor([3., 7.]))",
-            .forward = forward_of<mv>, .derivative = LB_GRADIENTS("MvBackward0", "0:1 1:0", call<"outer">(g, b.input(1)), call<"mv">(call<"t">(b.input(0)), g)));
+            .forward = forward_of<mv>,
+            .derivative = LB_GRADIENTS("MvBackward0", "0:1 1:0", call<"outer">(g, b.input(1)),
+                                       call<"mv">(call<"t">(b.input(0)), g)));
 LB_OPERATOR(.signature = "mm(input, mat2, *, out=None)",
             .doc = R"(The product of an (n, k) and a (k, m) matrix: (n, m). Does not broadcast; see matmul.
 
 >>> torch.mm(torch.tensor([[1., 2.]]), torch.tensor([[3.], [4.]]))
 tensor([[11.]]))",
-            .forward = forward_of<mm>, .derivative = LB_GRADIENTS("MmBackward0", "0:1 1:0", call<"mm">(g, call<"t">(b.input(1))), call<"mm">(call<"t">(b.input(0)), g)));
+            .forward = forward_of<mm>,
+            .derivative = LB_GRADIENTS("MmBackward0", "0:1 1:0", call<"mm">(g, call<"t">(b.input(1))),
+                                       call<"mm">(call<"t">(b.input(0)), g)));
 LB_OPERATOR(.signature = "bmm(input, mat2, *, out=None)",
             .doc = R"(The products of two batches of matrices: (b, n, k) and (b, k, m) give (b, n, m).
 
@@ -461,7 +466,9 @@ LB_OPERATOR(.signature = "bmm(input, mat2, *, out=None)",
 tensor([[[3.]],
 
         [[3.]]]))",
-            .forward = forward_of<bmm>, .derivative = LB_GRADIENTS("BmmBackward0", "0:1 1:0", call<"bmm">(g, transpose(b.input(1), 1, 2)), call<"bmm">(transpose(b.input(0), 1, 2), g)));
+            .forward = forward_of<bmm>,
+            .derivative = LB_GRADIENTS("BmmBackward0", "0:1 1:0", call<"bmm">(g, transpose(b.input(1), 1, 2)),
+                                       call<"bmm">(transpose(b.input(0), 1, 2), g)));
 LB_OPERATOR(.signature = "matmul(input, other, *, out=None)", .doc = R"(The matrix product of two tensors.
 
 Vectors give their dot product, matrices their product; leading dimensions are batches and are broadcast. A vector on
@@ -469,9 +476,11 @@ the left is taken as a row, one on the right as a column, and that dimension is 
 
 >>> torch.matmul(torch.ones(2, 3), torch.ones(3))
 tensor([3., 3.]))",
-            .forward = forward_of<matmul>, .derivative = gradients(nullptr, matmul_gradient<0, 1>, "0:1 1:0"), .aliases = "__matmul__ linalg.matmul");
+            .forward = forward_of<matmul>, .derivative = gradients(nullptr, matmul_gradient<0, 1>, "0:1 1:0"),
+            .aliases = "__matmul__ linalg.matmul");
 LB_OPERATOR(.signature = "_reversed_matmul(input, other)", .doc = "other @ input.",
-            .forward = forward_of<reversed_matmul>, .derivative = gradients(nullptr, matmul_gradient<1, 0>, "0:1 1:0"), .forms = kHidden);
+            .forward = forward_of<reversed_matmul>, .derivative = gradients(nullptr, matmul_gradient<1, 0>, "0:1 1:0"),
+            .forms = kHidden);
 LB_OPERATOR(.signature = "addmm(input, mat1, mat2, *, beta=1, alpha=1, out=None)",
             .doc = R"(beta * input + alpha * (mat1 @ mat2); `input` is broadcast to the product's shape.
 
@@ -479,32 +488,39 @@ With beta 0, `input` is not read, so its NaNs do not matter.
 
 >>> torch.addmm(torch.ones(2), torch.ones(1, 3), torch.ones(3, 2))
 tensor([[4., 4.]]))",
-            .forward = forward_of<addmm>, .derivative = gradients("AddmmBackward0", added_product_gradient<"mm">, "1:2 2:1"), .forms = kEveryForm);
+            .forward = forward_of<addmm>,
+            .derivative = gradients("AddmmBackward0", added_product_gradient<"mm">, "1:2 2:1"), .forms = kEveryForm);
 LB_OPERATOR(.signature = "addmv(input, mat, vec, *, beta=1, alpha=1, out=None)",
             .doc = R"(beta * input + alpha * (mat @ vec).
 
 >>> torch.addmv(torch.ones(2), torch.ones(2, 3), torch.ones(3))
 tensor([4., 4.]))",
-            .forward = forward_of<addmv>, .derivative = gradients("AddmvBackward0", addmv_gradient, "1:2 2:1"), .forms = kUnaryForms);
+            .forward = forward_of<addmv>, .derivative = gradients("AddmvBackward0", addmv_gradient, "1:2 2:1"),
+            .forms = kUnaryForms);
 LB_OPERATOR(.signature = "baddbmm(input, batch1, batch2, *, beta=1, alpha=1, out=None)",
             .doc = R"(beta * input + alpha * (batch1 @ batch2), batch by batch.
 
 >>> torch.baddbmm(torch.ones(1, 1, 1), torch.ones(1, 1, 2), torch.ones(1, 2, 1))
 tensor([[[3.]]]))",
-            .forward = forward_of<baddbmm>, .derivative = gradients("BaddbmmBackward0", added_product_gradient<"bmm">, "1:2 2:1"), .forms = kEveryForm);
+            .forward = forward_of<baddbmm>,
+            .derivative = gradients("BaddbmmBackward0", added_product_gradient<"bmm">, "1:2 2:1"), .forms = kEveryForm);
 LB_OPERATOR(.signature = "addbmm(input, batch1, batch2, *, beta=1, alpha=1, out=None)",
             .doc = R"(beta * input + alpha * the sum of the products batch1[i] @ batch2[i].
 
 >>> torch.addbmm(torch.zeros(1, 1), torch.ones(2, 1, 3), torch.ones(2, 3, 1))
 tensor([[6.]]))",
-            .forward = forward_of<addbmm>, .derivative = gradients("AddbmmBackward0", addbmm_gradient, "1:2 2:1"), .forms = kEveryForm);
+            .forward = forward_of<addbmm>, .derivative = gradients("AddbmmBackward0", addbmm_gradient, "1:2 2:1"),
+            .forms = kEveryForm);
 LB_OPERATOR(.signature = "outer(input, vec2, *, out=None)",
             .doc = R"(All products of an element of one vector with an element of the other: (n) and (m) give (n, m).
 
 >>> torch.outer(torch.tensor([1., 2.]), torch.tensor([1., 10.]))
 tensor([[ 1., 10.],
         [ 2., 20.]]))",
-            .forward = forward_of<outer>, .derivative = LB_GRADIENTS("MulBackward0", "0:1 1:0", call<"mv">(g, b.input(1)), call<"mv">(call<"t">(g), b.input(0))), .aliases = "ger");
+            .forward = forward_of<outer>,
+            .derivative = LB_GRADIENTS("MulBackward0", "0:1 1:0", call<"mv">(g, b.input(1)),
+                                       call<"mv">(call<"t">(g), b.input(0))),
+            .aliases = "ger");
 LB_OPERATOR(.signature = "inner(input, other, *, out=None)", .doc = R"(Sums of products over the last dimension of both.
 
 >>> torch.inner(torch.tensor([1., 2.]), torch.tensor([[1., 1.], [2., 2.]]))
@@ -515,6 +531,7 @@ LB_OPERATOR(.signature = "nn.functional.linear(input, weight, bias=None, *, out=
 
 >>> torch.nn.functional.linear(torch.ones(1, 2), torch.ones(3, 2), torch.ones(3))
 tensor([[3., 3., 3.]]))",
-            .forward = forward_of<linear>, .derivative = gradients("MmBackward0!AddmmBackward0", linear_gradient, "0:1 1:0"), .forms = kFunction);
+            .forward = forward_of<linear>,
+            .derivative = gradients("MmBackward0!AddmmBackward0", linear_gradient, "0:1 1:0"), .forms = kFunction);
 
 }  // namespace lumbre::ops

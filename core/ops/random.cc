@@ -499,7 +499,9 @@ LB_OPERATOR(.signature = "normal(mean, std=1.0, *, generator=None, out=None)",
 >>> torch.normal(torch.zeros(2), torch.zeros(2))
 tensor([0., 0.]))",
             .forward = forward_of<normal_tensors>,
-            .derivative = LB_GRADIENTS("NormalBackward1", "", zeros(b.sizes(0), b.dtype(0)), zeros(b.sizes(1), b.dtype(1))), .forms = kFunction);
+            .derivative = LB_GRADIENTS("NormalBackward1", "", zeros(b.sizes(0), b.dtype(0)),
+                                       zeros(b.sizes(1), b.dtype(1))),
+            .forms = kFunction);
 LB_OPERATOR(.signature = "poisson(input, generator=None)",
             .doc = R"(Draws of Poisson distributions whose rates are in `input`.
 

@@ -268,19 +268,23 @@ LB_OPERATOR(.signature = "rot90(input, k=1, dims=(0, 1))",
 >>> torch.arange(4).reshape(2, 2).rot90()
 tensor([[1, 3],
         [0, 2]]))",
-            .forward = forward_of<rot90>, .derivative = LB_GRADIENT("Rot90Backward0", "", call<"rot90">(g, -b.integer(1), b.dims(2))));
+            .forward = forward_of<rot90>,
+            .derivative = LB_GRADIENT("Rot90Backward0", "", call<"rot90">(g, -b.integer(1), b.dims(2))));
 LB_OPERATOR(.signature = "repeat(input, *repeats)",
             .doc = R"(Copies side by side, as many along each dimension as said; new dimensions come first.
 
 >>> torch.arange(2).repeat(2)
 tensor([0, 1, 0, 1]))",
-            .forward = forward_of<repeat>, .derivative = LB_GRADIENT("RepeatBackward0", "", repeat_gradient(g, b.dims(1), b.sizes(0))), .forms = kMethod);
+            .forward = forward_of<repeat>,
+            .derivative = LB_GRADIENT("RepeatBackward0", "", repeat_gradient(g, b.dims(1), b.sizes(0))),
+            .forms = kMethod);
 LB_OPERATOR(.signature = "tile(input, *dims)",
             .doc = R"(Copies side by side; missing repetitions are 1 and belong to the first dimensions.
 
 >>> torch.arange(2).tile(2)
 tensor([0, 1, 0, 1]))",
-            .forward = forward_of<tile>, .derivative = LB_GRADIENT("RepeatBackward0", "", tile_gradient(g, b.dims(1), b.sizes(0))));
+            .forward = forward_of<tile>,
+            .derivative = LB_GRADIENT("RepeatBackward0", "", tile_gradient(g, b.dims(1), b.sizes(0))));
 LB_OPERATOR(.signature = "repeat_interleave(repeats, *, output_size=None)",
             .doc = R"(Each position as often as its number says.
 
@@ -292,31 +296,38 @@ LB_OPERATOR(.signature = "repeat_interleave(input, repeats, dim=None, *, output_
 
 >>> torch.arange(2).repeat_interleave(torch.tensor([1, 2]))
 tensor([0, 1, 1]))",
-            .forward = forward_of<repeat_interleave>, .derivative = LB_GRADIENT("IndexSelectBackward0", "0:1", repeat_interleave_gradient(g, b)));
+            .forward = forward_of<repeat_interleave>,
+            .derivative = LB_GRADIENT("IndexSelectBackward0", "0:1", repeat_interleave_gradient(g, b)));
 LB_OPERATOR(.signature = "repeat_interleave(input, repeats, dim=None, *, output_size=None)",
             .doc = R"(Each element (or position of dim) several times.
 
 >>> torch.arange(2).repeat_interleave(2)
 tensor([0, 0, 1, 1]))",
-            .forward = forward_of<repeat_interleave_int>, .derivative = LB_GRADIENT("IndexSelectBackward0", "", repeat_interleave_gradient(g, b)));
+            .forward = forward_of<repeat_interleave_int>,
+            .derivative = LB_GRADIENT("IndexSelectBackward0", "", repeat_interleave_gradient(g, b)));
 LB_OPERATOR(.signature = "pixel_shuffle(input, upscale_factor)", .doc = R"((..., C r r, H, W) to (..., C, H r, W r).
 
 >>> torch.pixel_shuffle(torch.zeros(4, 2, 2), 2).shape
 torch.Size([1, 4, 4]))",
-            .forward = forward_of<pixel_shuffle>, .derivative = LB_GRADIENT("PixelShuffleBackward0", "", call<"pixel_unshuffle">(g, b.integer(1))), .forms = kFunction,
-            .aliases = "nn.functional.pixel_shuffle");
+            .forward = forward_of<pixel_shuffle>,
+            .derivative = LB_GRADIENT("PixelShuffleBackward0", "", call<"pixel_unshuffle">(g, b.integer(1))),
+            .forms = kFunction, .aliases = "nn.functional.pixel_shuffle");
 LB_OPERATOR(.signature = "pixel_unshuffle(input, downscale_factor)", .doc = R"((..., C, H r, W r) to (..., C r r, H, W).
 
 >>> torch.pixel_unshuffle(torch.zeros(1, 4, 4), 2).shape
 torch.Size([4, 2, 2]))",
-            .forward = forward_of<pixel_unshuffle>, .derivative = LB_GRADIENT("PixelUnshuffleBackward0", "", call<"pixel_shuffle">(g, b.integer(1))), .forms = kFunction,
-            .aliases = "nn.functional.pixel_unshuffle");
+            .forward = forward_of<pixel_unshuffle>,
+            .derivative = LB_GRADIENT("PixelUnshuffleBackward0", "", call<"pixel_shuffle">(g, b.integer(1))),
+            .forms = kFunction, .aliases = "nn.functional.pixel_unshuffle");
 LB_OPERATOR(.signature = "channel_shuffle(input, groups)",
             .doc = R"(Channels of groups interleaved: (N, g c, ...) read as (N, c, g, ...).
 
 >>> torch.channel_shuffle(torch.arange(4).reshape(1, 4, 1), 2).flatten()
 tensor([0, 2, 1, 3]))",
-            .forward = forward_of<channel_shuffle>, .derivative = LB_GRADIENT("ChannelShuffleBackward0", "", call<"channel_shuffle">(g, b.sizes(0)[1] / b.integer(1))), .forms = kFunction,
+            .forward = forward_of<channel_shuffle>,
+            .derivative = LB_GRADIENT("ChannelShuffleBackward0", "",
+                                      call<"channel_shuffle">(g, b.sizes(0)[1] / b.integer(1))),
+            .forms = kFunction,
             .aliases = "native_channel_shuffle nn.functional.channel_shuffle nn.functional.native_channel_shuffle");
 
 }  // namespace

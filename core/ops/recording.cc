@@ -70,14 +70,15 @@ void drop_private_base(const Operator& record, const Value* values, const Tensor
 
 [[noreturn]] void refuse_out(const Operator& record) {
   const std::string_view signature = record.signature;
-  fail(ErrorKind::Runtime, signature.substr(0, signature.find('(')),
-       "(): functions with out=... arguments don't support automatic differentiation, but one of the arguments requires "
-       "grad.");
+  fail(
+      ErrorKind::Runtime, signature.substr(0, signature.find('(')),
+      "(): functions with out=... arguments don't support automatic differentiation, but one of the arguments requires "
+      "grad.");
 }
 
 // An in-place form of an operator without a derivative: the old value no longer matters.
-constexpr Derivative kOverwritten = gradients(
-    "ZeroBackward0", [](Backward& b) { b.give(0, op::zeros(b.sizes(0), b.dtype(0))); });
+constexpr Derivative kOverwritten =
+    gradients("ZeroBackward0", [](Backward& b) { b.give(0, op::zeros(b.sizes(0), b.dtype(0))); });
 
 Result recorded_formula(const Operator& record, const Derivative& derivative, const Out& out, Value* values) {
   const Tensor* target = out.in_place() ? out.target() : nullptr;
@@ -201,14 +202,16 @@ Result finished(const Operator& record, const Out& out, const Value* values, Res
 
 }  // namespace detail
 
-// --- the node ---------------------------------------------------------------------------------------------------------
+// --- the node
+// ---------------------------------------------------------------------------------------------------------
 
 OperatorNode* OperatorNode::make(const Operator& record, const Derivative& derivative, const Value* values,
                                  std::span<Edge> edges) {
   const size_t count = record.forward.count;
   const auto aligned = [](size_t bytes) { return (bytes + 15) / 16 * 16; };
   const size_t own = aligned(sizeof(OperatorNode)), edge_bytes = aligned(edges.size() * sizeof(Edge)),
-               value_bytes = aligned(count * sizeof(Value)), saved_bytes = aligned((count + kResults) * sizeof(SavedTensor));
+               value_bytes = aligned(count * sizeof(Value)),
+               saved_bytes = aligned((count + kResults) * sizeof(SavedTensor));
   const size_t bytes = own + edge_bytes + value_bytes + saved_bytes;
   auto* block = static_cast<char*>(autograd::take_block(bytes));
   auto* node = ::new (block) OperatorNode(record, derivative, bytes);
@@ -326,8 +329,8 @@ void OperatorNode::save_inputs(const Value* values, const Tensor* written) {
     if (!(mask >> i & 1)) continue;
     const Value& value = values[i];
     if (derivative_->geometry_only) {
-      inputs_[i] = SavedTensor::of_input(
-          Tensor::over(Storage::make(0), value.tensor->dtype(), value.tensor->sizes(), value.tensor->strides(), (*value.tensor)->offset));
+      inputs_[i] = SavedTensor::of_input(Tensor::over(Storage::make(0), value.tensor->dtype(), value.tensor->sizes(),
+                                                      value.tensor->strides(), (*value.tensor)->offset));
       continue;
     }
     if (!value.given) continue;
@@ -363,7 +366,8 @@ void OperatorNode::apply(autograd::Gradients& taken, autograd::Gradients& given)
   derivative_->formula(backward);
 }
 
-// --- what formulas see ------------------------------------------------------------------------------------------------
+// --- what formulas see
+// ------------------------------------------------------------------------------------------------
 
 bool Backward::needs_member(size_t member) const {
   for (int i = 0; i < node_.record().forward.count; ++i)
@@ -424,8 +428,7 @@ Tensor Backward::times(const Tensor& g, int parameter) const {
 Dims Backward::reduced(int parameter) const {
   const int n = ndim(0);
   Dims all;
-  if (parameter < 0 || !given(parameter) ||
-      (value(parameter).kind == Param::Dims && value(parameter).dims.empty())) {
+  if (parameter < 0 || !given(parameter) || (value(parameter).kind == Param::Dims && value(parameter).dims.empty())) {
     for (int d = 0; d < n; ++d) all.push_back(d);
     return all;
   }
@@ -480,7 +483,8 @@ Tensor sum_to(const Tensor& t, const Dims& sizes) {
   return op::reshape(sum, sizes);
 }
 
-// --- calls ------------------------------------------------------------------------------------------------------------
+// --- calls
+// ------------------------------------------------------------------------------------------------------------
 
 namespace op {
 

@@ -57,10 +57,10 @@ class OperatorNode final : public autograd::Node {
   uint32_t edge_count_ = 0;
   bool needs_results_ = false;
   bool released_ = false;
-  autograd::Edge* edges_ = nullptr;                // one per tensor parameter, several per list
-  Value* values_ = nullptr;                        // arguments; a tensor's entry holds its sizes and dtype
-  autograd::SavedTensor* inputs_ = nullptr;        // per parameter
-  autograd::SavedTensor* results_ = nullptr;       // kResults of them
+  autograd::Edge* edges_ = nullptr;           // one per tensor parameter, several per list
+  Value* values_ = nullptr;                   // arguments; a tensor's entry holds its sizes and dtype
+  autograd::SavedTensor* inputs_ = nullptr;   // per parameter
+  autograd::SavedTensor* results_ = nullptr;  // kResults of them
   std::unique_ptr<ListInfo> list_;
   std::vector<Dims> result_sizes_;  // of several results that are pieces of the input
   static constexpr size_t kResults = 3;

@@ -25,29 +25,32 @@ std::tuple<Tensor, Tensor, Tensor> lstm_gates(const Tensor& gates, const Tensor&
   const int64_t width = c.sizes()[1];
   const auto item = static_cast<int64_t>(g.item_bytes());
   const LstmForward loop = recurrent_table().forward[compute == DType::Float64];
-  parallel_for(c.sizes()[0], std::max<int64_t>(kRows, 8192 / std::max<int64_t>(width, 1)), [&](int64_t from, int64_t to) {
-    const int64_t wide = from * 4 * width * item, narrow = from * width * item;
-    loop(to - from, width, g.bytes() + wide, c.bytes() + narrow, active.bytes() + wide, hidden.bytes() + narrow,
-         next.bytes() + narrow);
-  });
+  parallel_for(c.sizes()[0], std::max<int64_t>(kRows, 8192 / std::max<int64_t>(width, 1)),
+               [&](int64_t from, int64_t to) {
+                 const int64_t wide = from * 4 * width * item, narrow = from * width * item;
+                 loop(to - from, width, g.bytes() + wide, c.bytes() + narrow, active.bytes() + wide,
+                      hidden.bytes() + narrow, next.bytes() + narrow);
+               });
   return {hidden.to(gates.dtype()), next.to(gates.dtype()), active.to(gates.dtype())};
 }
 
-std::tuple<Tensor, Tensor> lstm_slope(const Tensor& active, const Tensor& cell, const Tensor& next, const Tensor& grad_hidden,
-                                      const Tensor& grad_next) {
+std::tuple<Tensor, Tensor> lstm_slope(const Tensor& active, const Tensor& cell, const Tensor& next,
+                                      const Tensor& grad_hidden, const Tensor& grad_next) {
   const DType compute = native(active) ? active.dtype() : DType::Float32;
   const auto prepared = [&](const Tensor& t) { return t.defined() ? t.to(compute).contiguous() : t; };
-  const Tensor a = prepared(active), c = prepared(cell), n = prepared(next), gh = prepared(grad_hidden), gn = prepared(grad_next);
+  const Tensor a = prepared(active), c = prepared(cell), n = prepared(next), gh = prepared(grad_hidden),
+               gn = prepared(grad_next);
   const Tensor grad_gates = Tensor::empty(a.sizes(), compute), grad_cell = Tensor::empty(c.sizes(), compute);
   const int64_t width = c.sizes()[1];
   const auto item = static_cast<int64_t>(a.item_bytes());
   const LstmBackward loop = recurrent_table().backward[compute == DType::Float64];
-  parallel_for(c.sizes()[0], std::max<int64_t>(kRows, 8192 / std::max<int64_t>(width, 1)), [&](int64_t from, int64_t to) {
-    const int64_t wide = from * 4 * width * item, narrow = from * width * item;
-    const auto at = [&](const Tensor& t) { return t.defined() ? t.bytes() + narrow : nullptr; };
-    loop(to - from, width, a.bytes() + wide, c.bytes() + narrow, n.bytes() + narrow, at(gh), at(gn), grad_gates.bytes() + wide,
-         grad_cell.bytes() + narrow);
-  });
+  parallel_for(c.sizes()[0], std::max<int64_t>(kRows, 8192 / std::max<int64_t>(width, 1)),
+               [&](int64_t from, int64_t to) {
+                 const int64_t wide = from * 4 * width * item, narrow = from * width * item;
+                 const auto at = [&](const Tensor& t) { return t.defined() ? t.bytes() + narrow : nullptr; };
+                 loop(to - from, width, a.bytes() + wide, c.bytes() + narrow, n.bytes() + narrow, at(gh), at(gn),
+                      grad_gates.bytes() + wide, grad_cell.bytes() + narrow);
+               });
   return {grad_gates.to(active.dtype()), grad_cell.to(active.dtype())};
 }
 
@@ -74,8 +77,9 @@ void lstm_gradient(Backward& b) {
     d = d + b.grad(0) * o * (Scalar(1) - t * t);
     to_output = b.grad(0) * t * slope(o);
   }
-  b.give(0, call<"cat">(std::vector<Tensor>{d * g * slope(i), d * cell * slope(f), d * i * (Scalar(1) - g * g), to_output},
-                        int64_t{1}));
+  b.give(0,
+         call<"cat">(std::vector<Tensor>{d * g * slope(i), d * cell * slope(f), d * i * (Scalar(1) - g * g), to_output},
+                     int64_t{1}));
   b.give(1, d * f);
 }
 
@@ -86,7 +90,7 @@ LB_OPERATOR(.signature = "_lstm_gates(gates, cell)",
 
 >>> [t.shape for t in torch._lstm_gates(torch.zeros(1, 8), torch.zeros(1, 2))]
 [torch.Size([1, 2]), torch.Size([1, 2]), torch.Size([1, 8])])",
-            .forward = forward_of<lstm_gates>, .derivative = gradients("LstmGatesBackward0", lstm_gradient, "0:01st 1:01st"),
-            .forms = kFunction);
+            .forward = forward_of<lstm_gates>,
+            .derivative = gradients("LstmGatesBackward0", lstm_gradient, "0:01st 1:01st"), .forms = kFunction);
 
 }  // namespace lumbre::ops

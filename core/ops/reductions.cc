@@ -386,30 +386,39 @@ Integers and bool are summed as int64; `dtype` converts first. float32 sums are 
 
 >>> torch.sum(torch.tensor([[1., 2.], [3., 4.]]), 0)
 tensor([4., 6.]))",
-            .forward = forward_of<sum>, .derivative = LB_GRADIENT("SumBackward0;SumBackward1", "", b.spread(g, 1, b.flag(2))));
+            .forward = forward_of<sum>,
+            .derivative = LB_GRADIENT("SumBackward0;SumBackward1", "", b.spread(g, 1, b.flag(2))));
 LB_OPERATOR(.signature = "mean(input, dim=None, keepdim=False, *, dtype=None, out=None)",
             .doc = R"(The mean of all elements, or over the dimensions `dim`. Floating-point only.
 
 >>> torch.mean(torch.tensor([1., 2., 6.]))
 tensor(3.))",
-            .forward = forward_of<mean>, .derivative = LB_GRADIENT("MeanBackward0;MeanBackward1", "", b.spread(g, 1, b.flag(2)) / Scalar(b.reduced_count(1))));
+            .forward = forward_of<mean>,
+            .derivative = LB_GRADIENT("MeanBackward0;MeanBackward1", "",
+                                      b.spread(g, 1, b.flag(2)) / Scalar(b.reduced_count(1))));
 LB_OPERATOR(.signature = "nansum(input, dim=None, keepdim=False, *, dtype=None, out=None)",
             .doc = R"(The sum with NaN counted as 0.
 
 >>> torch.nansum(torch.tensor([1., float("nan")]))
 tensor(1.))",
-            .forward = forward_of<nansum>, .derivative = LB_GRADIENT("NansumBackward0", "0:0", where(call<"isnan">(b.input(0)), Scalar(0.0), b.spread(g, 1, b.flag(2)))));
+            .forward = forward_of<nansum>,
+            .derivative = LB_GRADIENT("NansumBackward0", "0:0",
+                                      where(call<"isnan">(b.input(0)), Scalar(0.0), b.spread(g, 1, b.flag(2)))));
 LB_OPERATOR(.signature = "prod(input, *, dtype=None)", .doc = R"(The product of all elements.
 
 >>> torch.prod(torch.tensor([2., 3.]))
 tensor(6.))",
-            .forward = forward_of<prod_all>, .derivative = LB_GRADIENT("ProdBackward0", "0:0r", prod_gradient(g, b.input(0), b.result(), std::nullopt, false)));
+            .forward = forward_of<prod_all>,
+            .derivative = LB_GRADIENT("ProdBackward0", "0:0r",
+                                      prod_gradient(g, b.input(0), b.result(), std::nullopt, false)));
 LB_OPERATOR(.signature = "prod(input, dim, keepdim=False, *, dtype=None, out=None)",
             .doc = R"(The product over the dimension `dim`.
 
 >>> torch.prod(torch.tensor([[1., 2.], [3., 4.]]), 0)
 tensor([3., 8.]))",
-            .forward = forward_of<prod>, .derivative = LB_GRADIENT("ProdBackward1", "0:0r", prod_gradient(g, b.input(0), b.result(), b.integer(1), b.flag(2))));
+            .forward = forward_of<prod>,
+            .derivative = LB_GRADIENT("ProdBackward1", "0:0r",
+                                      prod_gradient(g, b.input(0), b.result(), b.integer(1), b.flag(2))));
 LB_OPERATOR(.signature = "max(input, *, out=None)", .doc = R"(The greatest element; NaN if there is one.
 
 >>> torch.max(torch.tensor([1., 3., 2.]))
@@ -420,7 +429,13 @@ LB_OPERATOR(.signature = "max(input, dim, keepdim=False, *, out=None) -> (values
 
 >>> torch.max(torch.tensor([[1., 3.], [4., 2.]]), 1).indices
 tensor([1, 0]))",
-            .forward = forward_of<max_dim>, .derivative = gradients("MaxBackward0", [](Backward& b) { if (b.has(0)) b.give(0, picked(b, 1, 2)); }, "0:s"));
+            .forward = forward_of<max_dim>,
+            .derivative = gradients(
+                "MaxBackward0",
+                [](Backward& b) {
+                  if (b.has(0)) b.give(0, picked(b, 1, 2));
+                },
+                "0:s"));
 LB_OPERATOR(.signature = "min(input, *, out=None)", .doc = R"(The least element; NaN if there is one.
 
 >>> torch.min(torch.tensor([1., 3., 2.]))
@@ -431,7 +446,13 @@ LB_OPERATOR(.signature = "min(input, dim, keepdim=False, *, out=None) -> (values
 
 >>> torch.min(torch.tensor([[1., 3.], [4., 2.]]), 1).indices
 tensor([0, 1]))",
-            .forward = forward_of<min_dim>, .derivative = gradients("MinBackward0", [](Backward& b) { if (b.has(0)) b.give(0, picked(b, 1, 2)); }, "0:s"));
+            .forward = forward_of<min_dim>,
+            .derivative = gradients(
+                "MinBackward0",
+                [](Backward& b) {
+                  if (b.has(0)) b.give(0, picked(b, 1, 2));
+                },
+                "0:s"));
 LB_OPERATOR(.signature = "amax(input, dim=(), keepdim=False, *, out=None)",
             .doc = R"(The greatest elements over the dimensions `dim`.
 
@@ -485,6 +506,8 @@ LB_OPERATOR(.signature = "logsumexp(input, dim, keepdim=False, *, out=None)",
 
 >>> torch.logsumexp(torch.tensor([1000., 1000.]), 0)
 tensor(1000.6931))",
-            .forward = forward_of<logsumexp>, .derivative = LB_GRADIENT("LogsumexpBackward0", "0:0r", logsumexp_gradient(g, b)), .aliases = "special.logsumexp");
+            .forward = forward_of<logsumexp>,
+            .derivative = LB_GRADIENT("LogsumexpBackward0", "0:0r", logsumexp_gradient(g, b)),
+            .aliases = "special.logsumexp");
 
 }  // namespace lumbre::ops

@@ -200,34 +200,51 @@ LB_OPERATOR(.signature = "narrow(input, dim, start, length)",
 
 >>> torch.arange(4).narrow(0, 1, 2)
 tensor([1, 2]))",
-            .forward = forward_of<narrow>, .derivative = LB_GRADIENT("SliceBackward0", "", placed_slice(g, b.sizes(0), b.integer(1), b.integer(2), b.integer(3))));
+            .forward = forward_of<narrow>,
+            .derivative = LB_GRADIENT("SliceBackward0", "",
+                                      placed_slice(g, b.sizes(0), b.integer(1), b.integer(2), b.integer(3))));
 LB_OPERATOR(.signature = "narrow(input, dim, start, length)", .doc = R"(narrow with its start in a 0-d tensor.
 
 >>> torch.arange(4).narrow(0, torch.tensor(1), 2)
 tensor([1, 2]))",
-            .forward = forward_of<narrow_tensor>, .derivative = LB_GRADIENT("SliceBackward0", "0:2", placed_slice(g, b.sizes(0), b.integer(1), b.input(2).item().as_int(), b.integer(3))));
+            .forward = forward_of<narrow_tensor>,
+            .derivative = LB_GRADIENT("SliceBackward0", "0:2",
+                                      placed_slice(g, b.sizes(0), b.integer(1), b.input(2).item().as_int(),
+                                                   b.integer(3))));
 LB_OPERATOR(.signature = "select(input, dim, index)", .doc = R"(A view of one position of a dimension.
 
 >>> torch.arange(4).select(0, 2)
 tensor(2))",
-            .forward = forward_of<select>, .derivative = LB_GRADIENT("SelectBackward0", "", call<"select_scatter">(zeros(b.sizes(0), g.dtype()), g, b.integer(1), b.integer(2))));
+            .forward = forward_of<select>,
+            .derivative = LB_GRADIENT("SelectBackward0", "",
+                                      call<"select_scatter">(zeros(b.sizes(0), g.dtype()), g, b.integer(1),
+                                                             b.integer(2))));
 LB_OPERATOR(.signature = "_slice(input, dim=0, start=None, end=None, step=1)",
             .doc = R"(A view of every step-th position of a dimension from start to before end.
 
 >>> torch.arange(4)[1:3]
 tensor([1, 2]))",
-            .forward = forward_of<slice>, .derivative = LB_GRADIENT("SliceBackward0", "", call<"slice_scatter">(zeros(b.sizes(0), g.dtype()), g, b.integer(1), b.maybe(2), b.maybe(3), b.integer(4))), .forms = kHidden);
+            .forward = forward_of<slice>,
+            .derivative = LB_GRADIENT("SliceBackward0", "",
+                                      call<"slice_scatter">(zeros(b.sizes(0), g.dtype()), g, b.integer(1), b.maybe(2),
+                                                            b.maybe(3), b.integer(4))),
+            .forms = kHidden);
 LB_OPERATOR(.signature = "diagonal(input, offset=0, dim1=0, dim2=1)",
             .doc = R"(A view of the diagonal of two dimensions, which becomes the last one.
 
 >>> torch.arange(4).reshape(2, 2).diagonal()
 tensor([0, 3]))",
-            .forward = forward_of<diagonal>, .derivative = LB_GRADIENT("DiagonalBackward0", "", call<"diagonal_scatter">(zeros(b.sizes(0), g.dtype()), g, b.integer(1), b.integer(2), b.integer(3))));
+            .forward = forward_of<diagonal>,
+            .derivative = LB_GRADIENT("DiagonalBackward0", "",
+                                      call<"diagonal_scatter">(zeros(b.sizes(0), g.dtype()), g, b.integer(1),
+                                                               b.integer(2), b.integer(3))));
 LB_OPERATOR(.signature = "movedim(input, source, destination)", .doc = R"(A view with dimensions moved to other places.
 
 >>> torch.zeros(2, 3, 5).movedim(0, 2).shape
 torch.Size([3, 5, 2]))",
-            .forward = forward_of<movedim_record>, .derivative = LB_GRADIENT("PermuteBackward0", "", call<"movedim">(g, b.dims(2), b.dims(1))), .aliases = "moveaxis");
+            .forward = forward_of<movedim_record>,
+            .derivative = LB_GRADIENT("PermuteBackward0", "", call<"movedim">(g, b.dims(2), b.dims(1))),
+            .aliases = "moveaxis");
 LB_OPERATOR(.signature = "as_strided(input, size, stride, storage_offset=None)",
             .doc =
                 R"(A view of the tensor's memory with the given geometry. RuntimeError when it would leave the memory.
@@ -235,7 +252,8 @@ LB_OPERATOR(.signature = "as_strided(input, size, stride, storage_offset=None)",
 >>> torch.arange(4).as_strided((2, 2), (1, 1))
 tensor([[0, 1],
         [1, 2]]))",
-            .forward = forward_of<give_as_strided>, .derivative = with_geometry_only(LB_GRADIENT("AsStridedBackward0", "0:0", as_strided_gradient(g, b))),
+            .forward = forward_of<give_as_strided>,
+            .derivative = with_geometry_only(LB_GRADIENT("AsStridedBackward0", "0:0", as_strided_gradient(g, b))),
             .forms = kEveryForm | kInPlaceFunction);
 LB_OPERATOR(.signature = "unfold(input, dimension, size, step)",
             .doc = R"(A view of all windows of a size along a dimension; the window is the last dimension.
@@ -244,7 +262,8 @@ LB_OPERATOR(.signature = "unfold(input, dimension, size, step)",
 tensor([[0, 1],
         [1, 2],
         [2, 3]]))",
-            .forward = forward_of<unfold>, .derivative = LB_GRADIENT("UnfoldBackward0", "", unfold_gradient(g, b)), .forms = kMethod);
+            .forward = forward_of<unfold>, .derivative = LB_GRADIENT("UnfoldBackward0", "", unfold_gradient(g, b)),
+            .forms = kMethod);
 LB_OPERATOR(.signature = "unflatten(input, dim, sizes)", .doc = R"(A view with one dimension split into several.
 
 >>> torch.zeros(6).unflatten(0, (2, -1)).shape
@@ -256,26 +275,43 @@ LB_OPERATOR(.signature = "select_scatter(input, src, dim, index)",
 >>> torch.zeros(2, 2).select_scatter(torch.ones(2), 0, 0)
 tensor([[1., 1.],
         [0., 0.]]))",
-            .forward = forward_of<select_scatter>, .derivative = LB_GRADIENTS("SelectScatterBackward0", "", call<"select_scatter">(g, zeros(b.sizes(1), g.dtype()), b.integer(2), b.integer(3)), call<"select">(g, b.integer(2), b.integer(3))));
+            .forward = forward_of<select_scatter>,
+            .derivative = LB_GRADIENTS("SelectScatterBackward0", "",
+                                       call<"select_scatter">(g, zeros(b.sizes(1), g.dtype()), b.integer(2),
+                                                              b.integer(3)),
+                                       call<"select">(g, b.integer(2), b.integer(3))));
 LB_OPERATOR(.signature = "slice_scatter(input, src, dim=0, start=None, end=None, step=1, *, out=None)",
             .doc = R"(A copy of the input with a slice replaced.
 
 >>> torch.zeros(3).slice_scatter(torch.ones(2), 0, 1)
 tensor([0., 1., 1.]))",
-            .forward = forward_of<slice_scatter>, .derivative = LB_GRADIENTS("SliceScatterBackward0", "", call<"slice_scatter">(g, zeros(b.sizes(1), g.dtype()), b.integer(2), b.maybe(3), b.maybe(4), b.integer(5)), call<"_slice">(g, b.integer(2), b.maybe(3), b.maybe(4), b.integer(5))));
+            .forward = forward_of<slice_scatter>,
+            .derivative = LB_GRADIENTS("SliceScatterBackward0", "",
+                                       call<"slice_scatter">(g, zeros(b.sizes(1), g.dtype()), b.integer(2), b.maybe(3),
+                                                             b.maybe(4), b.integer(5)),
+                                       call<"_slice">(g, b.integer(2), b.maybe(3), b.maybe(4), b.integer(5))));
 LB_OPERATOR(.signature = "diagonal_scatter(input, src, offset=0, dim1=0, dim2=1)",
             .doc = R"(A copy of the input with a diagonal replaced.
 
 >>> torch.zeros(2, 2).diagonal_scatter(torch.ones(2))
 tensor([[1., 0.],
         [0., 1.]]))",
-            .forward = forward_of<diagonal_scatter>, .derivative = LB_GRADIENTS("DiagonalScatterBackward0", "", call<"diagonal_scatter">(g, zeros(b.sizes(1), g.dtype()), b.integer(2), b.integer(3), b.integer(4)), call<"diagonal">(g, b.integer(2), b.integer(3), b.integer(4))));
+            .forward = forward_of<diagonal_scatter>,
+            .derivative = LB_GRADIENTS("DiagonalScatterBackward0", "",
+                                       call<"diagonal_scatter">(g, zeros(b.sizes(1), g.dtype()), b.integer(2),
+                                                                b.integer(3), b.integer(4)),
+                                       call<"diagonal">(g, b.integer(2), b.integer(3), b.integer(4))));
 LB_OPERATOR(.signature = "as_strided_scatter(input, src, size, stride, storage_offset=None)",
             .doc = R"(A copy of the input with the view as_strided(size, stride) replaced.
 
 >>> torch.zeros(3).as_strided_scatter(torch.ones(2), (2,), (2,))
 tensor([1., 0., 1.]))",
-            .forward = forward_of<as_strided_scatter>, .derivative = LB_GRADIENTS("AsStridedScatterBackward0", "", call<"as_strided_scatter">(call<"contiguous">(g, MemoryFormat::Contiguous), zeros(b.sizes(1), g.dtype()), b.dims(2), b.dims(3), b.maybe(4)), call<"as_strided">(call<"contiguous">(g, MemoryFormat::Contiguous), b.dims(2), b.dims(3), b.maybe(4))));
+            .forward = forward_of<as_strided_scatter>,
+            .derivative = LB_GRADIENTS(
+                "AsStridedScatterBackward0", "",
+                call<"as_strided_scatter">(call<"contiguous">(g, MemoryFormat::Contiguous),
+                                           zeros(b.sizes(1), g.dtype()), b.dims(2), b.dims(3), b.maybe(4)),
+                call<"as_strided">(call<"contiguous">(g, MemoryFormat::Contiguous), b.dims(2), b.dims(3), b.maybe(4))));
 
 // --- views, copied --------------------------------------------------------------------------------------------------
 
@@ -295,19 +331,36 @@ Tensor expand_copy(const Tensor& input, const Dims& size, bool) {
 LB_VIEW_COPY("alias_copy(input, *, out=None)", "alias", alias_copy, LB_GRADIENT("AliasBackward0_copy", "", g));
 LB_VIEW_COPY("detach_copy(input, *, out=None)", "detach", alias_copy, kNotDifferentiable);
 LB_VIEW_COPY("t_copy(input, *, out=None)", "t", t_copy, LB_GRADIENT("TBackward0_copy", "", call<"t">(g)));
-LB_VIEW_COPY("expand_copy(input, size, *, implicit=False, out=None)", "expand", expand_copy, LB_GRADIENT("ExpandBackward0_copy", "", g));
-LB_VIEW_COPY("view_copy(input, size, *, out=None)", "view", Copied<reshape>::call, LB_GRADIENT("ViewBackward0_copy", "", reshape(g, b.sizes(0))));
-LB_VIEW_COPY("transpose_copy(input, dim0, dim1, *, out=None)", "transpose", (Copied<transpose>::call), LB_GRADIENT("TransposeBackward0_copy", "", transpose(g, b.integer(1), b.integer(2))));
-LB_VIEW_COPY("permute_copy(input, dims, *, out=None)", "permute", Copied<permute>::call, LB_GRADIENT("PermuteBackward0_copy", "", inverse_permute(g, b.dims(1))));
-LB_VIEW_COPY("squeeze_copy(input, *, out=None)", "squeeze", Copied<squeeze_all>::call, LB_GRADIENT("SqueezeBackward0_copy", "", reshape(g, b.sizes(0))));
-LB_VIEW_COPY("squeeze_copy(input, dim, *, out=None)", "squeeze", Copied<squeeze>::call, LB_GRADIENT("SqueezeBackward0_copy", "", reshape(g, b.sizes(0))));
-LB_VIEW_COPY("unsqueeze_copy(input, dim, *, out=None)", "unsqueeze", Copied<unsqueeze>::call, LB_GRADIENT("UnsqueezeBackward0_copy", "", reshape(g, b.sizes(0))));
-LB_VIEW_COPY("select_copy(input, dim, index, *, out=None)", "select", Copied<select>::call, LB_GRADIENT("SelectBackward0_copy", "", call<"select_scatter">(zeros(b.sizes(0), g.dtype()), g, b.integer(1), b.integer(2))));
-LB_VIEW_COPY("slice_copy(input, dim=0, start=None, end=None, step=1, *, out=None)", "slice", Copied<slice>::call, LB_GRADIENT("SliceBackward0_copy", "", call<"slice_scatter">(zeros(b.sizes(0), g.dtype()), g, b.integer(1), b.maybe(2), b.maybe(3), b.integer(4))));
-LB_VIEW_COPY("diagonal_copy(input, offset=0, dim1=0, dim2=1, *, out=None)", "diagonal", Copied<diagonal>::call, LB_GRADIENT("DiagonalBackward0_copy", "", call<"diagonal_scatter">(zeros(b.sizes(0), g.dtype()), g, b.integer(1), b.integer(2), b.integer(3))));
+LB_VIEW_COPY("expand_copy(input, size, *, implicit=False, out=None)", "expand", expand_copy,
+             LB_GRADIENT("ExpandBackward0_copy", "", g));
+LB_VIEW_COPY("view_copy(input, size, *, out=None)", "view", Copied<reshape>::call,
+             LB_GRADIENT("ViewBackward0_copy", "", reshape(g, b.sizes(0))));
+LB_VIEW_COPY("transpose_copy(input, dim0, dim1, *, out=None)", "transpose", (Copied<transpose>::call),
+             LB_GRADIENT("TransposeBackward0_copy", "", transpose(g, b.integer(1), b.integer(2))));
+LB_VIEW_COPY("permute_copy(input, dims, *, out=None)", "permute", Copied<permute>::call,
+             LB_GRADIENT("PermuteBackward0_copy", "", inverse_permute(g, b.dims(1))));
+LB_VIEW_COPY("squeeze_copy(input, *, out=None)", "squeeze", Copied<squeeze_all>::call,
+             LB_GRADIENT("SqueezeBackward0_copy", "", reshape(g, b.sizes(0))));
+LB_VIEW_COPY("squeeze_copy(input, dim, *, out=None)", "squeeze", Copied<squeeze>::call,
+             LB_GRADIENT("SqueezeBackward0_copy", "", reshape(g, b.sizes(0))));
+LB_VIEW_COPY("unsqueeze_copy(input, dim, *, out=None)", "unsqueeze", Copied<unsqueeze>::call,
+             LB_GRADIENT("UnsqueezeBackward0_copy", "", reshape(g, b.sizes(0))));
+LB_VIEW_COPY("select_copy(input, dim, index, *, out=None)", "select", Copied<select>::call,
+             LB_GRADIENT("SelectBackward0_copy", "",
+                         call<"select_scatter">(zeros(b.sizes(0), g.dtype()), g, b.integer(1), b.integer(2))));
+LB_VIEW_COPY("slice_copy(input, dim=0, start=None, end=None, step=1, *, out=None)", "slice", Copied<slice>::call,
+             LB_GRADIENT("SliceBackward0_copy", "",
+                         call<"slice_scatter">(zeros(b.sizes(0), g.dtype()), g, b.integer(1), b.maybe(2), b.maybe(3),
+                                               b.integer(4))));
+LB_VIEW_COPY("diagonal_copy(input, offset=0, dim1=0, dim2=1, *, out=None)", "diagonal", Copied<diagonal>::call,
+             LB_GRADIENT("DiagonalBackward0_copy", "",
+                         call<"diagonal_scatter">(zeros(b.sizes(0), g.dtype()), g, b.integer(1), b.integer(2),
+                                                  b.integer(3))));
 LB_VIEW_COPY("as_strided_copy(input, size, stride, storage_offset=None, *, out=None)", "as_strided",
-             Copied<as_strided>::call, with_geometry_only(LB_GRADIENT("AsStridedBackward0_copy", "0:0", as_strided_gradient(g, b))));
-LB_VIEW_COPY("unfold_copy(input, dimension, size, step, *, out=None)", "unfold", Copied<unfold>::call, LB_GRADIENT("UnfoldBackward0_copy", "", unfold_gradient(g, b)));
+             Copied<as_strided>::call,
+             with_geometry_only(LB_GRADIENT("AsStridedBackward0_copy", "0:0", as_strided_gradient(g, b))));
+LB_VIEW_COPY("unfold_copy(input, dimension, size, step, *, out=None)", "unfold", Copied<unfold>::call,
+             LB_GRADIENT("UnfoldBackward0_copy", "", unfold_gradient(g, b)));
 Tensor narrow_copy(const Tensor& input, int64_t dim, int64_t start, int64_t length) {
   LB_CHECK(input.ndim() > 0, Runtime, "narrow() cannot be applied to a 0-dim tensor.");
   LB_CHECK(dim < input.ndim(), Runtime,
@@ -325,7 +378,9 @@ LB_OPERATOR(.signature = "narrow_copy(input, dim, start, length, *, out=None)",
 
 >>> torch.narrow_copy(torch.arange(4), 0, 1, 2)
 tensor([1, 2]))",
-            .forward = forward_of<narrow_copy>, .derivative = LB_GRADIENT("NarrowCopyBackward0", "", placed_slice(g, b.sizes(0), b.integer(1), b.integer(2), b.integer(3))));
+            .forward = forward_of<narrow_copy>,
+            .derivative = LB_GRADIENT("NarrowCopyBackward0", "",
+                                      placed_slice(g, b.sizes(0), b.integer(1), b.integer(2), b.integer(3))));
 
 }  // namespace
 }  // namespace lumbre::ops

@@ -152,58 +152,95 @@ LB_OPERATOR(.signature = "cumsum(input, dim, *, dtype=None, out=None)",
 
 >>> torch.cumsum(torch.tensor([1, 2, 3]), 0)
 tensor([1, 3, 6]))",
-            .forward = forward_of<cumsum>, .derivative = LB_GRADIENT("CumsumBackward0", "", reversed_cumsum(g, b.integer(1))), .forms = kEveryForm);
+            .forward = forward_of<cumsum>,
+            .derivative = LB_GRADIENT("CumsumBackward0", "", reversed_cumsum(g, b.integer(1))), .forms = kEveryForm);
 LB_OPERATOR(.signature = "cumprod(input, dim, *, dtype=None, out=None)",
             .doc = R"(Running products along `dim`; integers as int64.
 
 >>> torch.cumprod(torch.tensor([1, 2, 3]), 0)
 tensor([1, 2, 6]))",
-            .forward = forward_of<cumprod>, .derivative = LB_GRADIENT("CumprodBackward0", "0:0r", cumprod_gradient(g, b.input(0), b.result(), b.integer(1))), .forms = kEveryForm);
+            .forward = forward_of<cumprod>,
+            .derivative = LB_GRADIENT("CumprodBackward0", "0:0r",
+                                      cumprod_gradient(g, b.input(0), b.result(), b.integer(1))),
+            .forms = kEveryForm);
 LB_OPERATOR(.signature = "cummax(input, dim, *, out=None) -> (values, indices)",
             .doc = R"(Running maxima along `dim` and where they are.
 
 >>> torch.cummax(torch.tensor([1, 3, 2]), 0).values
 tensor([1, 3, 3]))",
-            .forward = forward_of<cummax>, .derivative = gradients("CummaxBackward0", [](Backward& b) { if (b.has(0)) b.give(0, op::call<"scatter_add">(op::zeros(b.sizes(0), b.grad().dtype()), b.integer(1), b.result(1), b.grad())); }, "0:s"));
+            .forward = forward_of<cummax>,
+            .derivative = gradients(
+                "CummaxBackward0",
+                [](Backward& b) {
+                  if (b.has(0))
+                    b.give(0, op::call<"scatter_add">(op::zeros(b.sizes(0), b.grad().dtype()), b.integer(1),
+                                                      b.result(1), b.grad()));
+                },
+                "0:s"));
 LB_OPERATOR(.signature = "cummin(input, dim, *, out=None) -> (values, indices)",
             .doc = R"(Running minima along `dim` and where they are.
 
 >>> torch.cummin(torch.tensor([3, 1, 2]), 0).values
 tensor([3, 1, 1]))",
-            .forward = forward_of<cummin>, .derivative = gradients("CumminBackward0", [](Backward& b) { if (b.has(0)) b.give(0, op::call<"scatter_add">(op::zeros(b.sizes(0), b.grad().dtype()), b.integer(1), b.result(1), b.grad())); }, "0:s"));
+            .forward = forward_of<cummin>,
+            .derivative = gradients(
+                "CumminBackward0",
+                [](Backward& b) {
+                  if (b.has(0))
+                    b.give(0, op::call<"scatter_add">(op::zeros(b.sizes(0), b.grad().dtype()), b.integer(1),
+                                                      b.result(1), b.grad()));
+                },
+                "0:s"));
 LB_OPERATOR(.signature = "logcumsumexp(input, dim, *, out=None)", .doc = R"(Running log(sum(exp(x))) along `dim`.
 
 >>> torch.logcumsumexp(torch.tensor([0., 0.]), 0)
 tensor([0.0000, 0.6931]))",
-            .forward = forward_of<logcumsumexp>, .derivative = LB_GRADIENT("LogcumsumexpBackward0", "0:0r", logcumsumexp_gradient(g, b.input(0), b.result(), b.integer(1))));
+            .forward = forward_of<logcumsumexp>,
+            .derivative = LB_GRADIENT("LogcumsumexpBackward0", "0:0r",
+                                      logcumsumexp_gradient(g, b.input(0), b.result(), b.integer(1))));
 LB_OPERATOR(.signature = "softmax(input, dim, dtype=None, *, out=None)", .doc = R"(exp(x) over its sum along `dim`.
 
 >>> torch.softmax(torch.tensor([0., 0.]), 0)
 tensor([0.5000, 0.5000]))",
-            .forward = forward_of<softmax>, .derivative = LB_GRADIENT("SoftmaxBackward0", "0:r", softmax_slope(cast(g, b.result().dtype()), b.result(), b.integer(1))), .aliases = "special.softmax");
+            .forward = forward_of<softmax>,
+            .derivative = LB_GRADIENT("SoftmaxBackward0", "0:r",
+                                      softmax_slope(cast(g, b.result().dtype()), b.result(), b.integer(1))),
+            .aliases = "special.softmax");
 LB_OPERATOR(.signature = "log_softmax(input, dim, dtype=None, *, out=None)",
             .doc = R"(The logarithm of softmax, without overflow.
 
 >>> torch.log_softmax(torch.tensor([0., 0.]), 0)
 tensor([-0.6931, -0.6931]))",
-            .forward = forward_of<log_softmax>, .derivative = LB_GRADIENT("LogSoftmaxBackward0", "0:r", log_softmax_slope(cast(g, b.result().dtype()), b.result(), b.integer(1))), .aliases = "special.log_softmax");
+            .forward = forward_of<log_softmax>,
+            .derivative = LB_GRADIENT("LogSoftmaxBackward0", "0:r",
+                                      log_softmax_slope(cast(g, b.result().dtype()), b.result(), b.integer(1))),
+            .aliases = "special.log_softmax");
 LB_OPERATOR(.signature = "nn.functional.softmax(input, dim=None, _stacklevel=3, dtype=None)",
             .doc = R"(exp(x) over its sum along `dim`.
 
 >>> torch.nn.functional.softmax(torch.tensor([0., 0.]), dim=0)
 tensor([0.5000, 0.5000]))",
-            .forward = forward_of<functional_softmax>, .derivative = LB_GRADIENT("SoftmaxBackward0", "0:r", softmax_slope(cast(g, b.result().dtype()), b.result(), chosen_dim(b))), .forms = kFunction);
+            .forward = forward_of<functional_softmax>,
+            .derivative = LB_GRADIENT("SoftmaxBackward0", "0:r",
+                                      softmax_slope(cast(g, b.result().dtype()), b.result(), chosen_dim(b))),
+            .forms = kFunction);
 LB_OPERATOR(.signature = "nn.functional.log_softmax(input, dim=None, _stacklevel=3, dtype=None)",
             .doc = R"(The logarithm of softmax, without overflow.
 
 >>> torch.nn.functional.log_softmax(torch.tensor([0., 0.]), dim=0)
 tensor([-0.6931, -0.6931]))",
-            .forward = forward_of<functional_log_softmax>, .derivative = LB_GRADIENT("LogSoftmaxBackward0", "0:r", log_softmax_slope(cast(g, b.result().dtype()), b.result(), chosen_dim(b))), .forms = kFunction);
+            .forward = forward_of<functional_log_softmax>,
+            .derivative = LB_GRADIENT("LogSoftmaxBackward0", "0:r",
+                                      log_softmax_slope(cast(g, b.result().dtype()), b.result(), chosen_dim(b))),
+            .forms = kFunction);
 LB_OPERATOR(.signature = "nn.functional.softmin(input, dim=None, _stacklevel=3, dtype=None)",
             .doc = R"(softmax of the negated input.
 
 >>> torch.nn.functional.softmin(torch.tensor([0., 0.]), dim=0)
 tensor([0.5000, 0.5000]))",
-            .forward = forward_of<softmin>, .derivative = LB_GRADIENT("SoftmaxBackward0", "0:r", -softmax_slope(cast(g, b.result().dtype()), b.result(), chosen_dim(b))), .forms = kFunction);
+            .forward = forward_of<softmin>,
+            .derivative = LB_GRADIENT("SoftmaxBackward0", "0:r",
+                                      -softmax_slope(cast(g, b.result().dtype()), b.result(), chosen_dim(b))),
+            .forms = kFunction);
 
 }  // namespace lumbre::ops

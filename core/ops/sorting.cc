@@ -396,13 +396,25 @@ LB_OPERATOR(.signature = "sort(input, dim=-1, descending=False, *, out=None) -> 
 
 >>> torch.sort(torch.tensor([3, 1, 2])).indices
 tensor([1, 2, 0]))",
-            .forward = forward_of<sort>, .derivative = gradients("SortBackward0", [](Backward& b) { if (b.has(0)) b.give(0, b.scattered(b.grad(), b.result(1), b.integer(1), true)); }, "0:s"));
+            .forward = forward_of<sort>,
+            .derivative = gradients(
+                "SortBackward0",
+                [](Backward& b) {
+                  if (b.has(0)) b.give(0, b.scattered(b.grad(), b.result(1), b.integer(1), true));
+                },
+                "0:s"));
 LB_OPERATOR(.signature = "sort(input, *, stable, dim=-1, descending=False, out=None) -> (values, indices)",
             .doc = R"(The same, equal elements keeping their order.
 
 >>> torch.sort(torch.tensor([1, 0, 1]), stable=True).indices
 tensor([1, 0, 2]))",
-            .forward = forward_of<sort_keyword>, .derivative = gradients("SortBackward1", [](Backward& b) { if (b.has(0)) b.give(0, b.scattered(b.grad(), b.result(1), b.integer(2), true)); }, "0:s"));
+            .forward = forward_of<sort_keyword>,
+            .derivative = gradients(
+                "SortBackward1",
+                [](Backward& b) {
+                  if (b.has(0)) b.give(0, b.scattered(b.grad(), b.result(1), b.integer(2), true));
+                },
+                "0:s"));
 LB_OPERATOR(.signature = "argsort(input, dim=-1, descending=False)",
             .doc = R"(Where the elements of the sorted tensor were.
 
@@ -419,47 +431,80 @@ LB_OPERATOR(.signature = "msort(input, *, out=None)", .doc = R"(The tensor sorte
 
 >>> torch.msort(torch.tensor([3, 1, 2]))
 tensor([1, 2, 3]))",
-            .forward = forward_of<msort>, .derivative = LB_GRADIENT("SortBackward0", "0:0", msort_gradient(g, b.input(0))));
+            .forward = forward_of<msort>,
+            .derivative = LB_GRADIENT("SortBackward0", "0:0", msort_gradient(g, b.input(0))));
 LB_OPERATOR(.signature = "topk(input, k, dim=-1, largest=True, sorted=True, *, out=None) -> (values, indices)",
             .doc = R"(The k greatest (or least) elements along `dim`, in order, and where they are.
 
 >>> torch.topk(torch.tensor([1, 3, 2]), 2).values
 tensor([3, 2]))",
-            .forward = forward_of<topk>, .derivative = gradients("TopkBackward0", [](Backward& b) { if (b.has(0)) b.give(0, b.scattered(b.grad(), b.result(1), b.integer(2), true)); }, "0:s"));
+            .forward = forward_of<topk>,
+            .derivative = gradients(
+                "TopkBackward0",
+                [](Backward& b) {
+                  if (b.has(0)) b.give(0, b.scattered(b.grad(), b.result(1), b.integer(2), true));
+                },
+                "0:s"));
 LB_OPERATOR(.signature = "kthvalue(input, k, dim=-1, keepdim=False, *, out=None) -> (values, indices)",
             .doc = R"(The k-th least element along `dim` (k from 1), and where it is.
 
 >>> torch.kthvalue(torch.tensor([3, 1, 2]), 2).values
 tensor(2))",
-            .forward = forward_of<kthvalue>, .derivative = gradients("KthvalueBackward0", [](Backward& b) { if (b.has(0)) b.give(0, b.scattered(b.grad(), b.result(1), b.integer(2), b.flag(3))); }, "0:s"));
+            .forward = forward_of<kthvalue>,
+            .derivative = gradients(
+                "KthvalueBackward0",
+                [](Backward& b) {
+                  if (b.has(0)) b.give(0, b.scattered(b.grad(), b.result(1), b.integer(2), b.flag(3)));
+                },
+                "0:s"));
 LB_OPERATOR(.signature = "median(input)", .doc = R"(The median of all elements: the lower of two.
 
 >>> torch.median(torch.tensor([3., 1., 2., 4.]))
 tensor(2.))",
-            .forward = forward_of<median_all<false>>, .derivative = LB_GRADIENT("MedianBackward0", "0:0r", b.share(g, -1, true)));
+            .forward = forward_of<median_all<false>>,
+            .derivative = LB_GRADIENT("MedianBackward0", "0:0r", b.share(g, -1, true)));
 LB_OPERATOR(.signature = "median(input, dim, keepdim=False, *, out=None) -> (values, indices)",
             .doc = R"(The medians along `dim` and where they are.
 
 >>> torch.median(torch.tensor([3., 1., 2.]), 0).indices
 tensor(2))",
-            .forward = forward_of<median_dim<false>>, .derivative = gradients("MedianBackward1", [](Backward& b) { if (b.has(0)) b.give(0, b.scattered(b.grad(), b.result(1), b.integer(1), b.flag(2))); }, "0:s"));
+            .forward = forward_of<median_dim<false>>,
+            .derivative = gradients(
+                "MedianBackward1",
+                [](Backward& b) {
+                  if (b.has(0)) b.give(0, b.scattered(b.grad(), b.result(1), b.integer(1), b.flag(2)));
+                },
+                "0:s"));
 LB_OPERATOR(.signature = "nanmedian(input)", .doc = R"(The median of the elements that are not NaN.
 
 >>> torch.nanmedian(torch.tensor([3., float("nan"), 2.]))
 tensor(2.))",
-            .forward = forward_of<median_all<true>>, .derivative = LB_GRADIENT("NanmedianBackward0", "0:0r", b.share(g, -1, true)));
+            .forward = forward_of<median_all<true>>,
+            .derivative = LB_GRADIENT("NanmedianBackward0", "0:0r", b.share(g, -1, true)));
 LB_OPERATOR(.signature = "nanmedian(input, dim, keepdim=False, *, out=None) -> (values, indices)",
             .doc = R"(The medians along `dim` of the elements that are not NaN.
 
 >>> torch.nanmedian(torch.tensor([3., float("nan"), 2.]), 0).values
 tensor(2.))",
-            .forward = forward_of<median_dim<true>>, .derivative = gradients("NanmedianBackward1", [](Backward& b) { if (b.has(0)) b.give(0, b.scattered(b.grad(), b.result(1), b.integer(1), b.flag(2))); }, "0:s"));
+            .forward = forward_of<median_dim<true>>,
+            .derivative = gradients(
+                "NanmedianBackward1",
+                [](Backward& b) {
+                  if (b.has(0)) b.give(0, b.scattered(b.grad(), b.result(1), b.integer(1), b.flag(2)));
+                },
+                "0:s"));
 LB_OPERATOR(.signature = "mode(input, dim=-1, keepdim=False, *, out=None) -> (values, indices)",
             .doc = R"(The most frequent element along `dim` (the least of them), and where it is.
 
 >>> torch.mode(torch.tensor([2, 1, 2])).values
 tensor(2))",
-            .forward = forward_of<mode>, .derivative = gradients("ModeBackward0", [](Backward& b) { if (b.has(0)) b.give(0, b.scattered(b.grad(), b.result(1), b.integer(1), b.flag(2))); }, "0:s"));
+            .forward = forward_of<mode>,
+            .derivative = gradients(
+                "ModeBackward0",
+                [](Backward& b) {
+                  if (b.has(0)) b.give(0, b.scattered(b.grad(), b.result(1), b.integer(1), b.flag(2)));
+                },
+                "0:s"));
 LB_OPERATOR(
         .signature =
             "searchsorted(sorted_sequence, input, *, out_int32=False, right=False, side=None, sorter=None, out=None)",

@@ -169,7 +169,8 @@ constexpr const char* kSplitDoc =
 LB_OPERATOR(.signature = "split(tensor, split_size_or_sections, dim=0)", .doc = kSplitDoc, .forward = forward_of<split>,
             .derivative = gradients("SplitBackward0", pieces_gradient<2>));
 LB_OPERATOR(.signature = "split(tensor, split_size_or_sections, dim=0)", .doc = kSplitDoc,
-            .forward = forward_of<split_with_sizes>, .derivative = gradients("SplitWithSizesBackward0", pieces_gradient<2>));
+            .forward = forward_of<split_with_sizes>,
+            .derivative = gradients("SplitWithSizesBackward0", pieces_gradient<2>));
 LB_OPERATOR(.signature = "split(tensor, split_size, dim=0)", .doc = kSplitDoc, .forward = forward_of<split>,
             .derivative = gradients("SplitBackward0", pieces_gradient<2>));
 LB_OPERATOR(.signature = "split(tensor, split_size, dim=0)", .doc = kSplitDoc, .forward = forward_of<split_with_sizes>,
@@ -177,14 +178,16 @@ LB_OPERATOR(.signature = "split(tensor, split_size, dim=0)", .doc = kSplitDoc, .
 LB_OPERATOR(.signature = "unsafe_split(tensor, split_size, dim=0)", .doc = kSplitDoc, .forward = forward_of<split>,
             .derivative = gradients("UnsafeSplitBackward0", pieces_gradient<2>));
 LB_OPERATOR(.signature = "split_with_sizes(input, split_sizes, dim=0)", .doc = kSplitDoc,
-            .forward = forward_of<split_with_sizes>, .derivative = gradients("SplitWithSizesBackward0", pieces_gradient<2>),
+            .forward = forward_of<split_with_sizes>,
+            .derivative = gradients("SplitWithSizesBackward0", pieces_gradient<2>),
             .aliases = "unsafe_split_with_sizes");
 LB_OPERATOR(.signature = "chunk(input, chunks, dim=0)",
             .doc = R"(Views of at most `chunks` pieces of equal size; the last may be shorter.
 
 >>> torch.arange(3).chunk(2)
 (tensor([0, 1]), tensor([2])))",
-            .forward = forward_of<chunk>, .derivative = gradients("SplitBackward0", pieces_gradient<2>), .aliases = "unsafe_chunk");
+            .forward = forward_of<chunk>, .derivative = gradients("SplitBackward0", pieces_gradient<2>),
+            .aliases = "unsafe_chunk");
 constexpr const char* kTensorSplitDoc = R"(Views of nearly equal pieces, or of those between the given positions.
 
 >>> torch.arange(3).tensor_split(2)
@@ -201,10 +204,12 @@ LB_OPERATOR(.signature = "tensor_split(input, tensor_indices_or_sections, dim=0)
                                               " names.\n\n"                                                          \
                                               ">>> torch.zeros(2, 2, 2)." #name "(2)[0].count_nonzero()\ntensor(0)"; \
   LB_OPERATOR(.signature = #name "(input, sections)", .doc = LB_JOIN(kDoc, name),                                    \
-              .forward = forward_of<named_split<kind>>, .derivative = gradients("SliceBackward0", named_pieces<kind>));
+              .forward = forward_of<named_split<kind>>,                                                              \
+              .derivative = gradients("SliceBackward0", named_pieces<kind>));
 #define LB_NAMED_SPLIT_AT(name, kind)                                            \
   LB_OPERATOR(.signature = #name "(input, indices)", .doc = LB_JOIN(kDoc, name), \
-              .forward = forward_of<named_split_at<kind>>, .derivative = gradients("SliceBackward0", named_pieces<kind>))
+              .forward = forward_of<named_split_at<kind>>,                       \
+              .derivative = gradients("SliceBackward0", named_pieces<kind>))
 LB_NAMED_SPLIT(hsplit, 0)
 LB_NAMED_SPLIT_AT(hsplit, 0);
 LB_NAMED_SPLIT(vsplit, 1)
@@ -221,17 +226,20 @@ LB_OPERATOR(.signature = "unbind_copy(input, dim=0)", .doc = R"(As unbind, but c
 
 >>> torch.unbind_copy(torch.arange(2))
 (tensor(0), tensor(1)))",
-            .forward = forward_of<unbind_copy>, .derivative = gradients("UnbindCopyBackward0", unbind_gradient), .forms = kFunction);
+            .forward = forward_of<unbind_copy>, .derivative = gradients("UnbindCopyBackward0", unbind_gradient),
+            .forms = kFunction);
 LB_OPERATOR(.signature = "split_copy(input, split_size, dim=0)", .doc = R"(As split, but copies.
 
 >>> torch.split_copy(torch.arange(3), 2)
 (tensor([0, 1]), tensor([2])))",
-            .forward = forward_of<split_copy>, .derivative = gradients("SplitCopyBackward0", pieces_gradient<2>), .forms = kFunction);
+            .forward = forward_of<split_copy>, .derivative = gradients("SplitCopyBackward0", pieces_gradient<2>),
+            .forms = kFunction);
 LB_OPERATOR(.signature = "split_with_sizes_copy(input, split_sizes, dim=0)", .doc = R"(As split_with_sizes, but copies.
 
 >>> torch.split_with_sizes_copy(torch.arange(3), (2, 1))
 (tensor([0, 1]), tensor([2])))",
-            .forward = forward_of<split_sizes_copy>, .derivative = gradients("SplitWithSizesCopyBackward0", pieces_gradient<2>), .forms = kFunction);
+            .forward = forward_of<split_sizes_copy>,
+            .derivative = gradients("SplitWithSizesCopyBackward0", pieces_gradient<2>), .forms = kFunction);
 
 }  // namespace
 }  // namespace lumbre::ops

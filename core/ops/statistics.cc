@@ -201,93 +201,123 @@ LB_OPERATOR(.signature = "std(input, unbiased)", .doc = R"(The standard deviatio
 
 >>> torch.std(torch.tensor([1., 3.]), False)
 tensor(1.))",
-            .forward = forward_of<std__all>, .derivative = LB_GRADIENT("StdBackward0", "0:0r", deviations_gradient(b, g, true, -1, -1, 1)));
+            .forward = forward_of<std__all>,
+            .derivative = LB_GRADIENT("StdBackward0", "0:0r", deviations_gradient(b, g, true, -1, -1, 1)));
 LB_OPERATOR(.signature = "std(input, dim, unbiased, keepdim=False)",
             .doc = R"(The standard deviation over dimensions, with (n - 1) or without (n) Bessel's correction.
 
 >>> torch.std(torch.tensor([1., 3.]), 0, False)
 tensor(1.))",
-            .forward = forward_of<std__dims>, .derivative = LB_GRADIENT("StdBackward0", "0:0r", deviations_gradient(b, g, true, 1, 3, 2)));
+            .forward = forward_of<std__dims>,
+            .derivative = LB_GRADIENT("StdBackward0", "0:0r", deviations_gradient(b, g, true, 1, 3, 2)));
 LB_OPERATOR(.signature = "std(input, dim=None, *, correction=1, keepdim=False, out=None)",
             .doc = R"(The standard deviation: the root of squared deviations over n - correction.
 
 >>> torch.std(torch.tensor([1., 3.]))
 tensor(1.4142))",
-            .forward = forward_of<std_>, .derivative = LB_GRADIENT("StdBackward0", "0:0r", deviations_gradient(b, g, true, 1, 3, 2)));
+            .forward = forward_of<std_>,
+            .derivative = LB_GRADIENT("StdBackward0", "0:0r", deviations_gradient(b, g, true, 1, 3, 2)));
 LB_OPERATOR(.signature = "std(input, dim, unbiased=True, keepdim=False, *, out=None)",
             .doc = R"(The standard deviation over dimensions.
 
 >>> torch.std(torch.tensor([[1., 3.]]), 1, keepdim=True)
 tensor([[1.4142]]))",
-            .forward = forward_of<std__dims>, .derivative = LB_GRADIENT("StdBackward0", "0:0r", deviations_gradient(b, g, true, 1, 3, 2)));
+            .forward = forward_of<std__dims>,
+            .derivative = LB_GRADIENT("StdBackward0", "0:0r", deviations_gradient(b, g, true, 1, 3, 2)));
 LB_OPERATOR(.signature = "var(input, unbiased)", .doc = R"(The variance of all elements.
 
 >>> torch.var(torch.tensor([1., 3.]), False)
 tensor(1.))",
-            .forward = forward_of<var__all>, .derivative = LB_GRADIENT("VarBackward0", "0:0r", deviations_gradient(b, g, false, -1, -1, 1)));
+            .forward = forward_of<var__all>,
+            .derivative = LB_GRADIENT("VarBackward0", "0:0r", deviations_gradient(b, g, false, -1, -1, 1)));
 LB_OPERATOR(.signature = "var(input, dim, unbiased, keepdim=False)",
             .doc = R"(The variance over dimensions, with (n - 1) or without (n) Bessel's correction.
 
 >>> torch.var(torch.tensor([1., 3.]), 0, False)
 tensor(1.))",
-            .forward = forward_of<var__dims>, .derivative = LB_GRADIENT("VarBackward0", "0:0r", deviations_gradient(b, g, false, 1, 3, 2)));
+            .forward = forward_of<var__dims>,
+            .derivative = LB_GRADIENT("VarBackward0", "0:0r", deviations_gradient(b, g, false, 1, 3, 2)));
 LB_OPERATOR(.signature = "var(input, dim=None, *, correction=1, keepdim=False, out=None)",
             .doc = R"(The variance: squared deviations over n - correction.
 
 >>> torch.var(torch.tensor([1., 3.]))
 tensor(2.))",
-            .forward = forward_of<var_>, .derivative = LB_GRADIENT("VarBackward0", "0:0r", deviations_gradient(b, g, false, 1, 3, 2)));
+            .forward = forward_of<var_>,
+            .derivative = LB_GRADIENT("VarBackward0", "0:0r", deviations_gradient(b, g, false, 1, 3, 2)));
 LB_OPERATOR(.signature = "var(input, dim, unbiased=True, keepdim=False, *, out=None)",
             .doc = R"(The variance over dimensions.
 
 >>> torch.var(torch.tensor([[1., 3.]]), 1, keepdim=True)
 tensor([[2.]]))",
-            .forward = forward_of<var__dims>, .derivative = LB_GRADIENT("VarBackward0", "0:0r", deviations_gradient(b, g, false, 1, 3, 2)));
+            .forward = forward_of<var__dims>,
+            .derivative = LB_GRADIENT("VarBackward0", "0:0r", deviations_gradient(b, g, false, 1, 3, 2)));
 LB_OPERATOR(.signature = "std_mean(input, unbiased)", .doc = R"(Standard deviation and mean of all elements.
 
 >>> torch.std_mean(torch.tensor([1., 3.]), False)
 (tensor(1.), tensor(2.)))",
-            .forward = forward_of<std__mean_all>, .derivative = gradients("StdMeanBackward0", [](Backward& b) { b.give(0, moments_gradient(b, true, -1, -1, 1)); }, "0:0r"), .forms = kFunction);
+            .forward = forward_of<std__mean_all>,
+            .derivative = gradients(
+                "StdMeanBackward0", [](Backward& b) { b.give(0, moments_gradient(b, true, -1, -1, 1)); }, "0:0r"),
+            .forms = kFunction);
 LB_OPERATOR(.signature = "std_mean(input, dim=None, *, correction=1, keepdim=False)",
             .doc = R"(Standard deviation and mean over dimensions.
 
 >>> torch.std_mean(torch.tensor([1., 3.]))
 (tensor(1.4142), tensor(2.)))",
-            .forward = forward_of<std__mean>, .derivative = gradients("StdMeanBackward0", [](Backward& b) { b.give(0, moments_gradient(b, true, 1, 3, 2)); }, "0:0r"), .forms = kFunction);
+            .forward = forward_of<std__mean>,
+            .derivative = gradients(
+                "StdMeanBackward0", [](Backward& b) { b.give(0, moments_gradient(b, true, 1, 3, 2)); }, "0:0r"),
+            .forms = kFunction);
 LB_OPERATOR(.signature = "std_mean(input, dim, unbiased=True, keepdim=False)",
             .doc = R"(Standard deviation and mean over dimensions.
 
 >>> torch.std_mean(torch.tensor([1., 3.]), 0, False)
 (tensor(1.), tensor(2.)))",
-            .forward = forward_of<std__mean_dims>, .derivative = gradients("StdMeanBackward0", [](Backward& b) { b.give(0, moments_gradient(b, true, 1, 3, 2)); }, "0:0r"), .forms = kFunction);
+            .forward = forward_of<std__mean_dims>,
+            .derivative = gradients(
+                "StdMeanBackward0", [](Backward& b) { b.give(0, moments_gradient(b, true, 1, 3, 2)); }, "0:0r"),
+            .forms = kFunction);
 LB_OPERATOR(.signature = "var_mean(input, unbiased)", .doc = R"(Variance and mean of all elements.
 
 >>> torch.var_mean(torch.tensor([1., 3.]), False)
 (tensor(1.), tensor(2.)))",
-            .forward = forward_of<var__mean_all>, .derivative = gradients("VarMeanBackward0", [](Backward& b) { b.give(0, moments_gradient(b, false, -1, -1, 1)); }, "0:0r"), .forms = kFunction);
+            .forward = forward_of<var__mean_all>,
+            .derivative = gradients(
+                "VarMeanBackward0", [](Backward& b) { b.give(0, moments_gradient(b, false, -1, -1, 1)); }, "0:0r"),
+            .forms = kFunction);
 LB_OPERATOR(.signature = "var_mean(input, dim=None, *, correction=1, keepdim=False)",
             .doc = R"(Variance and mean over dimensions.
 
 >>> torch.var_mean(torch.tensor([1., 3.]))
 (tensor(2.), tensor(2.)))",
-            .forward = forward_of<var__mean>, .derivative = gradients("VarMeanBackward0", [](Backward& b) { b.give(0, moments_gradient(b, false, 1, 3, 2)); }, "0:0r"), .forms = kFunction);
+            .forward = forward_of<var__mean>,
+            .derivative = gradients(
+                "VarMeanBackward0", [](Backward& b) { b.give(0, moments_gradient(b, false, 1, 3, 2)); }, "0:0r"),
+            .forms = kFunction);
 LB_OPERATOR(.signature = "var_mean(input, dim, unbiased=True, keepdim=False)",
             .doc = R"(Variance and mean over dimensions.
 
 >>> torch.var_mean(torch.tensor([1., 3.]), 0, False)
 (tensor(1.), tensor(2.)))",
-            .forward = forward_of<var__mean_dims>, .derivative = gradients("VarMeanBackward0", [](Backward& b) { b.give(0, moments_gradient(b, false, 1, 3, 2)); }, "0:0r"), .forms = kFunction);
+            .forward = forward_of<var__mean_dims>,
+            .derivative = gradients(
+                "VarMeanBackward0", [](Backward& b) { b.give(0, moments_gradient(b, false, 1, 3, 2)); }, "0:0r"),
+            .forms = kFunction);
 LB_OPERATOR(.signature = "linalg.vector_norm(x, ord=2, dim=None, keepdim=False, *, dtype=None, out=None)",
             .doc = R"(The p-norm of the elements, or over dimensions: p 0 counts nonzeros, infinities take extremes.
 
 >>> torch.linalg.vector_norm(torch.tensor([3., 4.]))
 tensor(5.))",
-            .forward = forward_of<vector_norm>, .derivative = LB_GRADIENT("LinalgVectorNormBackward0", "0:0r", vector_norm_gradient(g, b)), .forms = kFunction);
+            .forward = forward_of<vector_norm>,
+            .derivative = LB_GRADIENT("LinalgVectorNormBackward0", "0:0r", vector_norm_gradient(g, b)),
+            .forms = kFunction);
 LB_OPERATOR(.signature = "trace(input)", .doc = R"(The sum of a matrix's diagonal.
 
 >>> torch.trace(torch.tensor([[1., 2.], [3., 4.]]))
 tensor(5.))",
-            .forward = forward_of<trace>, .derivative = LB_GRADIENT("TraceBackward0", "", call<"mul">(call<"eye">(b.sizes(0)[0], b.sizes(0)[1], g.dtype()), g)));
+            .forward = forward_of<trace>,
+            .derivative = LB_GRADIENT("TraceBackward0", "",
+                                      call<"mul">(call<"eye">(b.sizes(0)[0], b.sizes(0)[1], g.dtype()), g)));
 LB_OPERATOR(.signature = "bincount(input, weights=None, minlength=0)",
             .doc = R"(How often each number occurs in a vector of non-negative integers, or the sum of their weights.
 

@@ -110,14 +110,16 @@ LB_OPERATOR(.signature = "tril(input, diagonal=0, *, out=None)",
 >>> torch.ones(2, 2).tril()
 tensor([[1., 0.],
         [1., 1.]]))",
-            .forward = forward_of<triangle<false>>, .derivative = LB_GRADIENT("TrilBackward0", "", call<"tril">(g, b.integer(1))), .forms = kEveryForm);
+            .forward = forward_of<triangle<false>>,
+            .derivative = LB_GRADIENT("TrilBackward0", "", call<"tril">(g, b.integer(1))), .forms = kEveryForm);
 LB_OPERATOR(.signature = "triu(input, diagonal=0, *, out=None)",
             .doc = R"(Matrices with what lies below a diagonal set to zero.
 
 >>> torch.ones(2, 2).triu()
 tensor([[1., 1.],
         [0., 1.]]))",
-            .forward = forward_of<triangle<true>>, .derivative = LB_GRADIENT("TriuBackward0", "", call<"triu">(g, b.integer(1))), .forms = kEveryForm);
+            .forward = forward_of<triangle<true>>,
+            .derivative = LB_GRADIENT("TriuBackward0", "", call<"triu">(g, b.integer(1))), .forms = kEveryForm);
 LB_OPERATOR(.signature =
                 "tril_indices(row, col, offset=0, *, dtype=int64, layout=None, device=None, pin_memory=False, "
                 "requires_grad=False)",
@@ -142,27 +144,34 @@ LB_OPERATOR(.signature = "diag_embed(input, offset=0, dim1=-2, dim2=-1)",
 >>> torch.diag_embed(torch.tensor([1, 2]))
 tensor([[1, 0],
         [0, 2]]))",
-            .forward = forward_of<diag_embed>, .derivative = LB_GRADIENT("DiagEmbedBackward0", "", call<"diagonal">(g, b.integer(1), b.integer(2), b.integer(3))));
+            .forward = forward_of<diag_embed>,
+            .derivative = LB_GRADIENT("DiagEmbedBackward0", "",
+                                      call<"diagonal">(g, b.integer(1), b.integer(2), b.integer(3))));
 LB_OPERATOR(.signature = "diag(input, diagonal=0, *, out=None)",
             .doc = R"(A vector's diagonal matrix, or a matrix's diagonal as a copy.
 
 >>> torch.diag(torch.tensor([1, 2]))
 tensor([[1, 0],
         [0, 2]]))",
-            .forward = forward_of<diag>, .derivative = LB_GRADIENT("DiagonalBackward0", "", diag_gradient(g, b.sizes(0), b.integer(1))));
+            .forward = forward_of<diag>,
+            .derivative = LB_GRADIENT("DiagonalBackward0", "", diag_gradient(g, b.sizes(0), b.integer(1))));
 LB_OPERATOR(.signature = "diagflat(input, offset=0)", .doc = R"(The diagonal matrix of all elements.
 
 >>> torch.diagflat(torch.tensor([1, 2]))
 tensor([[1, 0],
         [0, 2]]))",
-            .forward = forward_of<diagflat>, .derivative = LB_GRADIENT("DiagEmbedBackward0", "", reshape(call<"diagonal">(g, b.integer(1), int64_t{0}, int64_t{1}), b.sizes(0))));
+            .forward = forward_of<diagflat>,
+            .derivative = LB_GRADIENT("DiagEmbedBackward0", "",
+                                      reshape(call<"diagonal">(g, b.integer(1), int64_t{0}, int64_t{1}), b.sizes(0))));
 LB_OPERATOR(.signature = "fill_diagonal(input, fill_value, wrap=False)",
             .doc = R"(Writes one value on the diagonal; with wrap it starts again below a square.
 
 >>> torch.zeros(2, 2).fill_diagonal_(1)
 tensor([[1., 0.],
         [0., 1.]]))",
-            .forward = forward_of<fill_diagonal>, .derivative = LB_GRADIENT("FillDiagonalBackward0", "", fill_diagonal_gradient(g, b.flag(2))), .forms = kInPlace);
+            .forward = forward_of<fill_diagonal>,
+            .derivative = LB_GRADIENT("FillDiagonalBackward0", "", fill_diagonal_gradient(g, b.flag(2))),
+            .forms = kInPlace);
 
 }  // namespace
 }  // namespace lumbre::ops

@@ -276,7 +276,8 @@ LB_OPERATOR(.signature = "view(input, *size)",
 >>> torch.arange(4).view(2, -1)
 tensor([[0, 1],
         [2, 3]]))",
-            .forward = forward_of<view>, .derivative = LB_GRADIENT("ViewBackward0", "", reshape(g, b.sizes(0))), .forms = kMethod);
+            .forward = forward_of<view>, .derivative = LB_GRADIENT("ViewBackward0", "", reshape(g, b.sizes(0))),
+            .forms = kMethod);
 LB_OPERATOR(.signature = "reshape(input, *shape)",
             .doc = R"(Other sizes: a view where strides allow, else a copy. One size may be -1.
 
@@ -288,33 +289,42 @@ LB_OPERATOR(.signature = "view_as(input, other)", .doc = R"(A view with the size
 
 >>> torch.arange(4).view_as(torch.zeros(2, 2)).shape
 torch.Size([2, 2]))",
-            .forward = forward_of<view_as>, .derivative = LB_GRADIENT("ViewBackward0", "", reshape(g, b.sizes(0))), .forms = kMethod);
+            .forward = forward_of<view_as>, .derivative = LB_GRADIENT("ViewBackward0", "", reshape(g, b.sizes(0))),
+            .forms = kMethod);
 LB_OPERATOR(.signature = "reshape_as(input, other)", .doc = R"(reshape to the sizes of other.
 
 >>> torch.arange(4).reshape_as(torch.zeros(2, 2)).shape
 torch.Size([2, 2]))",
-            .forward = forward_of<reshape_as>, .derivative = LB_GRADIENT("ViewBackward0", "", reshape(g, b.sizes(0))), .forms = kMethod);
+            .forward = forward_of<reshape_as>, .derivative = LB_GRADIENT("ViewBackward0", "", reshape(g, b.sizes(0))),
+            .forms = kMethod);
 LB_OPERATOR(.signature = "transpose(input, dim0, dim1)", .doc = R"(A view with two dimensions exchanged.
 
 >>> torch.zeros(2, 3).transpose(0, 1).shape
 torch.Size([3, 2]))",
-            .forward = forward_of<give_transpose>, .derivative = LB_GRADIENT("TransposeBackward0", "", transpose(g, b.integer(1), b.integer(2))), .forms = kEveryForm);
+            .forward = forward_of<give_transpose>,
+            .derivative = LB_GRADIENT("TransposeBackward0", "", transpose(g, b.integer(1), b.integer(2))),
+            .forms = kEveryForm);
 LB_OPERATOR(.signature = "swapdims(input, dim0, dim1)", .doc = R"(A view with two dimensions exchanged, as transpose.
 
 >>> torch.zeros(2, 3).swapdims(0, 1).shape
 torch.Size([3, 2]))",
-            .forward = forward_of<give_transpose>, .derivative = LB_GRADIENT("TransposeBackward0", "", transpose(g, b.integer(1), b.integer(2))), .forms = kEveryForm);
+            .forward = forward_of<give_transpose>,
+            .derivative = LB_GRADIENT("TransposeBackward0", "", transpose(g, b.integer(1), b.integer(2))),
+            .forms = kEveryForm);
 LB_OPERATOR(.signature = "swapaxes(input, axis0, axis1)", .doc = R"(A view with two dimensions exchanged, as transpose.
 
 >>> torch.zeros(2, 3).swapaxes(0, 1).shape
 torch.Size([3, 2]))",
-            .forward = forward_of<give_transpose>, .derivative = LB_GRADIENT("TransposeBackward0", "", transpose(g, b.integer(1), b.integer(2))), .forms = kEveryForm);
+            .forward = forward_of<give_transpose>,
+            .derivative = LB_GRADIENT("TransposeBackward0", "", transpose(g, b.integer(1), b.integer(2))),
+            .forms = kEveryForm);
 LB_OPERATOR(.signature = "t(input)",
             .doc = R"(The transpose of a matrix, as a view; tensors of fewer dimensions as they are.
 
 >>> torch.zeros(2, 3).t().shape
 torch.Size([3, 2]))",
-            .forward = forward_of<give_t>, .derivative = LB_GRADIENT("TBackward0", "", call<"t">(g)), .forms = kEveryForm);
+            .forward = forward_of<give_t>, .derivative = LB_GRADIENT("TBackward0", "", call<"t">(g)),
+            .forms = kEveryForm);
 LB_OPERATOR(.signature = "adjoint(input)",
             .doc = R"(A view with the last two dimensions exchanged (and conjugated, which real numbers do not show).
 
@@ -325,33 +335,39 @@ LB_OPERATOR(.signature = "permute(input, *dims)", .doc = R"(A view with the dime
 
 >>> torch.zeros(2, 3, 5).permute(2, 0, 1).shape
 torch.Size([5, 2, 3]))",
-            .forward = forward_of<permute>, .derivative = LB_GRADIENT("PermuteBackward0", "", inverse_permute(g, b.dims(1))));
+            .forward = forward_of<permute>,
+            .derivative = LB_GRADIENT("PermuteBackward0", "", inverse_permute(g, b.dims(1))));
 LB_OPERATOR(.signature = "squeeze(input)", .doc = R"(A view without the dimensions of size 1.
 
 >>> torch.zeros(1, 2, 1).squeeze().shape
 torch.Size([2]))",
-            .forward = forward_of<give_squeeze_all>, .derivative = LB_GRADIENT("SqueezeBackward0", "", reshape(g, b.sizes(0))), .forms = kEveryForm);
+            .forward = forward_of<give_squeeze_all>,
+            .derivative = LB_GRADIENT("SqueezeBackward0", "", reshape(g, b.sizes(0))), .forms = kEveryForm);
 LB_OPERATOR(.signature = "squeeze(input, dim)", .doc = R"(A view without one dimension, if its size is 1.
 
 >>> torch.zeros(1, 2, 1).squeeze(0).shape
 torch.Size([2, 1]))",
-            .forward = forward_of<give_squeeze_dim>, .derivative = LB_GRADIENT("SqueezeBackward1", "", reshape(g, b.sizes(0))), .forms = kEveryForm);
+            .forward = forward_of<give_squeeze_dim>,
+            .derivative = LB_GRADIENT("SqueezeBackward1", "", reshape(g, b.sizes(0))), .forms = kEveryForm);
 LB_OPERATOR(.signature = "squeeze(input, dim)", .doc = R"(A view without the given dimensions of size 1.
 
 >>> torch.zeros(1, 2, 1).squeeze((0, 2)).shape
 torch.Size([2]))",
-            .forward = forward_of<give_squeeze>, .derivative = LB_GRADIENT("SqueezeBackward2", "", reshape(g, b.sizes(0))), .forms = kEveryForm);
+            .forward = forward_of<give_squeeze>,
+            .derivative = LB_GRADIENT("SqueezeBackward2", "", reshape(g, b.sizes(0))), .forms = kEveryForm);
 LB_OPERATOR(.signature = "unsqueeze(input, dim)", .doc = R"(A view with a new dimension of size 1.
 
 >>> torch.zeros(2).unsqueeze(0).shape
 torch.Size([1, 2]))",
-            .forward = forward_of<give_unsqueeze>, .derivative = LB_GRADIENT("UnsqueezeBackward0", "", reshape(g, b.sizes(0))), .forms = kEveryForm);
+            .forward = forward_of<give_unsqueeze>,
+            .derivative = LB_GRADIENT("UnsqueezeBackward0", "", reshape(g, b.sizes(0))), .forms = kEveryForm);
 LB_OPERATOR(.signature = "expand(input, *size, *, implicit=False)",
             .doc = R"(A view that repeats dimensions of size 1 without copying; -1 keeps a size.
 
 >>> torch.zeros(1, 2).expand(3, -1).shape
 torch.Size([3, 2]))",
-            .forward = forward_of<expand_record>, .derivative = LB_GRADIENT("ExpandBackward0", "", g), .forms = kMethod);
+            .forward = forward_of<expand_record>, .derivative = LB_GRADIENT("ExpandBackward0", "", g),
+            .forms = kMethod);
 LB_OPERATOR(.signature = "expand_as(input, other)", .doc = R"(expand to the sizes of other.
 
 >>> torch.zeros(1, 2).expand_as(torch.zeros(3, 2)).shape

@@ -17,7 +17,8 @@ using autograd::NodeRef;
 
 namespace {
 
-// --- Python functions in the graph ------------------------------------------------------------------------------------
+// --- Python functions in the graph
+// ------------------------------------------------------------------------------------
 
 PyObject* wrap_node(const NodeRef& node);
 
@@ -130,8 +131,7 @@ class PythonNodeHook final : public autograd::NodeHook {
     for (const Object& hook : values_of(dict_.get())) {
       Object inputs = gradients_tuple(given);
       Object outputs = gradients_tuple(taken);
-      Object result =
-          Object::steal(PyObject_CallFunctionObjArgs(hook.get(), inputs.get(), outputs.get(), nullptr));
+      Object result = Object::steal(PyObject_CallFunctionObjArgs(hook.get(), inputs.get(), outputs.get(), nullptr));
       replace_gradients(given, result.get(), "a hook");
     }
   }
@@ -159,9 +159,9 @@ class FunctionNode final : public Node {
     Object method = Object::steal(PyObject_GetAttrString(context.get(), "_run_backward"));
     Object self = Object::steal(wrap_node(NodeRef(this)));
     Object result = Object::steal(PyObject_CallFunctionObjArgs(method.get(), arguments.get(), self.get(), nullptr));
-    LB_CHECK(PyTuple_Check(result.get()) && static_cast<size_t>(PyTuple_GET_SIZE(result.get())) == given.size(), Runtime,
-             "function ", title_, " returned an incorrect number of gradients (expected ", given.size(), ", got ",
-             PyTuple_Check(result.get()) ? PyTuple_GET_SIZE(result.get()) : 1, ")");
+    LB_CHECK(PyTuple_Check(result.get()) && static_cast<size_t>(PyTuple_GET_SIZE(result.get())) == given.size(),
+             Runtime, "function ", title_, " returned an incorrect number of gradients (expected ", given.size(),
+             ", got ", PyTuple_Check(result.get()) ? PyTuple_GET_SIZE(result.get()) : 1, ")");
     for (size_t i = 0; i < given.size(); ++i)
       given[i] = tensor_or_none(PyTuple_GET_ITEM(result.get(), static_cast<Py_ssize_t>(i)), "a gradient");
   }
@@ -172,7 +172,8 @@ class FunctionNode final : public Node {
   std::vector<Edge> edges_;
 };
 
-// --- nodes as Python objects ------------------------------------------------------------------------------------------
+// --- nodes as Python objects
+// ------------------------------------------------------------------------------------------
 
 struct NodeObject {
   PyObject_HEAD NodeRef node;
@@ -223,9 +224,7 @@ void node_dealloc(PyObject* self) {
 PyObject* node_repr(PyObject* self) {
   return PyUnicode_FromFormat("<%s object at %p>", node_object(self)->node->name().c_str(), self);
 }
-PyObject* node_name(PyObject* self, PyObject*) {
-  return PyUnicode_FromString(node_object(self)->node->name().c_str());
-}
+PyObject* node_name(PyObject* self, PyObject*) { return PyUnicode_FromString(node_object(self)->node->name().c_str()); }
 PyObject* node_next(PyObject* self, void*) {
   return guarded([&]() -> PyObject* {
     const std::span<Edge> edges = node_object(self)->node->edges();
@@ -244,7 +243,8 @@ PyObject* node_sequence(PyObject* self, PyObject*) {
 PyObject* node_variable(PyObject* self, void*) {
   return guarded([&]() -> PyObject* {
     auto* leaf = dynamic_cast<autograd::AccumulateGrad*>(node_object(self)->node.get());
-    if (!leaf) return PyErr_Format(PyExc_AttributeError, "'%s' object has no attribute 'variable'", Py_TYPE(self)->tp_name);
+    if (!leaf)
+      return PyErr_Format(PyExc_AttributeError, "'%s' object has no attribute 'variable'", Py_TYPE(self)->tp_name);
     return wrap(leaf->variable());
   });
 }
@@ -262,8 +262,8 @@ PyObject* node_call(PyObject* self, PyObject* args, PyObject*) {
   return guarded([&]() -> PyObject* {
     Node& node = *node_object(self)->node;
     Gradients taken(node.taken), given(node.edges().size());
-    LB_CHECK(static_cast<size_t>(PyTuple_GET_SIZE(args)) == taken.size(), Type, "expected ", taken.size(), " arguments, got ",
-             PyTuple_GET_SIZE(args), " instead");
+    LB_CHECK(static_cast<size_t>(PyTuple_GET_SIZE(args)) == taken.size(), Type, "expected ", taken.size(),
+             " arguments, got ", PyTuple_GET_SIZE(args), " instead");
     for (size_t i = 0; i < taken.size(); ++i)
       taken[i] = tensor_or_none(PyTuple_GET_ITEM(args, static_cast<Py_ssize_t>(i)), "an argument");
     node.apply(taken, given);
@@ -281,11 +281,10 @@ PyObject* node_attribute(PyObject* self, PyObject* name) {
   return PyObject_GetAttr(function->context.get(), name);
 }
 
-PyMethodDef node_methods[] = {
-    {"name", node_name, METH_NOARGS, "The node's name, such as AddBackward0."},
-    {"_sequence_nr", node_sequence, METH_NOARGS, "Nodes run in the reverse of this order."},
-    {"_attach_hooks", node_attach, METH_VARARGS, nullptr},
-    {nullptr}};
+PyMethodDef node_methods[] = {{"name", node_name, METH_NOARGS, "The node's name, such as AddBackward0."},
+                              {"_sequence_nr", node_sequence, METH_NOARGS, "Nodes run in the reverse of this order."},
+                              {"_attach_hooks", node_attach, METH_VARARGS, nullptr},
+                              {nullptr}};
 PyGetSetDef node_properties[] = {
     {"next_functions", node_next, nullptr, "((node, input number), ...): where its gradients go.", nullptr},
     {"variable", node_variable, nullptr, "The leaf that an AccumulateGrad node adds to.", nullptr},
@@ -308,7 +307,8 @@ void add_node_type(PyObject* module) {
   if (PyModule_AddObjectRef(module, "Node", reinterpret_cast<PyObject*>(node_type)) < 0) throw PythonError{};
 }
 
-// --- backward ---------------------------------------------------------------------------------------------------------
+// --- backward
+// ---------------------------------------------------------------------------------------------------------
 
 // One run at a time: the engine keeps its notes in the nodes. A thread may run inside of its own run.
 class EngineLock {
@@ -339,8 +339,8 @@ Tensor root_gradient(const Tensor& root, PyObject* given, size_t i) {
     return gradient;
   }
   LB_CHECK(root.count() == 1, Runtime, "grad can be implicitly created only for scalar outputs");
-  LB_CHECK(is_floating(root.dtype()), Runtime,
-           "grad can be implicitly created only for real scalar outputs but got ", printed_prefix(), ".", dtype_name(root.dtype()));
+  LB_CHECK(is_floating(root.dtype()), Runtime, "grad can be implicitly created only for real scalar outputs but got ",
+           printed_prefix(), ".", dtype_name(root.dtype()));
   return Tensor::full(root.sizes(), Scalar(1.0), root.dtype());
 }
 
@@ -378,7 +378,8 @@ PyObject* run_backward(PyObject*, PyObject* args) {
       LB_CHECK(is_tensor(object), Type, "all inputs have to be Tensors, but got ", Py_TYPE(object)->tp_name);
       const Tensor& input = tensor_of(object);
       LB_CHECK(autograd::requires_grad(input), Runtime, "One of the differentiated Tensors does not require grad");
-      LB_CHECK(!accumulate || autograd::is_leaf(input), Runtime, "One of the differentiated Tensors given as 'inputs' to "
+      LB_CHECK(!accumulate || autograd::is_leaf(input), Runtime,
+               "One of the differentiated Tensors given as 'inputs' to "
                "backward is not a leaf Tensor");
       request.inputs.push_back(autograd::gradient_edge(input));
     }
@@ -393,7 +394,8 @@ PyObject* run_backward(PyObject*, PyObject* args) {
 
 // _backward(tensor, gradient, keep_graph, create_graph): all leaves of one root.
 PyObject* backward_one(PyObject*, PyObject* const* args, Py_ssize_t count) {
-  if (count != 4 || !is_tensor(args[0])) return PyErr_Format(PyExc_TypeError, "_backward() takes a tensor and three more");
+  if (count != 4 || !is_tensor(args[0]))
+    return PyErr_Format(PyExc_TypeError, "_backward() takes a tensor and three more");
   return guarded([&]() -> PyObject* {
     const Tensor root = tensor_of(args[0]);
     check_root(root, 0);
@@ -404,7 +406,8 @@ PyObject* backward_one(PyObject*, PyObject* const* args, Py_ssize_t count) {
   });
 }
 
-// --- user-defined functions -------------------------------------------------------------------------------------------
+// --- user-defined functions
+// -------------------------------------------------------------------------------------------
 
 // _function_node(context, name, inputs): inputs are tensors or None.
 PyObject* function_node(PyObject*, PyObject* args) {
@@ -431,8 +434,7 @@ PyObject* set_node(PyObject*, PyObject* args) {
   if (!PyArg_ParseTuple(args, "O!O!Ip", tensor_type, &tensor, node_type, &node, &output, &in_place)) return nullptr;
   return guarded([&]() -> PyObject* {
     const Tensor& t = tensor_of(tensor);
-    if (in_place)
-      autograd::rewrite_history(t, node_object(node)->node);
+    if (in_place) autograd::rewrite_history(t, node_object(node)->node);
     if (!in_place || t->requires_grad) {
       if (!in_place || !t->base) autograd::set_node(t, node_object(node)->node, output);
       if (!in_place && t->base) t->view_kind = static_cast<uint8_t>(autograd::ViewKind::Custom);
@@ -460,8 +462,9 @@ void saved_dealloc(PyObject* self) {
 }
 PyObject* saved_unpack(PyObject* self, PyObject* node) {
   return guarded([&]() -> PyObject* {
-    Node* owner = Py_IS_TYPE(node, node_type) || PyType_IsSubtype(Py_TYPE(node), node_type) ? node_object(node)->node.get()
-                                                                                          : nullptr;
+    Node* owner = Py_IS_TYPE(node, node_type) || PyType_IsSubtype(Py_TYPE(node), node_type)
+                      ? node_object(node)->node.get()
+                      : nullptr;
     return wrap(reinterpret_cast<SavedObject*>(self)->saved.unpack(owner));
   });
 }
@@ -470,8 +473,9 @@ PyObject* save_tensor(PyObject*, PyObject* args) {
   int output;
   if (!PyArg_ParseTuple(args, "O!i", tensor_type, &tensor, &output)) return nullptr;
   return guarded([&]() -> PyObject* {
-    autograd::SavedTensor saved = output < 0 ? autograd::SavedTensor::of_input(tensor_of(tensor))
-                                             : autograd::SavedTensor::of_output(tensor_of(tensor), static_cast<uint32_t>(output));
+    autograd::SavedTensor saved =
+        output < 0 ? autograd::SavedTensor::of_input(tensor_of(tensor))
+                   : autograd::SavedTensor::of_output(tensor_of(tensor), static_cast<uint32_t>(output));
     auto* self = reinterpret_cast<SavedObject*>(saved_type->tp_alloc(saved_type, 0));
     if (!self) throw PythonError{};
     ::new (&self->saved) autograd::SavedTensor(std::move(saved));
@@ -479,7 +483,8 @@ PyObject* save_tensor(PyObject*, PyObject* args) {
   });
 }
 
-// --- saved-tensor hooks -----------------------------------------------------------------------------------------------
+// --- saved-tensor hooks
+// -----------------------------------------------------------------------------------------------
 
 std::vector<std::pair<Object, Object>>& saved_hooks() {
   static auto& stack = *new std::vector<std::pair<Object, Object>>;
@@ -491,8 +496,10 @@ class PackedByPython final : public autograd::SavedTensor::Packed {
   PackedByPython(Object packed, Object unpack) : packed_(std::move(packed)), unpack_(std::move(unpack)) {}
   Tensor unpack() override {
     Object result = Object::steal(PyObject_CallOneArg(unpack_.get(), packed_.get()));
-    LB_CHECK(is_tensor(result.get()), Type, "Output of saved tensor unpack_hook expected to be a Tensor but got result of "
-             "type ", Py_TYPE(result.get())->tp_name);
+    LB_CHECK(is_tensor(result.get()), Type,
+             "Output of saved tensor unpack_hook expected to be a Tensor but got result of "
+             "type ",
+             Py_TYPE(result.get())->tp_name);
     return tensor_of(result.get());
   }
 
@@ -522,7 +529,8 @@ PyObject* pop_saved_hooks(PyObject*, PyObject*) {
   Py_RETURN_NONE;
 }
 
-// --- hooks of tensors -------------------------------------------------------------------------------------------------
+// --- hooks of tensors
+// -------------------------------------------------------------------------------------------------
 
 void add_tensor_hook(const Tensor& t, std::shared_ptr<autograd::TensorHook> hook, bool retains) {
   History& history = autograd::own_history(t);
@@ -570,9 +578,10 @@ PyObject* retain_gradient(PyObject*, PyObject* tensor) {
   });
 }
 
-// --- modes ------------------------------------------------------------------------------------------------------------
+// --- modes
+// ------------------------------------------------------------------------------------------------------------
 
-PyObject* set_mode(bool autograd::Modes::*mode, PyObject* value) {
+PyObject* set_mode(bool autograd::Modes::* mode, PyObject* value) {
   const bool before = autograd::modes.*mode;
   autograd::modes.*mode = value == Py_True;
   return PyBool_FromLong(before);
@@ -613,7 +622,8 @@ std::string shown_list(const Dims& sizes) {
   return s + "]";
 }
 
-// --- properties of tensors --------------------------------------------------------------------------------------------
+// --- properties of tensors
+// --------------------------------------------------------------------------------------------
 
 PyObject* get_requires_grad(PyObject* self, void*) { return PyBool_FromLong(autograd::requires_grad(tensor_of(self))); }
 
@@ -625,7 +635,8 @@ int set_requires_grad(PyObject* self, PyObject* value, void*) {
     LB_CHECK(!wanted || is_floating(t.dtype()), Runtime,
              "only Tensors of floating point and complex dtype can require gradients");
     if (!autograd::is_leaf(t)) {
-      LB_CHECK(wanted, Runtime, "you can only change requires_grad flags of leaf variables. If you want to use a "
+      LB_CHECK(wanted, Runtime,
+               "you can only change requires_grad flags of leaf variables. If you want to use a "
                "computed variable in a subgraph that doesn't require differentiation use var_no_grad = var.detach().");
       return 0;
     }
@@ -663,13 +674,14 @@ PyObject* get_gradient(PyObject* self, void*) {
   const History* history = autograd::history_of(t);
   if (history && history->gradient.defined()) return guarded([&] { return wrap(history->gradient); });
   if (t->requires_grad && history && history->node && !history->retains &&
-      PyErr_WarnEx(PyExc_UserWarning,
-                   "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad attribute won't "
-                   "be populated during autograd.backward(). If you indeed want the .grad field to be populated for a "
-                   "non-leaf Tensor, use .retain_grad() on the non-leaf Tensor. If you access the non-leaf Tensor by "
-                   "mistake, make sure you access the leaf Tensor instead. See github.com/pytorch/pytorch/pull/30531 for "
-                   "more informations.",
-                   1) < 0)
+      PyErr_WarnEx(
+          PyExc_UserWarning,
+          "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad attribute won't "
+          "be populated during autograd.backward(). If you indeed want the .grad field to be populated for a "
+          "non-leaf Tensor, use .retain_grad() on the non-leaf Tensor. If you access the non-leaf Tensor by "
+          "mistake, make sure you access the leaf Tensor instead. See github.com/pytorch/pytorch/pull/30531 for "
+          "more informations.",
+          1) < 0)
     return nullptr;
   Py_RETURN_NONE;
 }
@@ -689,8 +701,12 @@ int set_gradient(PyObject* self, PyObject* value, void*) {
              Py_TYPE(value)->tp_name);
     const Tensor& gradient = tensor_of(value);
     LB_CHECK(value != self, Runtime, "can't assign Variable as its own grad");
-    LB_CHECK(gradient.dtype() == t.dtype(), Runtime, "attempting to assign a gradient with dtype '", dtype_name(gradient.dtype()),
-             "' to a tensor with grad_dtype '", dtype_name(t.dtype()), "'. The gradient must match the tensor's grad_dtype (defaults to the tensor's dtype). You can set the tensor's grad_dtype attribute with a specific dtype, or None to allow any dtype. Set grad_dtype with caution. Diverging the dtypes of a tensor and its gradient may break downstream systems that assume they match.");
+    LB_CHECK(
+        gradient.dtype() == t.dtype(), Runtime, "attempting to assign a gradient with dtype '",
+        dtype_name(gradient.dtype()), "' to a tensor with grad_dtype '", dtype_name(t.dtype()),
+        "'. The gradient must match the tensor's grad_dtype (defaults to the tensor's dtype). You can set the tensor's "
+        "grad_dtype attribute with a specific dtype, or None to allow any dtype. Set grad_dtype with caution. "
+        "Diverging the dtypes of a tensor and its gradient may break downstream systems that assume they match.");
     LB_CHECK(gradient.sizes() == t.sizes(), Runtime, "assigned grad has data of a different size");
     autograd::own_history(t).gradient = gradient;
     return 0;
@@ -714,9 +730,8 @@ PyObject* detach_here(PyObject* self, PyObject*) {
 void add_autograd(PyObject* module) {
   add_node_type(module);
   static PyMethodDef saved_methods[] = {{"unpack", saved_unpack, METH_O, nullptr}, {nullptr}};
-  PyType_Slot slots[] = {{Py_tp_dealloc, reinterpret_cast<void*>(saved_dealloc)},
-                         {Py_tp_methods, saved_methods},
-                         {0, nullptr}};
+  PyType_Slot slots[] = {
+      {Py_tp_dealloc, reinterpret_cast<void*>(saved_dealloc)}, {Py_tp_methods, saved_methods}, {0, nullptr}};
   PyType_Spec spec{"lumbre._C._SavedTensor", sizeof(SavedObject), 0,
                    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
   saved_type = reinterpret_cast<PyTypeObject*>(Object::steal(PyType_FromSpec(&spec)).release());

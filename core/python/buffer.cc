@@ -178,9 +178,11 @@ PyObject* give(PyObject*, PyObject* args) {
     const Tensor destination = tensor_of(target);
     const Tensor& source = tensor_of(result);
     if (!in_place) {
-      LB_CHECK(!autograd::grad_enabled() || !(autograd::requires_grad(destination) || autograd::requires_grad(source)), Runtime,
-               "functions with out=... arguments don't support automatic differentiation, but one of the arguments requires "
-               "grad.");
+      LB_CHECK(
+          !autograd::grad_enabled() || !(autograd::requires_grad(destination) || autograd::requires_grad(source)),
+          Runtime,
+          "functions with out=... arguments don't support automatic differentiation, but one of the arguments requires "
+          "grad.");
       Out(Out::Form::Given, {&destination, 1}).give(source);
     } else if (autograd::grad_enabled() && (autograd::requires_grad(destination) || autograd::requires_grad(source))) {
       LB_CHECK(source.sizes() == destination.sizes(), Runtime, "output with shape ", destination.sizes(),

@@ -270,9 +270,10 @@ PyObject* as_type(PyObject* self, PyObject* type) {
     LB_CHECK(PyType_Check(type) && PyType_IsSubtype(reinterpret_cast<PyTypeObject*>(type), tensor_type), Type,
              "cls must be a subclass of Tensor");
     const Tensor& t = tensor_of(self);
-    return wrap_as(reinterpret_cast<PyTypeObject*>(type), autograd::requires_grad(t) && autograd::grad_enabled()
-                                                              ? op::call<"view_as">(t, t)
-                                                              : Tensor::over(t->storage, t.dtype(), t.sizes(), t.strides(), t->offset));
+    return wrap_as(reinterpret_cast<PyTypeObject*>(type),
+                   autograd::requires_grad(t) && autograd::grad_enabled()
+                       ? op::call<"view_as">(t, t)
+                       : Tensor::over(t->storage, t.dtype(), t.sizes(), t.strides(), t->offset));
   });
 }
 

@@ -25,16 +25,16 @@ class TensorData {
   uint32_t references = 0;
   DType dtype = DType::Float32;
   bool requires_grad = false;  // of a view: up to date when view_version is the storage's
-  bool contiguous = true;  // row-major without gaps; kept up to date by set_geometry
-  int64_t offset = 0;      // in elements
-  int64_t count = 1;       // number of elements
+  bool contiguous = true;      // row-major without gaps; kept up to date by set_geometry
+  int64_t offset = 0;          // in elements
+  int64_t count = 1;           // number of elements
   Ref<Storage> storage;
   void* python_object = nullptr;  // borrowed: the one Python object that stands for this tensor, if any
-  uint8_t view_kind = 0;      // autograd::ViewKind
-  bool inference = false;     // made in inference mode
-  bool untracked = false;     // `x.data`: what is written to it does not count as a change of x
-  uint32_t view_version = 0;  // of a view: the storage's version that its history accounts for
-  Ref<TensorData> base;       // of a view that autograd follows: the tensor whose memory it shows
+  uint8_t view_kind = 0;          // autograd::ViewKind
+  bool inference = false;         // made in inference mode
+  bool untracked = false;         // `x.data`: what is written to it does not count as a change of x
+  uint32_t view_version = 0;      // of a view: the storage's version that its history accounts for
+  Ref<TensorData> base;           // of a view that autograd follows: the tensor whose memory it shows
   std::unique_ptr<TensorHistory> history;
   Dims sizes;
   Dims strides;  // in elements

@@ -30,6 +30,6 @@ for epoch in range(40):
         print(f"epoch {epoch:2d}  loss {total / 9:.4f}  rate {schedule.get_last_lr()[0]:.5f}")
 net.eval()
 with torch.no_grad():
-    inputs, labels = zip(*[test[i] for i in range(len(test))])
+    inputs, labels = zip(*[test[i] for i in range(len(test))], strict=True)
     right = (net(torch.stack(inputs)).argmax(1) == torch.stack(labels)).float().mean()
 print(f"held-out points told apart: {right.item():.1%}")

@@ -129,7 +129,9 @@ def _batched(roots: Any, wanted: Any, given: Any, create: bool, allow_unused: bo
         raise RuntimeError("is_grads_batched=True needs grad_outputs of one batch size")
     rows = [
         _checked(
-            _C._run_backward(roots, tuple(None if one is None else one[i] for one in given), True, create, wanted, False),
+            _C._run_backward(
+                roots, tuple(None if one is None else one[i] for one in given), True, create, wanted, False
+            ),
             wanted,
             allow_unused,
             materialize,

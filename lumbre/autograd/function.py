@@ -28,7 +28,9 @@ class FunctionCtx:
         """Keeps tensors (or None) for the backward, checked there against changes in place."""
         for one in tensors:
             if one is not None and not isinstance(one, Tensor):
-                raise TypeError(f"save_for_backward can only save variables, but argument has type {type(one).__name__}")
+                raise TypeError(
+                    f"save_for_backward can only save variables, but argument has type {type(one).__name__}"
+                )
         self._to_save = tensors
 
     def save_for_forward(self, *tensors: Tensor | None) -> None:
@@ -167,9 +169,7 @@ class Function:
     @staticmethod
     def forward(*args: Any, **kwargs: Any) -> Any:
         """Computes the results from the arguments. To be written in a subclass."""
-        raise NotImplementedError(
-            "You must implement the forward function for custom autograd.Function."
-        )
+        raise NotImplementedError("You must implement the forward function for custom autograd.Function.")
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> Any:
@@ -236,9 +236,7 @@ def _record(cls: type, context: FunctionCtx, args: tuple[Any, ...], output: Any,
         return results[0] if single else tuple(results)
     for one in context._dirty:
         _C._check_written(one)
-    context._inputs = [
-        (one.shape, one.dtype, True) if isinstance(one, Tensor) else (None, None, False) for one in args
-    ]
+    context._inputs = [(one.shape, one.dtype, True) if isinstance(one, Tensor) else (None, None, False) for one in args]
     context._results = [(one.shape, one.dtype) if isinstance(one, Tensor) else (None, None) for one in outputs]
     tensors = tuple(one for one in args if isinstance(one, Tensor))
     node = _C._function_node(context, f"{cls.__name__}Backward", tensors, len(outputs))

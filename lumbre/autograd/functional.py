@@ -20,7 +20,9 @@ def _tuple(values: Any, what: str) -> tuple[bool, tuple[Tensor, ...]]:
     for i, one in enumerate(members):
         if not isinstance(one, Tensor):
             where = f"the value at index {i} in {what}" if several else f"the {what}"
-            raise TypeError(f"{what} given to the function must be either a Tensor or a tuple of Tensors but {where} has type {type(one)}.")
+            raise TypeError(
+                f"{what} given to the function must be either a Tensor or a tuple of Tensors but {where} has type {type(one)}."
+            )
     return several, members
 
 
@@ -57,9 +59,7 @@ def _gradients(outputs: Any, inputs: Any, seeds: Any, strict: bool, **kwargs: An
 def _weights(v: Any, like: tuple[Tensor, ...], what: str) -> tuple[Tensor, ...]:
     if v is None:
         if len(like) != 1 or like[0].numel() != 1:
-            raise RuntimeError(
-                f"The vector v can only be None if the {what} is a single Tensor with one element"
-            )
+            raise RuntimeError(f"The vector v can only be None if the {what} is a single Tensor with one element")
         return (like[0].new_ones(like[0].shape),)
     _, members = _tuple(v, "v")
     if len(members) != len(like):
@@ -137,7 +137,9 @@ def jacobian(
             for i in range(output.numel()):
                 seed = zeros_like(output, memory_format=_C.contiguous_format)
                 seed.view(-1)[i] = 1
-                rows.append(_gradients((output,), leaves, (seed,), strict, retain_graph=True, create_graph=create_graph))
+                rows.append(
+                    _gradients((output,), leaves, (seed,), strict, retain_graph=True, create_graph=create_graph)
+                )
             block = tuple(
                 stack(list(column)).view(output.shape + x.shape) if rows else x.new_zeros(output.shape + x.shape)
                 for column, x in zip(zip(*rows, strict=True) if rows else [()] * len(leaves), leaves, strict=True)

@@ -147,7 +147,9 @@ def feature_alpha_dropout(input: Tensor, p: float = 0.5, training: bool = False,
     return _alpha(input, _feature_noise(input), p, inplace)
 
 
-@operator("nn.functional.rrelu(input, lower=0.125, upper=0.3333333333333333, training=False, inplace=False)", method=False)
+@operator(
+    "nn.functional.rrelu(input, lower=0.125, upper=0.3333333333333333, training=False, inplace=False)", method=False
+)
 def rrelu(
     input: Tensor, lower: float = 1.0 / 8, upper: float = 1.0 / 3, training: bool = False, inplace: bool = False
 ) -> Tensor:
@@ -222,9 +224,7 @@ def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None
     from lumbre import einsum
 
     if input1.dim() != input2.dim():
-        raise RuntimeError(
-            f"bilinear(): input dimensions do not match: got {input1.dim()} and {input2.dim()}"
-        )
+        raise RuntimeError(f"bilinear(): input dimensions do not match: got {input1.dim()} and {input2.dim()}")
     for i in range(input1.dim() - 1):
         if input1.size(i) != input2.size(i):
             raise RuntimeError(
@@ -290,7 +290,11 @@ def embedding_bag(
                 "if input is 2D, then offsets has to be None, as input is treated is a mini-batch of fixed length sequences. "
                 f"However, found offsets of type {type(offsets)}"
             )
-        offsets = arange(0, input.numel(), input.size(1), dtype=input.dtype) if input.size(1) else input.new_zeros(input.size(0))
+        offsets = (
+            arange(0, input.numel(), input.size(1), dtype=input.dtype)
+            if input.size(1)
+            else input.new_zeros(input.size(0))
+        )
         input = input.reshape(-1)
         per_sample_weights = None if per_sample_weights is None else per_sample_weights.reshape(-1)
         include_last_offset = False
@@ -318,7 +322,9 @@ def embedding_bag(
     starts = offsets.long()
     bags = starts.size(0) - 1 if include_last_offset else starts.size(0)
     if starts.numel() and int(starts[0]) != 0:
-        raise RuntimeError(f"offsets[0] has to be 0, i.e., the first sequence in the mini-batch has to start from position 0. However, got {int(starts[0])}")
+        raise RuntimeError(
+            f"offsets[0] has to be 0, i.e., the first sequence in the mini-batch has to start from position 0. However, got {int(starts[0])}"
+        )
     if starts.numel() and int(starts[-1]) > input.size(0):
         raise RuntimeError(
             f"offsets[-1] can not be greater than input's length({input.size(0)}), but got offsets[-1] of {int(starts[-1])}"

@@ -97,7 +97,12 @@ def gaussian_nll_loss(
 
 @operator(f"nn.functional.hinge_embedding_loss(input, target, margin=1.0, {_REDUCTION})", method=False)
 def hinge_embedding_loss(
-    input: Tensor, target: Tensor, margin: float = 1.0, size_average: Any = None, reduce: Any = None, reduction: str = "mean"
+    input: Tensor,
+    target: Tensor,
+    margin: float = 1.0,
+    size_average: Any = None,
+    reduce: Any = None,
+    reduction: str = "mean",
 ) -> Tensor:
     """x where the target is 1, max(0, margin - x) where it is -1.
 
@@ -125,7 +130,12 @@ def soft_margin_loss(
 
 @operator(f"nn.functional.multilabel_soft_margin_loss(input, target, weight=None, {_REDUCTION})", method=False)
 def multilabel_soft_margin_loss(
-    input: Tensor, target: Tensor, weight: Any = None, size_average: Any = None, reduce: Any = None, reduction: str = "mean"
+    input: Tensor,
+    target: Tensor,
+    weight: Any = None,
+    size_average: Any = None,
+    reduce: Any = None,
+    reduction: str = "mean",
 ) -> Tensor:
     """The mean over classes of the binary cross entropy with logits.
 
@@ -159,9 +169,7 @@ def cosine_embedding_loss(
         )
     if input1.dim() != dim + 1 or input2.dim() != dim + 1:
         kind = "1D target tensor expects 2D input tensors" if dim else "0D target tensor expects 1D input tensors"
-        raise RuntimeError(
-            f"{kind}, but found inputs with sizes {list(input1.shape)} and {list(input2.shape)}."
-        )
+        raise RuntimeError(f"{kind}, but found inputs with sizes {list(input1.shape)} and {list(input2.shape)}.")
     tiny = 1e-12
     product = (input1 * input2).sum(dim)
     cosine = product / (((input1 * input1).sum(dim) + tiny) * ((input2 * input2).sum(dim) + tiny)).sqrt()
@@ -197,9 +205,7 @@ def _rows(input: Tensor, name: str) -> Tensor:
     return input if input.dim() == 2 else input.reshape(1, -1)
 
 
-@operator(
-    f"nn.functional.multi_margin_loss(input, target, p=1, margin=1.0, weight=None, {_REDUCTION})", method=False
-)
+@operator(f"nn.functional.multi_margin_loss(input, target, p=1, margin=1.0, weight=None, {_REDUCTION})", method=False)
 def multi_margin_loss(
     input: Tensor, target: Tensor, p: int = 1, margin: float = 1.0, weight: Any = None, size_average: Any = None,
     reduce: Any = None, reduction: str = "mean",

@@ -194,8 +194,10 @@ def interpolate(
             f"{input.dim()}D) for the modes: nearest | linear | bilinear | bicubic | trilinear | lanczos | area | "
             f"nearest-exact (got {mode})"
         )
-    if mode not in ("nearest", "nearest-exact", "area") and mode != _LINEAR[input.dim()] and not (
-        mode == "bicubic" and input.dim() == 4
+    if (
+        mode not in ("nearest", "nearest-exact", "area")
+        and mode != _LINEAR[input.dim()]
+        and not (mode == "bicubic" and input.dim() == 4)
     ):
         raise NotImplementedError(f"Got {input.dim()}D input, but {mode} mode needs {_needed(mode)}D input")
     _check_sizes(input, sizes, mode)
@@ -258,7 +260,9 @@ def _resized(input: Tensor, sizes: list[int], scales: list, mode: str, align: bo
     return x.to(input.dtype)
 
 
-@operator("nn.functional.upsample(input, size=None, scale_factor=None, mode='nearest', align_corners=None)", method=False)
+@operator(
+    "nn.functional.upsample(input, size=None, scale_factor=None, mode='nearest', align_corners=None)", method=False
+)
 def upsample(
     input: Tensor, size: Any = None, scale_factor: Any = None, mode: str = "nearest", align_corners: bool | None = None
 ) -> Tensor:

@@ -41,9 +41,7 @@ class _Checkpoint(Function):
         results = (results,) if isinstance(results, Tensor) else results
         pairs = [(r, g) for r, g in zip(results, gradients, strict=True) if isinstance(r, Tensor) and r.requires_grad]
         if not pairs:
-            raise RuntimeError(
-                "none of output has requires_grad=True, this checkpoint() is not necessary"
-            )
+            raise RuntimeError("none of output has requires_grad=True, this checkpoint() is not necessary")
         autograd.backward([r for r, _ in pairs], [g for _, g in pairs])
         return (None, None, None, None, *(leaf.grad for leaf in leaves))
 
@@ -81,7 +79,9 @@ def checkpoint(
         if kwargs:
             raise ValueError("Unexpected keyword arguments: " + ",".join(kwargs))
         places = [(isinstance(one, Tensor), None if isinstance(one, Tensor) else one) for one in args]
-        return _Checkpoint.apply(function, keep_random, kwargs, places, *[one for one in args if isinstance(one, Tensor)])
+        return _Checkpoint.apply(
+            function, keep_random, kwargs, places, *[one for one in args if isinstance(one, Tensor)]
+        )
     return _without_reentry(function, args, kwargs, keep_random)
 
 

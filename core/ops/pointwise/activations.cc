@@ -50,12 +50,14 @@ Raises RuntimeError for bool.
 
 >>> torch.relu(torch.tensor([-1., 2.]))
 tensor([0., 2.]))",
-          .forward = forward_of<relu>, .derivative = LB_GRADIENT("ReluBackward0", "0:r", call<"_relu_slope">(g, b.result())), .forms = kUnaryForms);
+          .forward = forward_of<relu>,
+          .derivative = LB_GRADIENT("ReluBackward0", "0:r", call<"_relu_slope">(g, b.result())), .forms = kUnaryForms);
 LB_RECORD(.signature = "nn.functional.relu(input, inplace=False)", .doc = R"(The elements above 0, and 0 for the others.
 
 >>> torch.nn.functional.relu(torch.tensor([-1., 2.]))
 tensor([0., 2.]))",
-          .forward = forward_of<relu_activation>, .derivative = LB_GRADIENT("ReluBackward0", "0:r", call<"_relu_slope">(g, b.result())),
+          .forward = forward_of<relu_activation>,
+          .derivative = LB_GRADIENT("ReluBackward0", "0:r", call<"_relu_slope">(g, b.result())),
           .forms = kFunction | kInPlaceFunction);
 
 struct HardTanh : Numbers {
@@ -87,12 +89,15 @@ LB_RECORD(.signature = "nn.functional.hardtanh(input, min_val=-1.0, max_val=1.0,
 
 >>> torch.nn.functional.hardtanh(torch.tensor([-3., 0.5]))
 tensor([-1.0000,  0.5000]))",
-          .forward = forward_of<hardtanh>, .derivative = LB_GRADIENT("HardtanhBackward0", "0:0", inside(g, b.input(0), b.real(1), b.real(2))), .forms = kFunction | kInPlaceFunction);
+          .forward = forward_of<hardtanh>,
+          .derivative = LB_GRADIENT("HardtanhBackward0", "0:0", inside(g, b.input(0), b.real(1), b.real(2))),
+          .forms = kFunction | kInPlaceFunction);
 LB_RECORD(.signature = "nn.functional.relu6(input, inplace=False)", .doc = R"(Each element moved into [0, 6].
 
 >>> torch.nn.functional.relu6(torch.tensor([-1., 8.]))
 tensor([0., 6.]))",
-          .forward = forward_of<relu6>, .derivative = LB_GRADIENT("HardtanhBackward0", "0:0", inside(g, b.input(0), 0, 6)), .forms = kFunction);
+          .forward = forward_of<relu6>,
+          .derivative = LB_GRADIENT("HardtanhBackward0", "0:0", inside(g, b.input(0), 0, 6)), .forms = kFunction);
 
 struct LeakyRelu : Floats {
   double slope;
@@ -113,7 +118,10 @@ LB_RECORD(.signature = "nn.functional.leaky_relu(input, negative_slope=0.01, inp
 
 >>> torch.nn.functional.leaky_relu(torch.tensor([-1., 2.]), 0.5)
 tensor([-0.5000,  2.0000]))",
-          .forward = forward_of<leaky_relu>, .derivative = LB_GRADIENT("LeakyReluBackward0", "0:0", where(call<"gt">(b.input(0), Scalar(0)), g, g * Scalar(b.real(1)))), .forms = kFunction | kInPlaceFunction);
+          .forward = forward_of<leaky_relu>,
+          .derivative = LB_GRADIENT("LeakyReluBackward0", "0:0",
+                                    where(call<"gt">(b.input(0), Scalar(0)), g, g* Scalar(b.real(1)))),
+          .forms = kFunction | kInPlaceFunction);
 
 struct Prelu : Floats {
   template <class T>
@@ -151,7 +159,8 @@ LB_RECORD(.signature = "prelu(input, weight)", .doc = R"(The elements above 0, a
 
 >>> torch.prelu(torch.tensor([-1., 2.]), torch.tensor([0.5]))
 tensor([-0.5000,  2.0000]))",
-          .forward = forward_of<prelu>, .derivative = gradients("PreluKernelBackward0", prelu_gradient, "0:01 1:0"), .aliases = "nn.functional.prelu");
+          .forward = forward_of<prelu>, .derivative = gradients("PreluKernelBackward0", prelu_gradient, "0:01 1:0"),
+          .aliases = "nn.functional.prelu");
 
 struct Elu : Floats {
   double scale, negative_scale, input_scale;
@@ -185,29 +194,43 @@ LB_RECORD(.signature = "nn.functional.elu(input, alpha=1.0, inplace=False)",
 
 >>> torch.nn.functional.elu(torch.tensor([-1., 2.]))
 tensor([-0.6321,  2.0000]))",
-          .forward = forward_of<elu>, .derivative = LB_GRADIENT("EluBackward0", "0:0", elu_slope(g, b.input(0), 1, b.real(1), 1)), .forms = kFunction | kInPlaceFunction);
+          .forward = forward_of<elu>,
+          .derivative = LB_GRADIENT("EluBackward0", "0:0", elu_slope(g, b.input(0), 1, b.real(1), 1)),
+          .forms = kFunction | kInPlaceFunction);
 LB_RECORD(.signature = "nn.functional.selu(input, inplace=False)",
           .doc = R"(elu, scaled by constants that keep a mean of 0 and a variance of 1 from layer to layer.
 
 >>> torch.nn.functional.selu(torch.tensor([-1., 1.]))
 tensor([-1.1113,  1.0507]))",
-          .forward = forward_of<selu>, .derivative = LB_GRADIENT("EluBackward0", "0:0", elu_slope(g, b.input(0), 1.0507009873554804934193349852946, 1.6732632423543772848170429916717, 1)), .forms = kFunction | kInPlaceFunction);
+          .forward = forward_of<selu>,
+          .derivative = LB_GRADIENT("EluBackward0", "0:0",
+                                    elu_slope(g, b.input(0), 1.0507009873554804934193349852946,
+                                              1.6732632423543772848170429916717, 1)),
+          .forms = kFunction | kInPlaceFunction);
 LB_RECORD(.signature = "selu(input)", .doc = R"(As nn.functional.selu.
 
 >>> torch.selu(torch.tensor([-1., 1.]))
 tensor([-1.1113,  1.0507]))",
-          .forward = forward_of<torch_selu>, .derivative = LB_GRADIENT("EluBackward0", "0:0", elu_slope(g, b.input(0), 1.0507009873554804934193349852946, 1.6732632423543772848170429916717, 1)), .forms = kFunction | kInPlaceFunction);
+          .forward = forward_of<torch_selu>,
+          .derivative = LB_GRADIENT("EluBackward0", "0:0",
+                                    elu_slope(g, b.input(0), 1.0507009873554804934193349852946,
+                                              1.6732632423543772848170429916717, 1)),
+          .forms = kFunction | kInPlaceFunction);
 LB_RECORD(.signature = "nn.functional.celu(input, alpha=1.0, inplace=False)",
           .doc = R"(The elements above 0, and alpha * (exp(x / alpha) - 1) for the others.
 
 >>> torch.nn.functional.celu(torch.tensor([-1., 2.]))
 tensor([-0.6321,  2.0000]))",
-          .forward = forward_of<celu>, .derivative = LB_GRADIENT("CeluBackward0", "0:0", elu_slope(g, b.input(0), 1, b.real(1), 1 / b.real(1))), .forms = kFunction | kInPlaceFunction);
+          .forward = forward_of<celu>,
+          .derivative = LB_GRADIENT("CeluBackward0", "0:0", elu_slope(g, b.input(0), 1, b.real(1), 1 / b.real(1))),
+          .forms = kFunction | kInPlaceFunction);
 LB_RECORD(.signature = "celu(input, alpha=1.0)", .doc = R"(As nn.functional.celu.
 
 >>> torch.celu(torch.tensor([-1., 2.]))
 tensor([-0.6321,  2.0000]))",
-          .forward = forward_of<torch_celu>, .derivative = LB_GRADIENT("CeluBackward0", "0:0", elu_slope(g, b.input(0), 1, b.real(1), 1 / b.real(1))), .forms = kFunction | kInPlaceFunction);
+          .forward = forward_of<torch_celu>,
+          .derivative = LB_GRADIENT("CeluBackward0", "0:0", elu_slope(g, b.input(0), 1, b.real(1), 1 / b.real(1))),
+          .forms = kFunction | kInPlaceFunction);
 
 struct Gelu : Floats {
   template <class T>
@@ -235,7 +258,9 @@ LB_RECORD(.signature = "nn.functional.gelu(input, *, approximate='none', out=Non
 
 >>> torch.nn.functional.gelu(torch.tensor([-1., 2.]))
 tensor([-0.1587,  1.9545]))",
-          .forward = forward_of<gelu>, .derivative = LB_GRADIENT("GeluBackward0", "0:0", gelu_gradient(g, b.input(0), b.string(1) == "tanh")), .forms = kFunction);
+          .forward = forward_of<gelu>,
+          .derivative = LB_GRADIENT("GeluBackward0", "0:0", gelu_gradient(g, b.input(0), b.string(1) == "tanh")),
+          .forms = kFunction);
 
 struct Silu : Floats {
   template <class T>
@@ -256,7 +281,8 @@ struct Mish : Floats {
   }
 };
 LB_LOOPS(Mish, .name = "mish_cpu", .accepts = kFloatingDTypes);
-LB_ACTIVATION("mish", Mish, LB_GRADIENT("MishBackward0", "0:0", mish_gradient(g, b.input(0))), R"(x * tanh(log(1 + exp(x))).
+LB_ACTIVATION("mish", Mish, LB_GRADIENT("MishBackward0", "0:0", mish_gradient(g, b.input(0))),
+              R"(x * tanh(log(1 + exp(x))).
 
 >>> torch.nn.functional.mish(torch.tensor([-1., 2.]))
 tensor([-0.3034,  1.9440]))");
@@ -269,7 +295,9 @@ struct HardSigmoid : Floats {
   }
 };
 LB_LOOPS(HardSigmoid, .name = "hardsigmoid_cpu", .accepts = kFloatingDTypes);
-LB_ACTIVATION("hardsigmoid", HardSigmoid, LB_GRADIENT("HardsigmoidBackward0", "0:0", inside(g, b.input(0), -3, 3) / Scalar(6.0)), R"((x + 3) / 6, moved into [0, 1].
+LB_ACTIVATION("hardsigmoid", HardSigmoid,
+              LB_GRADIENT("HardsigmoidBackward0", "0:0", inside(g, b.input(0), -3, 3) / Scalar(6.0)),
+              R"((x + 3) / 6, moved into [0, 1].
 
 >>> torch.nn.functional.hardsigmoid(torch.tensor([-4., 0., 1.5]))
 tensor([0.0000, 0.5000, 0.7500]))");
@@ -282,7 +310,8 @@ struct HardSwish : Floats {
   }
 };
 LB_LOOPS(HardSwish, .name = "hardswish_cpu", .accepts = kFloatingDTypes);
-LB_ACTIVATION("hardswish", HardSwish, LB_GRADIENT("HardswishBackward0", "0:0", hardswish_gradient(g, b.input(0))), R"(x * hardsigmoid(x).
+LB_ACTIVATION("hardswish", HardSwish, LB_GRADIENT("HardswishBackward0", "0:0", hardswish_gradient(g, b.input(0))),
+              R"(x * hardsigmoid(x).
 
 >>> torch.nn.functional.hardswish(torch.tensor([-4., 1., 5.]))
 tensor([-0.0000, 0.6667, 5.0000]))");

@@ -24,7 +24,9 @@ LB_RECORD(.signature = "nn.functional.softplus(input, beta=1.0, threshold=20.0, 
 
 >>> torch.nn.functional.softplus(torch.tensor([0., 30.]))
 tensor([ 0.6931, 30.0000]))",
-          .forward = forward_of<softplus>, .derivative = LB_GRADIENT("SoftplusBackward0", "0:0", softplus_gradient(g, b.input(0), b.real(1), b.real(2))), .forms = kFunction);
+          .forward = forward_of<softplus>,
+          .derivative = LB_GRADIENT("SoftplusBackward0", "0:0", softplus_gradient(g, b.input(0), b.real(1), b.real(2))),
+          .forms = kFunction);
 
 struct Softsign : Floats {
   template <class T>
@@ -43,7 +45,9 @@ LB_RECORD(.signature = "nn.functional.softsign(input)", .doc = R"(x / (1 + |x|).
 
 >>> torch.nn.functional.softsign(torch.tensor([-1., 3.]))
 tensor([-0.5000,  0.7500]))",
-          .forward = forward_of<softsign>, .derivative = LB_GRADIENT("DivBackward0", "0:0", g / call<"square">(call<"abs">(b.input(0)) + Scalar(1))), .forms = kFunction);
+          .forward = forward_of<softsign>,
+          .derivative = LB_GRADIENT("DivBackward0", "0:0", g / call<"square">(call<"abs">(b.input(0)) + Scalar(1))),
+          .forms = kFunction);
 
 struct Tanhshrink {
   using Types = TypeList<Half, BFloat16, float, double>;
@@ -73,7 +77,9 @@ LB_RECORD(.signature = "nn.functional.tanhshrink(input)", .doc = R"(x - tanh(x).
 
 >>> torch.nn.functional.tanhshrink(torch.tensor([0., 1.]))
 tensor([0.0000, 0.2384]))",
-          .forward = forward_of<tanhshrink>, .derivative = LB_GRADIENT("SubBackward0", "0:0", g * call<"square">(call<"tanh">(b.input(0)))), .forms = kFunction);
+          .forward = forward_of<tanhshrink>,
+          .derivative = LB_GRADIENT("SubBackward0", "0:0", g* call<"square">(call<"tanh">(b.input(0)))),
+          .forms = kFunction);
 
 struct Softshrink : Floats {
   double lambda;
@@ -120,12 +126,16 @@ Raises RuntimeError for a negative lambd.
 
 >>> torch.nn.functional.softshrink(torch.tensor([-1., 0.2, 2.]))
 tensor([-0.5000,  0.0000,  1.5000]))",
-          .forward = forward_of<softshrink>, .derivative = LB_GRADIENT("SoftshrinkBackward0", "0:0", outside(g, b.input(0), b.real(1))), .forms = kFunction);
+          .forward = forward_of<softshrink>,
+          .derivative = LB_GRADIENT("SoftshrinkBackward0", "0:0", outside(g, b.input(0), b.real(1))),
+          .forms = kFunction);
 LB_RECORD(.signature = "hardshrink(input, lambd=0.5, *, out=None)", .doc = R"(Each element, but 0 in [-lambd, lambd].
 
 >>> torch.hardshrink(torch.tensor([-1., 0.2, 2.]))
 tensor([-1.,  0.,  2.]))",
-          .forward = forward_of<hardshrink>, .derivative = LB_GRADIENT("HardshrinkBackward0", "0:0", outside(g, b.input(0), b.real(1))), .aliases = "nn.functional.hardshrink");
+          .forward = forward_of<hardshrink>,
+          .derivative = LB_GRADIENT("HardshrinkBackward0", "0:0", outside(g, b.input(0), b.real(1))),
+          .aliases = "nn.functional.hardshrink");
 
 struct LogSigmoid : Floats {
   template <class T>
@@ -139,7 +149,8 @@ LB_RECORD(.signature = "nn.functional.logsigmoid(input, *, out=None)",
 
 >>> torch.nn.functional.logsigmoid(torch.tensor([0., 2.]))
 tensor([-0.6931, -0.1269]))",
-          .forward = forward_of<unary_forward<LogSigmoid_spec>>, .derivative = LB_GRADIENT("LogSigmoidBackward0", "0:0", g * call<"sigmoid">(-b.input(0))), .forms = kFunction);
+          .forward = forward_of<unary_forward<LogSigmoid_spec>>,
+          .derivative = LB_GRADIENT("LogSigmoidBackward0", "0:0", g* call<"sigmoid">(-b.input(0))), .forms = kFunction);
 
 struct Threshold : Numbers {
   double limit_real, value_real;
@@ -169,14 +180,19 @@ LB_RECORD(.signature = "threshold(input, threshold, value, *, out=None)",
 
 >>> torch.threshold(torch.tensor([-1., 2.]), 0, 7)
 tensor([7., 2.]))",
-          .forward = forward_of<torch_threshold>, .derivative = LB_GRADIENT("ThresholdBackward0", "0:0", where(call<"gt">(b.input(0), b.scalar(1)), g, Scalar(0.0))),
+          .forward = forward_of<torch_threshold>,
+          .derivative = LB_GRADIENT("ThresholdBackward0", "0:0",
+                                    where(call<"gt">(b.input(0), b.scalar(1)), g, Scalar(0.0))),
           .forms = kFunction | kInPlaceFunction);
 LB_RECORD(.signature = "nn.functional.threshold(input, threshold, value, inplace=False)",
           .doc = R"(The elements above `threshold`, and `value` for the others.
 
 >>> torch.nn.functional.threshold(torch.tensor([-1., 2.]), 0, 7)
 tensor([7., 2.]))",
-          .forward = forward_of<threshold>, .derivative = LB_GRADIENT("ThresholdBackward0", "0:0", where(call<"gt">(b.input(0), b.scalar(1)), g, Scalar(0.0))), .forms = kFunction | kInPlaceFunction);
+          .forward = forward_of<threshold>,
+          .derivative = LB_GRADIENT("ThresholdBackward0", "0:0",
+                                    where(call<"gt">(b.input(0), b.scalar(1)), g, Scalar(0.0))),
+          .forms = kFunction | kInPlaceFunction);
 
 }  // namespace LB_LEVEL
 }  // namespace lumbre

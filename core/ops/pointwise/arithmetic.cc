@@ -57,7 +57,8 @@ fit or `alpha` is of a higher category than the result.
 
 >>> torch.add(torch.tensor([1., 2.]), torch.tensor([3., 4.]), alpha=10)
 tensor([31., 42.]))",
-          .forward = forward_of<add>, .derivative = LB_GRADIENTS("AddBackward0", "", g, scaled(g, b.scalar(2))), .forms = kEveryForm);
+          .forward = forward_of<add>, .derivative = LB_GRADIENTS("AddBackward0", "", g, scaled(g, b.scalar(2))),
+          .forms = kEveryForm);
 
 #if LB_BASELINE
 Tensor add_to_number(const Out& out, Scalar input, const Tensor& other, Scalar alpha) {
@@ -71,7 +72,8 @@ LB_RECORD(.signature = "add(input, other, *, alpha=1, out=None)", .doc = R"(The 
 
 >>> torch.add(1, torch.tensor([3., 5.]))
 tensor([4., 6.]))",
-          .forward = forward_of<add_to_number>, .derivative = LB_SECOND_GRADIENT("AddBackward0", "", g), .forms = kFunction);
+          .forward = forward_of<add_to_number>, .derivative = LB_SECOND_GRADIENT("AddBackward0", "", g),
+          .forms = kFunction);
 
 struct Sub : Numbers {
   template <class T>
@@ -118,18 +120,21 @@ Raises RuntimeError for bool tensors.
 
 >>> torch.sub(torch.tensor([3., 5.]), 1)
 tensor([2., 4.]))",
-          .forward = forward_of<sub>, .derivative = LB_GRADIENTS("SubBackward0", "", g, -scaled(g, b.scalar(2))), .forms = kEveryForm, .aliases = "subtract");
+          .forward = forward_of<sub>, .derivative = LB_GRADIENTS("SubBackward0", "", g, -scaled(g, b.scalar(2))),
+          .forms = kEveryForm, .aliases = "subtract");
 LB_RECORD(.signature = "sub(input, other, *, alpha=1, out=None)", .doc = R"(The same with a number first.
 
 >>> torch.sub(1, torch.tensor([3., 5.]))
 tensor([-2., -4.]))",
-          .forward = forward_of<sub_from_number>, .derivative = LB_SECOND_GRADIENT("RsubBackward1", "", -scaled(g, b.scalar(2))), .forms = kFunction,
+          .forward = forward_of<sub_from_number>,
+          .derivative = LB_SECOND_GRADIENT("RsubBackward1", "", -scaled(g, b.scalar(2))), .forms = kFunction,
           .aliases = "subtract");
 LB_RECORD(.signature = "rsub(input, other, *, alpha=1)", .doc = R"(The reversed difference other - alpha * input.
 
 >>> torch.rsub(torch.tensor([3., 5.]), 1)
 tensor([-2., -4.]))",
-          .forward = forward_of<rsub>, .derivative = LB_GRADIENTS("RsubBackward1", "", -scaled(g, b.scalar(2)), g), .forms = kFunction, .aliases = "__rsub__");
+          .forward = forward_of<rsub>, .derivative = LB_GRADIENTS("RsubBackward1", "", -scaled(g, b.scalar(2)), g),
+          .forms = kFunction, .aliases = "__rsub__");
 
 struct Mul : NumbersAndBool {
   template <class T>
@@ -143,7 +148,8 @@ struct Mul : NumbersAndBool {
   }
 };
 LB_LOOPS(Mul, .name = "mul");
-LB_BINARY("mul", Mul, LB_GRADIENTS("MulBackward0", "0:1 1:0", b.times(g, 1), b.times(g, 0)), R"(The product of each pair of elements.
+LB_BINARY("mul", Mul, LB_GRADIENTS("MulBackward0", "0:1 1:0", b.times(g, 1), b.times(g, 0)),
+          R"(The product of each pair of elements.
 
 >>> torch.mul(torch.tensor([1., 2.]), 10)
 tensor([10., 20.]))",
@@ -152,7 +158,8 @@ LB_RECORD(.signature = "mul(input, other, *, out=None)", .doc = R"(The same with
 
 >>> torch.mul(10, torch.tensor([1., 2.]))
 tensor([10., 20.]))",
-          .forward = forward_of<number_forward<Mul_spec>>, .derivative = LB_SECOND_GRADIENT("MulBackward0", "", g * b.scalar(0)), .forms = kFunction,
+          .forward = forward_of<number_forward<Mul_spec>>,
+          .derivative = LB_SECOND_GRADIENT("MulBackward0", "", g* b.scalar(0)), .forms = kFunction,
           .aliases = "multiply");
 
 struct Neg : Numbers {
@@ -181,7 +188,8 @@ LB_RECORD(.signature = "neg(input, *, out=None)", .doc = R"(The negative of each
 
 >>> torch.neg(torch.tensor([1., -2.]))
 tensor([-1.,  2.]))",
-          .forward = forward_of<neg>, .derivative = LB_GRADIENT("NegBackward0", "", -g), .forms = kUnaryForms, .aliases = "negative");
+          .forward = forward_of<neg>, .derivative = LB_GRADIENT("NegBackward0", "", -g), .forms = kUnaryForms,
+          .aliases = "negative");
 LB_RECORD(.signature = "positive(input)", .doc = R"(The tensor itself. Raises RuntimeError for bool.
 
 >>> torch.positive(torch.tensor([1., -2.]))
@@ -200,7 +208,8 @@ struct Abs : Numbers {
   }
 };
 LB_LOOPS(Abs, .name = "abs_cpu", .accepts = kNumberDTypes);
-LB_UNARY("abs", Abs, LB_GRADIENT("AbsBackward0", "0:0", g * call<"sign">(b.input(0))), R"(The absolute value of each element.
+LB_UNARY("abs", Abs, LB_GRADIENT("AbsBackward0", "0:0", g* call<"sign">(b.input(0))),
+         R"(The absolute value of each element.
 
 >>> torch.abs(torch.tensor([-1, 2]))
 tensor([1, 2]))",
@@ -220,8 +229,8 @@ LB_RECORD(.signature = "sign(input, *, out=None)", .doc = R"(-1, 0 or 1, by the 
 
 >>> torch.sign(torch.tensor([-3., 0., 2.]))
 tensor([-1.,  0.,  1.]))",
-          .forward = forward_of<unary_forward<Sign_spec>>, .derivative = LB_ZERO_GRADIENT("SignBackward0"), .forms = kEveryForm,
-          .aliases = "sgn");
+          .forward = forward_of<unary_forward<Sign_spec>>, .derivative = LB_ZERO_GRADIENT("SignBackward0"),
+          .forms = kEveryForm, .aliases = "sgn");
 
 struct Square : Numbers {
   template <class T>
@@ -240,7 +249,8 @@ LB_RECORD(.signature = "square(input, *, out=None)", .doc = R"(The square of eac
 
 >>> torch.square(torch.tensor([2., -3.]))
 tensor([4., 9.]))",
-          .forward = forward_of<square>, .derivative = LB_GRADIENT("PowBackward0", "0:0", g * (b.input(0) * Scalar(2.0))), .forms = kUnaryForms);
+          .forward = forward_of<square>, .derivative = LB_GRADIENT("PowBackward0", "0:0", g*(b.input(0) * Scalar(2.0))),
+          .forms = kUnaryForms);
 
 struct Copysign : Floats {
   template <class T>
@@ -249,7 +259,10 @@ struct Copysign : Floats {
   }
 };
 LB_LOOPS(Copysign, .name = "copysign", .promotion = Promotion::Floating);
-LB_BINARY("copysign", Copysign, LB_GRADIENT("CopysignBackward0", "0:0r", where(call<"eq">(b.input(0), Scalar(0)), Scalar(0.0), g * (b.result() / b.input(0)))), R"(The magnitude of `input` with the sign of `other`.
+LB_BINARY("copysign", Copysign,
+          LB_GRADIENT("CopysignBackward0", "0:0r",
+                      where(call<"eq">(b.input(0), Scalar(0)), Scalar(0.0), g*(b.result() / b.input(0)))),
+          R"(The magnitude of `input` with the sign of `other`.
 
 >>> torch.copysign(torch.tensor([1., 2.]), torch.tensor([-1., 1.]))
 tensor([-1.,  2.]))");

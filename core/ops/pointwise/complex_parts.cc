@@ -21,7 +21,8 @@ LB_RECORD(.signature = "conj(input)", .doc = R"(The complex conjugate: the tenso
 
 >>> torch.conj(torch.tensor([1.]))
 tensor([1.]))",
-          .forward = forward_of<itself>, .derivative = LB_GRADIENT("AliasBackward0", "", g), .aliases = "resolve_conj resolve_neg");
+          .forward = forward_of<itself>, .derivative = LB_GRADIENT("AliasBackward0", "", g),
+          .aliases = "resolve_conj resolve_neg");
 LB_RECORD(.signature = "conj_physical(input, *, out=None)", .doc = R"(The complex conjugate: the tensor itself.
 
 >>> torch.conj_physical(torch.tensor([1.]))
@@ -86,7 +87,13 @@ Raises RuntimeError for dtypes that are not floating-point.
 
 >>> torch.frexp(torch.tensor([6.])).exponent
 tensor([3], dtype=torch.int32))",
-          .forward = forward_of<frexp>, .derivative = gradients("FrexpBackward0", [](Backward& b) { if (b.has(0)) b.give(0, op::div(b.grad(0), op::call<"exp2">(op::cast(b.result(1), b.dtype(0))))); }, "0:s"));
+          .forward = forward_of<frexp>,
+          .derivative = gradients(
+              "FrexpBackward0",
+              [](Backward& b) {
+                if (b.has(0)) b.give(0, op::div(b.grad(0), op::call<"exp2">(op::cast(b.result(1), b.dtype(0)))));
+              },
+              "0:s"));
 
 }  // namespace LB_LEVEL
 }  // namespace lumbre

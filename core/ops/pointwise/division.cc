@@ -116,7 +116,7 @@ struct Reciprocal : Floats {
   }
 };
 LB_LOOPS(Reciprocal, .name = "reciprocal", .promotion = Promotion::Floating);
-LB_UNARY("reciprocal", Reciprocal, LB_GRADIENT("ReciprocalBackward0", "0:r", -g * (b.result() * b.result())), R"(1 / x.
+LB_UNARY("reciprocal", Reciprocal, LB_GRADIENT("ReciprocalBackward0", "0:r", -g*(b.result() * b.result())), R"(1 / x.
 
 >>> torch.reciprocal(torch.tensor([2., 4.]))
 tensor([0.5000, 0.2500]))");
@@ -152,14 +152,18 @@ Integers give floating-point quotients unless `rounding_mode` is "trunc" (toward
 
 >>> torch.div(torch.tensor([7, -7]), 2, rounding_mode="floor")
 tensor([ 3, -4]))",
-          .forward = forward_of<div>, .derivative = gradients("DivBackward0!DivBackward2", quotient_gradient, "0:1 1:01"), .forms = kEveryForm, .aliases = "divide");
+          .forward = forward_of<div>,
+          .derivative = gradients("DivBackward0!DivBackward2", quotient_gradient, "0:1 1:01"), .forms = kEveryForm,
+          .aliases = "divide");
 LB_RECORD(.signature = "div(input, other, *, rounding_mode=None, out=None)", .doc = R"(The same with a number first.
 
 >>> torch.div(1, torch.tensor([2., 4.]))
 tensor([0.5000, 0.2500]))",
-          .forward = forward_of<div_of_number>, .derivative = gradients("DivBackward0", reversed_quotient_gradient, "1:1"), .forms = kFunction,
+          .forward = forward_of<div_of_number>,
+          .derivative = gradients("DivBackward0", reversed_quotient_gradient, "1:1"), .forms = kFunction,
           .aliases = "divide");
-LB_BINARY("true_divide", Div, gradients("DivBackward0", quotient_gradient, "0:1 1:01"), R"(The floating-point quotient of each pair of elements.
+LB_BINARY("true_divide", Div, gradients("DivBackward0", quotient_gradient, "0:1 1:01"),
+          R"(The floating-point quotient of each pair of elements.
 
 >>> torch.true_divide(torch.tensor([1, 3]), 2)
 tensor([0.5000, 1.5000]))");
@@ -167,7 +171,8 @@ LB_RECORD(.signature = "true_divide(input, other, *, out=None)", .doc = R"(The s
 
 >>> torch.true_divide(1, torch.tensor([2, 4]))
 tensor([0.5000, 0.2500]))",
-          .forward = forward_of<number_forward<Div_spec>>, .derivative = gradients("DivBackward0", reversed_quotient_gradient, "1:1"), .forms = kFunction);
+          .forward = forward_of<number_forward<Div_spec>>,
+          .derivative = gradients("DivBackward0", reversed_quotient_gradient, "1:1"), .forms = kFunction);
 LB_BINARY("floor_divide", DivFloor, kDerivativeRefused, R"(The quotient of each pair of elements, rounded down.
 
 Raises ZeroDivisionError (a RuntimeError) where integers are divided by 0.
@@ -184,18 +189,29 @@ LB_RECORD(.signature = "remainder(input, other, *, out=None)",
 
 >>> torch.remainder(torch.tensor([-3., 3.]), 2)
 tensor([1., 1.]))",
-          .forward = forward_of<binary_forward<Remainder_spec>>, .derivative = LB_GRADIENTS("RemainderBackward0|RemainderBackward1", "1:01", g, -g * call<"floor">(b.input(0) / b.input(1))), .forms = kEveryForm);
+          .forward = forward_of<binary_forward<Remainder_spec>>,
+          .derivative = LB_GRADIENTS("RemainderBackward0|RemainderBackward1", "1:01", g,
+                                     -g* call<"floor">(b.input(0) / b.input(1))),
+          .forms = kEveryForm);
 LB_RECORD(.signature = "remainder(input, other, *, out=None)", .doc = R"(The same with a number first.
 
 >>> torch.remainder(7, torch.tensor([2, 4]))
 tensor([1, 3]))",
-          .forward = forward_of<number_forward<Remainder_spec>>, .derivative = LB_SECOND_GRADIENT("RemainderBackward1", "1:1", -g * call<"floor">(call<"reciprocal">(b.input(1)) * b.scalar(0))), .forms = kFunction);
-LB_BINARY("fmod", Fmod, LB_GRADIENTS("FmodBackward0|FmodBackward1", "1:01", g, -g * call<"trunc">(b.input(0) / b.input(1))), R"(The remainder of the division, with the sign of `input`.
+          .forward = forward_of<number_forward<Remainder_spec>>,
+          .derivative = LB_SECOND_GRADIENT("RemainderBackward1", "1:1",
+                                           -g* call<"floor">(call<"reciprocal">(b.input(1)) * b.scalar(0))),
+          .forms = kFunction);
+LB_BINARY("fmod", Fmod,
+          LB_GRADIENTS("FmodBackward0|FmodBackward1", "1:01", g, -g* call<"trunc">(b.input(0) / b.input(1))),
+          R"(The remainder of the division, with the sign of `input`.
 
 >>> torch.fmod(torch.tensor([-3., 3.]), 2)
 tensor([-1.,  1.]))");
 LB_RECORD(.signature = "_reversed_div(input, other)", .doc = "other / input.",
-          .forward = forward_of<reversed<Div_spec>>, .derivative = LB_GRADIENTS("MulBackward0", "0:01 1:0", -b.times(g, 1) / (b.input(0) * b.input(0)), g / b.input(0)), .forms = kHidden);
+          .forward = forward_of<reversed<Div_spec>>,
+          .derivative = LB_GRADIENTS("MulBackward0", "0:01 1:0", -b.times(g, 1) / (b.input(0) * b.input(0)),
+                                     g / b.input(0)),
+          .forms = kHidden);
 LB_RECORD(.signature = "_reversed_floor_divide(input, other)", .doc = "other // input.",
           .forward = forward_of<reversed<DivFloor_spec>>, .derivative = kDerivativeRefused, .forms = kHidden);
 LB_RECORD(.signature = "_reversed_remainder(input, other)", .doc = "other % input.",

@@ -51,7 +51,8 @@ struct Sqrt : Floats {
   }
 };
 LB_LOOPS(Sqrt, .name = "sqrt", .promotion = Promotion::Floating);
-LB_UNARY("sqrt", Sqrt, LB_GRADIENT("SqrtBackward0", "0:r", g / (b.result() * Scalar(2))), R"(The square root of each element: NaN below 0.
+LB_UNARY("sqrt", Sqrt, LB_GRADIENT("SqrtBackward0", "0:r", g / (b.result() * Scalar(2))),
+         R"(The square root of each element: NaN below 0.
 
 >>> torch.sqrt(torch.tensor([4., 9.]))
 tensor([2., 3.]))");
@@ -63,7 +64,8 @@ struct Rsqrt : Floats {
   }
 };
 LB_LOOPS(Rsqrt, .name = "rsqrt", .promotion = Promotion::Floating);
-LB_UNARY("rsqrt", Rsqrt, LB_GRADIENT("RsqrtBackward0", "0:r", g * (call<"pow">(b.result(), Scalar(3)) * Scalar(-0.5))), R"(The reciprocal of the square root of each element.
+LB_UNARY("rsqrt", Rsqrt, LB_GRADIENT("RsqrtBackward0", "0:r", g*(call<"pow">(b.result(), Scalar(3)) * Scalar(-0.5))),
+         R"(The reciprocal of the square root of each element.
 
 >>> torch.rsqrt(torch.tensor([4.]))
 tensor([0.5000]))");
@@ -121,23 +123,27 @@ Raises RuntimeError for integers to a negative integer power.
 
 >>> torch.pow(torch.tensor([1., 2., 3.]), 2)
 tensor([1., 4., 9.]))",
-          .forward = forward_of<power_of_tensor>, .derivative = gradients("PowBackward0|PowBackward1", power_gradient, "0:01 1:01r"), .forms = kEveryForm);
+          .forward = forward_of<power_of_tensor>,
+          .derivative = gradients("PowBackward0|PowBackward1", power_gradient, "0:01 1:01r"), .forms = kEveryForm);
 LB_RECORD(.signature = "pow(input, exponent, *, out=None)", .doc = R"(The same with a number first.
 
 >>> torch.pow(2, torch.tensor([1., 3.]))
 tensor([2., 8.]))",
-          .forward = forward_of<power_of_number>, .derivative = gradients("PowBackward1", exponent_gradient<0, 1>, "1:1r"), .forms = kFunction);
+          .forward = forward_of<power_of_number>,
+          .derivative = gradients("PowBackward1", exponent_gradient<0, 1>, "1:1r"), .forms = kFunction);
 LB_RECORD(.signature = "float_power(input, exponent, *, out=None)",
           .doc = R"(input to the power of exponent, in float64.
 
 >>> torch.float_power(torch.tensor([2]), -1)
 tensor([0.5000], dtype=torch.float64))",
-          .forward = forward_of<float_power_of_tensor>, .derivative = gradients("PowBackward0|PowBackward1", power_gradient, "0:01 1:01r"), .forms = kEveryForm);
+          .forward = forward_of<float_power_of_tensor>,
+          .derivative = gradients("PowBackward0|PowBackward1", power_gradient, "0:01 1:01r"), .forms = kEveryForm);
 LB_RECORD(.signature = "float_power(input, exponent, *, out=None)", .doc = R"(The same with a number first.
 
 >>> torch.float_power(2, torch.tensor([3]))
 tensor([8.], dtype=torch.float64))",
-          .forward = forward_of<float_power_of_number>, .derivative = gradients("PowBackward1", exponent_gradient<0, 1>, "1:1r"), .forms = kFunction);
+          .forward = forward_of<float_power_of_number>,
+          .derivative = gradients("PowBackward1", exponent_gradient<0, 1>, "1:1r"), .forms = kFunction);
 LB_RECORD(.signature = "_reversed_pow(input, other)", .doc = "other ** input.", .forward = forward_of<reversed_pow>,
           .derivative = gradients("PowBackward1", exponent_gradient<1, 0>, "0:0r"), .forms = kHidden);
 

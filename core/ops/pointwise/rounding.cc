@@ -117,7 +117,9 @@ LB_RECORD(.signature = "nan_to_num(input, nan=None, posinf=None, neginf=None, *,
 
 >>> torch.nan_to_num(torch.tensor([float("nan"), 1.]))
 tensor([0., 1.]))",
-          .forward = forward_of<nan_to_num>, .derivative = LB_GRADIENT("NanToNumBackward0", "0:0", where(call<"isfinite">(b.input(0)), g, Scalar(0.0))), .forms = kUnaryForms);
+          .forward = forward_of<nan_to_num>,
+          .derivative = LB_GRADIENT("NanToNumBackward0", "0:0", where(call<"isfinite">(b.input(0)), g, Scalar(0.0))),
+          .forms = kUnaryForms);
 
 }  // namespace LB_LEVEL
 }  // namespace lumbre

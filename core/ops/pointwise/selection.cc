@@ -46,35 +46,41 @@ LB_RECORD(.signature = "maximum(input, other, *, out=None)",
 
 >>> torch.maximum(torch.tensor([1, 5]), torch.tensor([3, 2]))
 tensor([3, 5]))",
-          .forward = forward_of<extreme<Maximum_spec>>, .derivative = gradients("MaximumBackward0", extreme_gradient<"gt", false>, "0:01 1:01"));
+          .forward = forward_of<extreme<Maximum_spec>>,
+          .derivative = gradients("MaximumBackward0", extreme_gradient<"gt", false>, "0:01 1:01"));
 LB_RECORD(.signature = "minimum(input, other, *, out=None)",
           .doc = R"(The lesser of each pair of elements; NaN if either is.
 
 >>> torch.minimum(torch.tensor([1, 5]), torch.tensor([3, 2]))
 tensor([1, 2]))",
-          .forward = forward_of<extreme<Minimum_spec>>, .derivative = gradients("MinimumBackward0", extreme_gradient<"lt", false>, "0:01 1:01"));
+          .forward = forward_of<extreme<Minimum_spec>>,
+          .derivative = gradients("MinimumBackward0", extreme_gradient<"lt", false>, "0:01 1:01"));
 LB_RECORD(.signature = "fmax(input, other, *, out=None)",
           .doc = R"(The greater of each pair of elements, NaN only if both are.
 
 >>> torch.fmax(torch.tensor([1., float("nan")]), torch.tensor([3., 2.]))
 tensor([3., 2.]))",
-          .forward = forward_of<extreme<Fmax_spec>>, .derivative = gradients("FmaxBackward0", extreme_gradient<"gt", true>, "0:01 1:01"));
+          .forward = forward_of<extreme<Fmax_spec>>,
+          .derivative = gradients("FmaxBackward0", extreme_gradient<"gt", true>, "0:01 1:01"));
 LB_RECORD(.signature = "fmin(input, other, *, out=None)",
           .doc = R"(The lesser of each pair of elements, NaN only if both are.
 
 >>> torch.fmin(torch.tensor([1., float("nan")]), torch.tensor([3., 2.]))
 tensor([1., 2.]))",
-          .forward = forward_of<extreme<Fmin_spec>>, .derivative = gradients("FminBackward0", extreme_gradient<"lt", true>, "0:01 1:01"));
+          .forward = forward_of<extreme<Fmin_spec>>,
+          .derivative = gradients("FminBackward0", extreme_gradient<"lt", true>, "0:01 1:01"));
 LB_RECORD(.signature = "max(input, other, *, out=None)", .doc = R"(The greater of each pair of elements: see maximum.
 
 >>> torch.max(torch.tensor([1, 5]), torch.tensor([3, 2]))
 tensor([3, 5]))",
-          .forward = forward_of<extreme<Maximum_spec>>, .derivative = gradients("MaximumBackward0", extreme_gradient<"gt", false>, "0:01 1:01"));
+          .forward = forward_of<extreme<Maximum_spec>>,
+          .derivative = gradients("MaximumBackward0", extreme_gradient<"gt", false>, "0:01 1:01"));
 LB_RECORD(.signature = "min(input, other, *, out=None)", .doc = R"(The lesser of each pair of elements: see minimum.
 
 >>> torch.min(torch.tensor([1, 5]), torch.tensor([3, 2]))
 tensor([1, 2]))",
-          .forward = forward_of<extreme<Minimum_spec>>, .derivative = gradients("MinimumBackward0", extreme_gradient<"lt", false>, "0:01 1:01"));
+          .forward = forward_of<extreme<Minimum_spec>>,
+          .derivative = gradients("MinimumBackward0", extreme_gradient<"lt", false>, "0:01 1:01"));
 
 // An element that is NaN stays; a bound that is NaN makes it NaN; the upper bound wins where they cross.
 struct ClampBoth : Numbers {
@@ -142,7 +148,8 @@ Raises RuntimeError when neither bound is given. Where min > max the result is m
 
 >>> torch.clamp(torch.tensor([-1., 0.5, 2.]), torch.tensor(0.), torch.tensor(1.))
 tensor([0.0000, 0.5000, 1.0000]))",
-          .forward = forward_of<clamp_by_tensors>, .derivative = gradients("ClampBackward1", clamp_tensors_gradient, "0:012 1:012 2:012"), .forms = kUnaryForms,
+          .forward = forward_of<clamp_by_tensors>,
+          .derivative = gradients("ClampBackward1", clamp_tensors_gradient, "0:012 1:012 2:012"), .forms = kUnaryForms,
           .aliases = "clip");
 LB_RECORD(.signature = "clamp(input, min=None, max=None, *, out=None)",
           .doc = R"(Each element moved into [min, max]; the bounds are numbers here.
@@ -151,18 +158,27 @@ Raises RuntimeError when neither bound is given. Where min > max the result is m
 
 >>> torch.clamp(torch.tensor([-1., 0.5, 2.]), 0, 1)
 tensor([0.0000, 0.5000, 1.0000]))",
-          .forward = forward_of<clamp_by_numbers>, .derivative = LB_GRADIENT("ClampBackward0", "0:0", clamp_gradient(g, b)), .forms = kUnaryForms,
+          .forward = forward_of<clamp_by_numbers>,
+          .derivative = LB_GRADIENT("ClampBackward0", "0:0", clamp_gradient(g, b)), .forms = kUnaryForms,
           .aliases = "clip");
 LB_RECORD(.signature = "clamp_min(input, min, *, out=None)", .doc = R"(Each element, or `min` where that is greater.
 
 >>> torch.clamp_min(torch.tensor([-1., 2.]), 0)
 tensor([0., 2.]))",
-          .forward = forward_of<clamp_min>, .derivative = LB_GRADIENTS("ClampMinBackward0|ClampMinBackward1", "0:01 1:01", where(b.compare<"ge">(0, 1), g, Scalar(0.0)), where(b.compare<"lt">(0, 1), g, Scalar(0.0))), .forms = kUnaryForms);
+          .forward = forward_of<clamp_min>,
+          .derivative = LB_GRADIENTS("ClampMinBackward0|ClampMinBackward1", "0:01 1:01",
+                                     where(b.compare<"ge">(0, 1), g, Scalar(0.0)),
+                                     where(b.compare<"lt">(0, 1), g, Scalar(0.0))),
+          .forms = kUnaryForms);
 LB_RECORD(.signature = "clamp_max(input, max, *, out=None)", .doc = R"(Each element, or `max` where that is less.
 
 >>> torch.clamp_max(torch.tensor([-1., 2.]), 0)
 tensor([-1.,  0.]))",
-          .forward = forward_of<clamp_max>, .derivative = LB_GRADIENTS("ClampMaxBackward0|ClampMaxBackward1", "0:01 1:01", where(b.compare<"le">(0, 1), g, Scalar(0.0)), where(b.compare<"gt">(0, 1), g, Scalar(0.0))), .forms = kUnaryForms);
+          .forward = forward_of<clamp_max>,
+          .derivative = LB_GRADIENTS("ClampMaxBackward0|ClampMaxBackward1", "0:01 1:01",
+                                     where(b.compare<"le">(0, 1), g, Scalar(0.0)),
+                                     where(b.compare<"gt">(0, 1), g, Scalar(0.0))),
+          .forms = kUnaryForms);
 
 struct Heaviside : NumbersAndBool {
   template <class T>
@@ -214,7 +230,8 @@ LB_RECORD(.signature = "lerp(input, end, weight, *, out=None)",
 
 >>> torch.lerp(torch.tensor([0.]), torch.tensor([10.]), 0.25)
 tensor([2.5000]))",
-          .forward = forward_of<lerp>, .derivative = gradients("LerpBackward0", lerp_gradient, "0:2 1:2 2:01"), .forms = kEveryForm);
+          .forward = forward_of<lerp>, .derivative = gradients("LerpBackward0", lerp_gradient, "0:2 1:2 2:01"),
+          .forms = kEveryForm);
 
 struct AddCMul : Numbers {
   double real;
@@ -258,13 +275,15 @@ LB_RECORD(.signature = "addcmul(input, tensor1, tensor2, *, value=1, out=None)",
 
 >>> torch.addcmul(torch.tensor([1.]), torch.tensor([2.]), torch.tensor([3.]), value=10)
 tensor([61.]))",
-          .forward = forward_of<addcmul>, .derivative = gradients("AddcmulBackward0", addcmul_gradient, "1:2 2:1"), .forms = kEveryForm);
+          .forward = forward_of<addcmul>, .derivative = gradients("AddcmulBackward0", addcmul_gradient, "1:2 2:1"),
+          .forms = kEveryForm);
 LB_RECORD(.signature = "addcdiv(input, tensor1, tensor2, *, value=1, out=None)",
           .doc = R"(input + value * tensor1 / tensor2. Floating-point only.
 
 >>> torch.addcdiv(torch.tensor([1.]), torch.tensor([6.]), torch.tensor([3.]), value=10)
 tensor([21.]))",
-          .forward = forward_of<addcdiv>, .derivative = gradients("AddcdivBackward0", addcdiv_gradient, "1:2 2:12"), .forms = kEveryForm);
+          .forward = forward_of<addcdiv>, .derivative = gradients("AddcdivBackward0", addcdiv_gradient, "1:2 2:12"),
+          .forms = kEveryForm);
 
 struct Ldexp : Floats {
   template <class T>
@@ -273,7 +292,10 @@ struct Ldexp : Floats {
   }
 };
 LB_LOOPS(Ldexp, .name = "ldexp", .promotion = Promotion::Floating);
-LB_TENSORS("ldexp", Ldexp, LB_GRADIENTS("MulBackward0", "0:1 1:01", g * call<"exp2">(b.input(1)), g * b.input(0) * call<"exp2">(b.input(1)) * Scalar(0.69314718055994530942)), R"(input * 2 ** other.
+LB_TENSORS("ldexp", Ldexp,
+           LB_GRADIENTS("MulBackward0", "0:1 1:01", g* call<"exp2">(b.input(1)),
+                        g* b.input(0) * call<"exp2">(b.input(1)) * Scalar(0.69314718055994530942)),
+           R"(input * 2 ** other.
 
 >>> torch.ldexp(torch.tensor([1.]), torch.tensor([3]))
 tensor([8.]))",
@@ -311,7 +333,8 @@ LB_RECORD(.signature = "where(condition, input, other, *, out=None)",
 
 >>> torch.where(torch.tensor([True, False]), 1., torch.tensor([5., 6.]))
 tensor([1., 6.]))",
-          .forward = forward_of<where>, .derivative = gradients("WhereBackward0", where_gradient, "1:0 2:0"), .forms = kFunction);
+          .forward = forward_of<where>, .derivative = gradients("WhereBackward0", where_gradient, "1:0 2:0"),
+          .forms = kFunction);
 
 }  // namespace LB_LEVEL
 }  // namespace lumbre

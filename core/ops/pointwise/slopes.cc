@@ -5,8 +5,8 @@
 namespace lumbre {
 namespace LB_LEVEL {
 
-#define LB_SLOPE(name, F, slope, text)                                                                             \
-  LB_RECORD(.signature = name "(grad, at)", .doc = text, .forward = forward_of<tensors_forward<F##_spec>>,        \
+#define LB_SLOPE(name, F, slope, text)                                                                     \
+  LB_RECORD(.signature = name "(grad, at)", .doc = text, .forward = forward_of<tensors_forward<F##_spec>>, \
             .derivative = slope, .forms = kHidden)
 
 // `at` is the result of sigmoid.
@@ -19,7 +19,7 @@ struct SigmoidSlope : Floats {
 LB_LOOPS(SigmoidSlope, .name = "sigmoid_backward", .accepts = kFloatingDTypes);
 LB_SLOPE("_sigmoid_slope", SigmoidSlope,
          LB_GRADIENTS("SigmoidBackwardBackward0", "0:1 1:01", call<"_sigmoid_slope">(g, b.input(1)),
-                      g * b.input(0) * (Scalar(1) - b.input(1) * Scalar(2))),
+                      g* b.input(0) * (Scalar(1) - b.input(1) * Scalar(2))),
          "grad * at * (1 - at): the gradient of sigmoid, from its result.\n\n>>> torch.sigmoid(torch.tensor(0.))\n"
          "tensor(0.5000)");
 
@@ -31,10 +31,11 @@ struct TanhSlope : Floats {
   }
 };
 LB_LOOPS(TanhSlope, .name = "tanh_backward", .accepts = kFloatingDTypes);
-LB_SLOPE("_tanh_slope", TanhSlope,
-         LB_GRADIENTS("TanhBackwardBackward0", "0:1 1:01", call<"_tanh_slope">(g, b.input(1)),
-                      g * b.input(0) * (b.input(1) * Scalar(-2))),
-         "grad * (1 - at * at): the gradient of tanh, from its result.\n\n>>> torch.tanh(torch.tensor(0.))\ntensor(0.)");
+LB_SLOPE(
+    "_tanh_slope", TanhSlope,
+    LB_GRADIENTS("TanhBackwardBackward0", "0:1 1:01", call<"_tanh_slope">(g, b.input(1)),
+                 g* b.input(0) * (b.input(1) * Scalar(-2))),
+    "grad * (1 - at * at): the gradient of tanh, from its result.\n\n>>> torch.tanh(torch.tensor(0.))\ntensor(0.)");
 
 // `at` is the result of relu.
 struct ReluSlope : Floats {
@@ -66,7 +67,7 @@ Tensor silu_curvature(const Tensor& x) {
 #endif
 LB_SLOPE("_silu_slope", SiluSlope,
          LB_GRADIENTS("SiluBackwardBackward0", "0:1 1:01", call<"_silu_slope">(g, b.input(1)),
-                      g * b.input(0) * silu_curvature(b.input(1))),
+                      g* b.input(0) * silu_curvature(b.input(1))),
          "The gradient of silu at its input.\n\n>>> torch.nn.functional.silu(torch.tensor(0.))\ntensor(0.)");
 
 struct GeluSlope : Floats {

@@ -19,8 +19,10 @@ LB_RECORD(.signature = "erf(input, *, out=None)", .doc = R"(The error function o
 
 >>> torch.erf(torch.tensor([0., 1.]))
 tensor([0.0000, 0.8427]))",
-          .forward = forward_of<unary_forward<Erf_spec>>, .derivative = LB_GRADIENT("ErfBackward0", "0:0", g * (call<"exp">(-(b.input(0) * b.input(0))) * Scalar(1.1283791670955125739))), .forms = kUnaryForms,
-          .aliases = "special.erf");
+          .forward = forward_of<unary_forward<Erf_spec>>,
+          .derivative = LB_GRADIENT("ErfBackward0", "0:0",
+                                    g*(call<"exp">(-(b.input(0) * b.input(0))) * Scalar(1.1283791670955125739))),
+          .forms = kUnaryForms, .aliases = "special.erf");
 
 LB_FLOATING_FUNCTOR(Erfc, math::erfc(x));
 LB_LOOPS(Erfc, .name = "erfc", .promotion = Promotion::Floating);
@@ -28,8 +30,10 @@ LB_RECORD(.signature = "erfc(input, *, out=None)", .doc = R"(1 - erf(x), accurat
 
 >>> torch.erfc(torch.tensor([0., 1.]))
 tensor([1.0000, 0.1573]))",
-          .forward = forward_of<unary_forward<Erfc_spec>>, .derivative = LB_GRADIENT("ErfcBackward0", "0:0", g * (call<"exp">(-(b.input(0) * b.input(0))) * Scalar(-1.1283791670955125739))), .forms = kUnaryForms,
-          .aliases = "special.erfc");
+          .forward = forward_of<unary_forward<Erfc_spec>>,
+          .derivative = LB_GRADIENT("ErfcBackward0", "0:0",
+                                    g*(call<"exp">(-(b.input(0) * b.input(0))) * Scalar(-1.1283791670955125739))),
+          .forms = kUnaryForms, .aliases = "special.erfc");
 
 LB_FLOATING_FUNCTOR(ErfInv, math::erfinv(x));
 LB_LOOPS(ErfInv, .name = "erfinv", .promotion = Promotion::Floating);
@@ -37,8 +41,10 @@ LB_RECORD(.signature = "erfinv(input, *, out=None)", .doc = R"(The inverse of er
 
 >>> torch.erfinv(torch.tensor([0., 0.5]))
 tensor([0.0000, 0.4769]))",
-          .forward = forward_of<unary_forward<ErfInv_spec>>, .derivative = LB_GRADIENT("ErfinvBackward0", "0:r", g * (call<"exp">(b.result() * b.result()) * Scalar(0.88622692545275801365))), .forms = kEveryForm,
-          .aliases = "special.erfinv");
+          .forward = forward_of<unary_forward<ErfInv_spec>>,
+          .derivative = LB_GRADIENT("ErfinvBackward0", "0:r",
+                                    g*(call<"exp">(b.result() * b.result()) * Scalar(0.88622692545275801365))),
+          .forms = kEveryForm, .aliases = "special.erfinv");
 
 LB_FLOATING_FUNCTOR(LGamma, math::lgamma(x));
 LB_LOOPS(LGamma, .name = "lgamma", .promotion = Promotion::Floating);
@@ -47,7 +53,8 @@ LB_RECORD(.signature = "lgamma(input, *, out=None)",
 
 >>> torch.lgamma(torch.tensor([1., 4.]))
 tensor([0.0000, 1.7918]))",
-          .forward = forward_of<unary_forward<LGamma_spec>>, .derivative = LB_GRADIENT("LgammaBackward0", "0:0", g * call<"digamma">(b.input(0))), .forms = kEveryForm,
+          .forward = forward_of<unary_forward<LGamma_spec>>,
+          .derivative = LB_GRADIENT("LgammaBackward0", "0:0", g* call<"digamma">(b.input(0))), .forms = kEveryForm,
           .aliases = "special.gammaln");
 
 LB_FLOATING_FUNCTOR(Digamma, math::digamma(x));
@@ -56,8 +63,9 @@ LB_RECORD(.signature = "digamma(input, *, out=None)", .doc = R"(The logarithmic 
 
 >>> torch.digamma(torch.tensor([1.]))
 tensor([-0.5772]))",
-          .forward = forward_of<unary_forward<Digamma_spec>>, .derivative = LB_GRADIENT("DigammaBackward0", "0:0", g * call<"polygamma">(int64_t{1}, b.input(0))), .forms = kEveryForm,
-          .aliases = "special.digamma special.psi");
+          .forward = forward_of<unary_forward<Digamma_spec>>,
+          .derivative = LB_GRADIENT("DigammaBackward0", "0:0", g* call<"polygamma">(int64_t{1}, b.input(0))),
+          .forms = kEveryForm, .aliases = "special.digamma special.psi");
 
 LB_FLOATING_FUNCTOR(I0, static_cast<T>(math::i0(x)));
 LB_LOOPS(I0, .name = "i0", .promotion = Promotion::Floating);
@@ -65,7 +73,8 @@ LB_RECORD(.signature = "i0(input, *, out=None)", .doc = R"(The modified Bessel f
 
 >>> torch.i0(torch.tensor([0., 1.]))
 tensor([1.0000, 1.2661]))",
-          .forward = forward_of<unary_forward<I0_spec>>, .derivative = LB_GRADIENT("I0Backward0", "0:0", g * call<"special.i1">(b.input(0))), .forms = kUnaryForms,
+          .forward = forward_of<unary_forward<I0_spec>>,
+          .derivative = LB_GRADIENT("I0Backward0", "0:0", g* call<"special.i1">(b.input(0))), .forms = kUnaryForms,
           .aliases = "special.i0");
 
 LB_FLOATING_FUNCTOR(I0e, static_cast<T>(math::i0e(x)));
@@ -74,7 +83,10 @@ LB_RECORD(.signature = "special.i0e(input, *, out=None)", .doc = R"(exp(-|x|) * 
 
 >>> torch.special.i0e(torch.tensor([0., 1.]))
 tensor([1.0000, 0.4658]))",
-          .forward = forward_of<unary_forward<I0e_spec>>, .derivative = LB_GRADIENT("SpecialI0EBackward0", "0:0r", g * (call<"special.i1e">(b.input(0)) - call<"sign">(b.input(0)) * b.result())), .forms = kFunction);
+          .forward = forward_of<unary_forward<I0e_spec>>,
+          .derivative = LB_GRADIENT("SpecialI0EBackward0", "0:0r",
+                                    g*(call<"special.i1e">(b.input(0)) - call<"sign">(b.input(0)) * b.result())),
+          .forms = kFunction);
 
 LB_FLOATING_FUNCTOR(I1, static_cast<T>(math::i1(x)));
 LB_LOOPS(I1, .name = "i1", .promotion = Promotion::Floating);
@@ -83,7 +95,10 @@ LB_RECORD(.signature = "special.i1(input, *, out=None)",
 
 >>> torch.special.i1(torch.tensor([0., 1.]))
 tensor([0.0000, 0.5652]))",
-          .forward = forward_of<unary_forward<I1_spec>>, .derivative = LB_GRADIENT("SpecialI1Backward0", "0:0r", g * i1_slope(b.input(0), b.result(), call<"i0">(b.input(0)), false)), .forms = kFunction);
+          .forward = forward_of<unary_forward<I1_spec>>,
+          .derivative = LB_GRADIENT("SpecialI1Backward0", "0:0r",
+                                    g* i1_slope(b.input(0), b.result(), call<"i0">(b.input(0)), false)),
+          .forms = kFunction);
 
 LB_FLOATING_FUNCTOR(I1e, static_cast<T>(math::i1e(x)));
 LB_LOOPS(I1e, .name = "i1e", .promotion = Promotion::Floating);
@@ -91,7 +106,10 @@ LB_RECORD(.signature = "special.i1e(input, *, out=None)", .doc = R"(exp(-|x|) * 
 
 >>> torch.special.i1e(torch.tensor([0., 1.]))
 tensor([0.0000, 0.2079]))",
-          .forward = forward_of<unary_forward<I1e_spec>>, .derivative = LB_GRADIENT("SpecialI1EBackward0", "0:0r", g * i1_slope(b.input(0), b.result(), call<"special.i0e">(b.input(0)), true)), .forms = kFunction);
+          .forward = forward_of<unary_forward<I1e_spec>>,
+          .derivative = LB_GRADIENT("SpecialI1EBackward0", "0:0r",
+                                    g* i1_slope(b.input(0), b.result(), call<"special.i0e">(b.input(0)), true)),
+          .forms = kFunction);
 
 LB_FLOATING_FUNCTOR(Erfcx, math::erfcx(x));
 LB_LOOPS(Erfcx, .name = "erfcx_cpu", .promotion = Promotion::Floating, .accepts = kSingleAndDouble);
@@ -99,7 +117,10 @@ LB_RECORD(.signature = "special.erfcx(input, *, out=None)", .doc = R"(exp(x ** 2
 
 >>> torch.special.erfcx(torch.tensor([0., 1.]))
 tensor([1.0000, 0.4276]))",
-          .forward = forward_of<unary_forward<Erfcx_spec>>, .derivative = LB_GRADIENT("SpecialErfcxBackward0", "0:0r", g * (b.input(0) * b.result() * Scalar(2.0) - Scalar(1.1283791670955125739))), .forms = kFunction);
+          .forward = forward_of<unary_forward<Erfcx_spec>>,
+          .derivative = LB_GRADIENT("SpecialErfcxBackward0", "0:0r",
+                                    g*(b.input(0) * b.result() * Scalar(2.0) - Scalar(1.1283791670955125739))),
+          .forms = kFunction);
 
 LB_FLOATING_FUNCTOR(Entr, math::entr(x));
 LB_LOOPS(Entr, .name = "entr", .promotion = Promotion::Floating);
@@ -107,7 +128,11 @@ LB_RECORD(.signature = "special.entr(input, *, out=None)", .doc = R"(-x * log(x)
 
 >>> torch.special.entr(torch.tensor([0., 1.]))
 tensor([0., -0.]))",
-          .forward = forward_of<unary_forward<Entr_spec>>, .derivative = LB_GRADIENT("SpecialEntrBackward0", "0:0", g * where(call<"isnan">(b.input(0)), b.input(0), -call<"log">(b.input(0)) - Scalar(1))), .forms = kFunction);
+          .forward = forward_of<unary_forward<Entr_spec>>,
+          .derivative = LB_GRADIENT("SpecialEntrBackward0", "0:0",
+                                    g* where(call<"isnan">(b.input(0)), b.input(0),
+                                             -call<"log">(b.input(0)) - Scalar(1))),
+          .forms = kFunction);
 
 LB_FLOATING_FUNCTOR(Ndtr, math::ndtr(x));
 LB_LOOPS(Ndtr, .name = "ndtr", .promotion = Promotion::Floating);
@@ -115,7 +140,11 @@ LB_RECORD(.signature = "special.ndtr(input, *, out=None)", .doc = R"(The standar
 
 >>> torch.special.ndtr(torch.tensor([0.]))
 tensor([0.5000]))",
-          .forward = forward_of<unary_forward<Ndtr_spec>>, .derivative = LB_GRADIENT("SpecialNdtrBackward0", "0:0", g * (call<"exp">(b.input(0) * b.input(0) * Scalar(-0.5)) * Scalar(0.39894228040143267794))), .forms = kFunction);
+          .forward = forward_of<unary_forward<Ndtr_spec>>,
+          .derivative = LB_GRADIENT("SpecialNdtrBackward0", "0:0",
+                                    g*(call<"exp">(b.input(0) * b.input(0) * Scalar(-0.5)) *
+                                       Scalar(0.39894228040143267794))),
+          .forms = kFunction);
 
 LB_FLOATING_FUNCTOR(Ndtri, math::ndtri(x));
 LB_LOOPS(Ndtri, .name = "ndtri_cpu", .promotion = Promotion::Floating, .accepts = kSingleAndDouble);
@@ -123,7 +152,11 @@ LB_RECORD(.signature = "special.ndtri(input, *, out=None)", .doc = R"(The invers
 
 >>> torch.special.ndtri(torch.tensor([0.5]))
 tensor([0.]))",
-          .forward = forward_of<unary_forward<Ndtri_spec>>, .derivative = LB_GRADIENT("SpecialNdtriBackward0", "0:r", g * (call<"exp">(b.result() * b.result() * Scalar(0.5)) * Scalar(2.5066282746310005024))), .forms = kFunction);
+          .forward = forward_of<unary_forward<Ndtri_spec>>,
+          .derivative = LB_GRADIENT("SpecialNdtriBackward0", "0:r",
+                                    g*(call<"exp">(b.result() * b.result() * Scalar(0.5)) *
+                                       Scalar(2.5066282746310005024))),
+          .forms = kFunction);
 
 LB_FLOATING_FUNCTOR(LogNdtr, math::log_ndtr(x));
 LB_LOOPS(LogNdtr, .name = "log_ndtr_cpu", .promotion = Promotion::Floating, .accepts = kSingleAndDouble);
@@ -132,7 +165,11 @@ LB_RECORD(.signature = "special.log_ndtr(input, *, out=None)",
 
 >>> torch.special.log_ndtr(torch.tensor([0.]))
 tensor([-0.6931]))",
-          .forward = forward_of<unary_forward<LogNdtr_spec>>, .derivative = LB_GRADIENT("SpecialLogNdtrBackward0", "0:0", g / call<"special.erfcx">(b.input(0) * Scalar(-0.70710678118654752440)) * Scalar(0.79788456080286535588)), .forms = kFunction);
+          .forward = forward_of<unary_forward<LogNdtr_spec>>,
+          .derivative = LB_GRADIENT("SpecialLogNdtrBackward0", "0:0",
+                                    g / call<"special.erfcx">(b.input(0) * Scalar(-0.70710678118654752440)) *
+                                        Scalar(0.79788456080286535588)),
+          .forms = kFunction);
 
 LB_FLOATING_FUNCTOR(BesselJ0, static_cast<T>(math::bessel_j0(x)));
 LB_LOOPS(BesselJ0, .name = "bessel_j0_cpu", .promotion = Promotion::Floating, .accepts = kSingleAndDouble);

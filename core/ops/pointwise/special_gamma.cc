@@ -64,32 +64,45 @@ LB_RECORD(.signature = "special.zeta(input, other, *, out=None)", .doc = R"(The 
 
 >>> torch.special.zeta(torch.tensor([2.]), torch.tensor([1.]))
 tensor([1.6449]))",
-          .forward = forward_of<binary_forward<Zeta_spec>>, .derivative = gradients("SpecialZetaBackward0", zeta_gradient, "1:01"), .forms = kFunction);
+          .forward = forward_of<binary_forward<Zeta_spec>>,
+          .derivative = gradients("SpecialZetaBackward0", zeta_gradient, "1:01"), .forms = kFunction);
 LB_RECORD(.signature = "special.zeta(input, other, *, out=None)", .doc = R"(The same with a number first.
 
 >>> torch.special.zeta(2, torch.tensor([1.]))
 tensor([1.6449]))",
-          .forward = forward_of<number_forward<Zeta_spec>>, .derivative = gradients("SpecialZetaBackward0", zeta_gradient, "1:01"), .forms = kFunction);
+          .forward = forward_of<number_forward<Zeta_spec>>,
+          .derivative = gradients("SpecialZetaBackward0", zeta_gradient, "1:01"), .forms = kFunction);
 LB_RECORD(.signature = "igamma(input, other, *, out=None)", .doc = R"(The regularised lower incomplete gamma function.
 
 >>> torch.igamma(torch.tensor([1.]), torch.tensor([1.]))
 tensor([0.6321]))",
-          .forward = forward_of<tensors_forward<IGamma_spec>>, .derivative = gradients("IgammaBackward0", igamma_gradient<1>, "1:01"), .forms = kEveryForm,
+          .forward = forward_of<tensors_forward<IGamma_spec>>,
+          .derivative = gradients("IgammaBackward0", igamma_gradient<1>, "1:01"), .forms = kEveryForm,
           .aliases = "special.gammainc");
 LB_RECORD(.signature = "igammac(input, other, *, out=None)", .doc = R"(The regularised upper incomplete gamma function.
 
 >>> torch.igammac(torch.tensor([1.]), torch.tensor([1.]))
 tensor([0.3679]))",
-          .forward = forward_of<tensors_forward<IGammaC_spec>>, .derivative = gradients("IgammacBackward0", igamma_gradient<-1>, "1:01"), .forms = kEveryForm,
+          .forward = forward_of<tensors_forward<IGammaC_spec>>,
+          .derivative = gradients("IgammacBackward0", igamma_gradient<-1>, "1:01"), .forms = kEveryForm,
           .aliases = "special.gammaincc");
 LB_RECORD(.signature = "polygamma(n, input, *, out=None)", .doc = R"(The n-th derivative of the digamma function.
 
 >>> torch.polygamma(1, torch.tensor([1.]))
 tensor([1.6449]))",
-          .forward = forward_of<polygamma>, .derivative = gradients("PolygammaBackward0", [](Backward& b) { b.give(1, op::mul(b.grad(), op::call<"polygamma">(b.integer(0) + 1, b.input(1)))); }, "1:1"), .forms = kFunction,
-          .aliases = "special.polygamma");
+          .forward = forward_of<polygamma>,
+          .derivative = gradients(
+              "PolygammaBackward0",
+              [](Backward& b) { b.give(1, op::mul(b.grad(), op::call<"polygamma">(b.integer(0) + 1, b.input(1)))); },
+              "1:1"),
+          .forms = kFunction, .aliases = "special.polygamma");
 LB_RECORD(.signature = "polygamma(input, n)", .doc = "As the function, with the order second.",
-          .forward = forward_of<polygamma_method>, .derivative = gradients("PolygammaBackward0", [](Backward& b) { b.give(0, op::mul(b.grad(), op::call<"polygamma">(b.integer(1) + 1, b.input(0)))); }, "0:0"), .forms = kMethod | kInPlace);
+          .forward = forward_of<polygamma_method>,
+          .derivative = gradients(
+              "PolygammaBackward0",
+              [](Backward& b) { b.give(0, op::mul(b.grad(), op::call<"polygamma">(b.integer(1) + 1, b.input(0)))); },
+              "0:0"),
+          .forms = kMethod | kInPlace);
 LB_RECORD(.signature = "mvlgamma(input, p, *, out=None)",
           .doc = R"(The logarithm of the multivariate gamma function of dimension p.
 
@@ -97,8 +110,9 @@ Raises RuntimeError for p < 1.
 
 >>> torch.mvlgamma(torch.tensor([3.]), 1)
 tensor([0.6931]))",
-          .forward = forward_of<mvlgamma>, .derivative = LB_GRADIENT("MvlgammaBackward0", "0:0", g * mvlgamma_slope(b.input(0), b.integer(1))), .forms = kEveryForm,
-          .aliases = "special.multigammaln");
+          .forward = forward_of<mvlgamma>,
+          .derivative = LB_GRADIENT("MvlgammaBackward0", "0:0", g* mvlgamma_slope(b.input(0), b.integer(1))),
+          .forms = kEveryForm, .aliases = "special.multigammaln");
 
 }  // namespace LB_LEVEL
 }  // namespace lumbre

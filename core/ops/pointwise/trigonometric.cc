@@ -24,7 +24,8 @@ struct Sin : Floats {
   }
 };
 LB_LOOPS(Sin, .name = "sin", .promotion = Promotion::Floating);
-LB_UNARY("sin", Sin, LB_GRADIENT("SinBackward0", "0:0", g * call<"cos">(b.input(0))), R"(The sine of each element, in radians.
+LB_UNARY("sin", Sin, LB_GRADIENT("SinBackward0", "0:0", g* call<"cos">(b.input(0))),
+         R"(The sine of each element, in radians.
 
 >>> torch.sin(torch.tensor([0., 1.]))
 tensor([0.0000, 0.8415]))");
@@ -40,7 +41,8 @@ struct Cos : Floats {
   }
 };
 LB_LOOPS(Cos, .name = "cos", .promotion = Promotion::Floating);
-LB_UNARY("cos", Cos, LB_GRADIENT("CosBackward0", "0:0", g * -call<"sin">(b.input(0))), R"(The cosine of each element, in radians.
+LB_UNARY("cos", Cos, LB_GRADIENT("CosBackward0", "0:0", g * -call<"sin">(b.input(0))),
+         R"(The cosine of each element, in radians.
 
 >>> torch.cos(torch.tensor([0., 1.]))
 tensor([1.0000, 0.5403]))");
@@ -56,14 +58,16 @@ struct Tan : Floats {
   }
 };
 LB_LOOPS(Tan, .name = "tan", .promotion = Promotion::Floating);
-LB_UNARY("tan", Tan, LB_GRADIENT("TanBackward0", "0:r", g * (b.result() * b.result() + Scalar(1))), R"(The tangent of each element, in radians.
+LB_UNARY("tan", Tan, LB_GRADIENT("TanBackward0", "0:r", g*(b.result() * b.result() + Scalar(1))),
+         R"(The tangent of each element, in radians.
 
 >>> torch.tan(torch.tensor([0., 1.]))
 tensor([0.0000, 1.5574]))");
 
 LB_FLOATING_FUNCTOR(Asin, math::asin(x));
 LB_LOOPS(Asin, .name = "asin", .promotion = Promotion::Floating);
-LB_UNARY("asin", Asin, LB_GRADIENT("AsinBackward0", "0:0", g * call<"rsqrt">(Scalar(1) - b.input(0) * b.input(0))), R"(The inverse sine of each element, in radians: NaN outside of [-1, 1].
+LB_UNARY("asin", Asin, LB_GRADIENT("AsinBackward0", "0:0", g* call<"rsqrt">(Scalar(1) - b.input(0) * b.input(0))),
+         R"(The inverse sine of each element, in radians: NaN outside of [-1, 1].
 
 >>> torch.asin(torch.tensor([0., 1.]))
 tensor([0.0000, 1.5708]))",
@@ -71,7 +75,8 @@ tensor([0.0000, 1.5708]))",
 
 LB_FLOATING_FUNCTOR(Acos, math::acos(x));
 LB_LOOPS(Acos, .name = "acos", .promotion = Promotion::Floating);
-LB_UNARY("acos", Acos, LB_GRADIENT("AcosBackward0", "0:0", -(g * call<"rsqrt">(Scalar(1) - b.input(0) * b.input(0)))), R"(The inverse cosine of each element, in radians: NaN outside of [-1, 1].
+LB_UNARY("acos", Acos, LB_GRADIENT("AcosBackward0", "0:0", -(g* call<"rsqrt">(Scalar(1) - b.input(0) * b.input(0)))),
+         R"(The inverse cosine of each element, in radians: NaN outside of [-1, 1].
 
 >>> torch.acos(torch.tensor([1., 0.]))
 tensor([0.0000, 1.5708]))",
@@ -79,7 +84,8 @@ tensor([0.0000, 1.5708]))",
 
 LB_FLOATING_FUNCTOR(Atan, math::atan(x));
 LB_LOOPS(Atan, .name = "atan", .promotion = Promotion::Floating);
-LB_UNARY("atan", Atan, LB_GRADIENT("AtanBackward0", "0:0", g / (b.input(0) * b.input(0) + Scalar(1))), R"(The inverse tangent of each element, in radians.
+LB_UNARY("atan", Atan, LB_GRADIENT("AtanBackward0", "0:0", g / (b.input(0) * b.input(0) + Scalar(1))),
+         R"(The inverse tangent of each element, in radians.
 
 >>> torch.atan(torch.tensor([0., 1.]))
 tensor([0.0000, 0.7854]))",
@@ -87,7 +93,8 @@ tensor([0.0000, 0.7854]))",
 
 LB_FLOATING_FUNCTOR(Sinc, math::sinc(x));
 LB_LOOPS(Sinc, .name = "sinc", .promotion = Promotion::Floating);
-LB_UNARY("sinc", Sinc, LB_GRADIENT("SincBackward0", "0:0", g * sinc_slope(b.input(0))), R"(sin(pi x) / (pi x), and 1 at 0.
+LB_UNARY("sinc", Sinc, LB_GRADIENT("SincBackward0", "0:0", g* sinc_slope(b.input(0))),
+         R"(sin(pi x) / (pi x), and 1 at 0.
 
 >>> torch.sinc(torch.tensor([0., 0.5]))
 tensor([1.0000, 0.6366]))",
@@ -95,14 +102,16 @@ tensor([1.0000, 0.6366]))",
 
 LB_FLOATING_FUNCTOR(Deg2Rad, x* static_cast<T>(0.017453292519943295769236907684886));
 LB_LOOPS(Deg2Rad, .name = "deg2rad", .promotion = Promotion::Floating);
-LB_UNARY("deg2rad", Deg2Rad, LB_GRADIENT("Deg2RadBackward0", "", g * Scalar(0.017453292519943295769)), R"(Degrees to radians.
+LB_UNARY("deg2rad", Deg2Rad, LB_GRADIENT("Deg2RadBackward0", "", g* Scalar(0.017453292519943295769)),
+         R"(Degrees to radians.
 
 >>> torch.deg2rad(torch.tensor([180.]))
 tensor([3.1416]))");
 
 LB_FLOATING_FUNCTOR(Rad2Deg, x* static_cast<T>(57.295779513082320876798154814105));
 LB_LOOPS(Rad2Deg, .name = "rad2deg", .promotion = Promotion::Floating);
-LB_UNARY("rad2deg", Rad2Deg, LB_GRADIENT("Rad2DegBackward0", "", g * Scalar(57.295779513082320877)), R"(Radians to degrees.
+LB_UNARY("rad2deg", Rad2Deg, LB_GRADIENT("Rad2DegBackward0", "", g* Scalar(57.295779513082320877)),
+         R"(Radians to degrees.
 
 >>> torch.rad2deg(torch.tensor([0.]))
 tensor([0.]))");
@@ -114,7 +123,8 @@ struct Atan2 : Floats {
   }
 };
 LB_LOOPS(Atan2, .name = "atan2", .promotion = Promotion::Floating);
-LB_TENSORS("atan2", Atan2, gradients("Atan2Backward0", atan2_gradient, "0:01 1:01"), R"(The angle of the point (other, input), in radians, from -pi to pi.
+LB_TENSORS("atan2", Atan2, gradients("Atan2Backward0", atan2_gradient, "0:01 1:01"),
+           R"(The angle of the point (other, input), in radians, from -pi to pi.
 
 >>> torch.atan2(torch.tensor([1.]), torch.tensor([1.]))
 tensor([0.7854]))",
@@ -127,7 +137,9 @@ struct Hypot : Floats {
   }
 };
 LB_LOOPS(Hypot, .name = "hypot_cpu", .accepts = kFloatingDTypes);
-LB_TENSORS("hypot", Hypot, LB_GRADIENTS("HypotBackward0", "0:0r 1:1r", g * (b.input(0) / b.result()), g * (b.input(1) / b.result())), R"(The length of the hypotenuse: sqrt(input ** 2 + other ** 2) without overflow.
+LB_TENSORS("hypot", Hypot,
+           LB_GRADIENTS("HypotBackward0", "0:0r 1:1r", g*(b.input(0) / b.result()), g*(b.input(1) / b.result())),
+           R"(The length of the hypotenuse: sqrt(input ** 2 + other ** 2) without overflow.
 
 >>> torch.hypot(torch.tensor([3.]), torch.tensor([4.]))
 tensor([5.]))",

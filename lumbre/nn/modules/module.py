@@ -74,6 +74,11 @@ class Module(_C.ModuleBase):
     training: bool
     call_super_init = False
 
+    if TYPE_CHECKING:
+        # The engine's base class answers these.
+        def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
+        def __getattr__(self, name: str) -> Any: ...
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         if not self.call_super_init:
             if kwargs:

@@ -86,7 +86,9 @@ def default_collate(batch: Any) -> Any:
     if isinstance(first, Sequence):
         if any(len(sample) != len(first) for sample in batch):
             raise RuntimeError("each element in list of batch should be of equal size")
-        columns = [default_collate(list(column)) if not _texts(column) else column for column in zip(*batch, strict=True)]
+        columns = [
+            default_collate(list(column)) if not _texts(column) else column for column in zip(*batch, strict=True)
+        ]
         return columns if isinstance(first, tuple) else _rebuilt(first, columns)
     raise TypeError(
         f"default_collate: batch must contain tensors, numpy arrays, numbers, dicts or lists; found {type(first)}"
@@ -109,5 +111,3 @@ def _collate_numpy(batch: Any, first: Any) -> Any:
     if isinstance(first, float):
         return _C.tensor(batch, dtype=_C.float64)
     return as_tensor(batch)
-
-

@@ -156,9 +156,10 @@ def worker_loop(
                 failure = None
             else:
                 data = fetch(dataset, iterator, samples, auto, collate, drop_last)
-        except StopIteration if iterable else () as _:
-            data = Exhausted(worker)
-            ended = True
+        except StopIteration as error:
+            # Of a data set that is numbered it is an error like any other.
+            data = Exhausted(worker) if iterable else WorkerError(error, where)
+            ended = iterable
         except Exception as error:
             data = WorkerError(error, where)
         results.put((number, data))

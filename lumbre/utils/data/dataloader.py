@@ -48,9 +48,7 @@ class DataLoader(Generic[_T_co]):
         persistent_workers: bool = False, pin_memory_device: str = "", in_order: bool = True,
     ) -> None:  # fmt: skip
         if num_workers < 0:
-            raise ValueError(
-                "num_workers option should be non-negative; use num_workers=0 to disable multiprocessing."
-            )
+            raise ValueError("num_workers option should be non-negative; use num_workers=0 to disable multiprocessing.")
         if timeout < 0:
             raise ValueError("timeout option should be non-negative")
         if num_workers == 0 and prefetch_factor is not None:
@@ -88,9 +86,7 @@ class DataLoader(Generic[_T_co]):
             batch_size = None
             drop_last = False
         elif batch_size is None and drop_last:
-            raise ValueError(
-                "batch_size=None option disables auto-batching and is mutually exclusive with drop_last"
-            )
+            raise ValueError("batch_size=None option disables auto-batching and is mutually exclusive with drop_last")
         if sampler is None:
             if self._iterable:
                 sampler = _Forever()
@@ -158,9 +154,7 @@ class DataLoader(Generic[_T_co]):
     def __setattr__(self, name: str, value: Any) -> None:
         fixed = ("batch_size", "batch_sampler", "sampler", "drop_last", "dataset", "persistent_workers")
         if name in fixed and self.__dict__.get("_DataLoader__initialized"):
-            raise ValueError(
-                f"{name} attribute should not be set after {type(self).__name__} is initialized"
-            )
+            raise ValueError(f"{name} attribute should not be set after {type(self).__name__} is initialized")
         super().__setattr__(name, value)
 
     @property
@@ -246,9 +240,19 @@ class _WorkersIterator(_Iterator):
             process = context.Process(
                 target=_workers.worker_loop,
                 args=(
-                    loader.dataset, loader._iterable, tasks, self._results, self._done, loader._auto_collation,
-                    loader.collate_fn, loader.drop_last, self._base_seed, loader.worker_init_fn, i, loader.num_workers,
-                ),  # fmt: skip
+                    loader.dataset,
+                    loader._iterable,
+                    tasks,
+                    self._results,
+                    self._done,
+                    loader._auto_collation,
+                    loader.collate_fn,
+                    loader.drop_last,
+                    self._base_seed,
+                    loader.worker_init_fn,
+                    i,
+                    loader.num_workers,
+                ),
                 daemon=True,
             )
             process.start()
