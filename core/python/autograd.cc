@@ -224,7 +224,12 @@ void node_dealloc(PyObject* self) {
 PyObject* node_repr(PyObject* self) {
   return PyUnicode_FromFormat("<%s object at %p>", node_object(self)->node->name().c_str(), self);
 }
-PyObject* node_name(PyObject* self, PyObject*) { return PyUnicode_FromString(node_object(self)->node->name().c_str()); }
+PyObject* node_name(PyObject* self, PyObject*) {
+  // Nodes that belong to no operator say where PyTorch keeps them.
+  const std::string name = node_object(self)->node->name();
+  const bool own = name == "CopySlices" || name == "AccumulateGrad";
+  return PyUnicode_FromString((own ? "torch::autograd::" + name : name).c_str());
+}
 PyObject* node_next(PyObject* self, void*) {
   return guarded([&]() -> PyObject* {
     const std::span<Edge> edges = node_object(self)->node->edges();

@@ -9,14 +9,14 @@ if TYPE_CHECKING:
     from lumbre._C import Tensor
 
 
-@operator("is_inference(input)", derivative="none")
+@operator("is_inference(input)", method=False, derivative="none")
 def is_inference(input: Tensor) -> bool:
     """Whether the tensor was made in inference mode. That is not recorded: False.
 
     >>> torch.is_inference(torch.tensor([1.]))
     False
     """
-    return False
+    return input.is_inference()
 
 
 @operator("is_distributed(input)", derivative="none")

@@ -34,5 +34,10 @@ def __getattr__(name: str) -> object:
             if error.name != full:
                 raise
         else:
-            return getattr(module, name) if name in _LAZY else module
+            if name not in _LAZY:
+                return module
+            # The import has put the file under the name of its function.
+            for function in _LAZY:
+                globals()[function] = getattr(module, function)
+            return globals()[name]
     raise AttributeError(f"module '{_identity.prefix()}autograd' has no attribute '{name}'")

@@ -109,11 +109,13 @@ def grad(
 
 
 def _checked(found: Any, wanted: Any, allow_unused: bool, materialize: bool) -> tuple[Tensor | None, ...]:
-    if not allow_unused and any(one is None for one in found):
-        raise RuntimeError(
-            "One of the differentiated Tensors appears to not have been used in the graph. Set allow_unused=True if "
-            "this is the desired behavior."
-        )
+    if not allow_unused:
+        for i, one in enumerate(found):
+            if one is None:
+                raise RuntimeError(
+                    f"The differentiated Tensor at index {i} appears to not have been used in the graph. Set "
+                    "allow_unused=True if this is the desired behavior."
+                )
     if materialize:
         from lumbre import zeros_like
 
