@@ -179,6 +179,14 @@ void note_view(const Tensor& view, const Tensor& of) {
   view->untracked = of->untracked;
 }
 
+namespace {
+// "Unbind" for UnbindBackward0.
+std::string operation_of(const Node& node) {
+  const std::string name = node.name();
+  return name.substr(0, name.find("Backward"));
+}
+}  // namespace
+
 void check_in_place(const Tensor& target, bool recorded) {
   if (!grad_enabled()) return;
   const bool tracked = requires_grad(target);
@@ -188,7 +196,7 @@ void check_in_place(const Tensor& target, bool recorded) {
     if (matters && kind != ViewKind::Normal) {
       const NodeRef node = node_of(target);
       const History* history = history_of(target);
-      const std::string what = node ? text("Output ", history->output, " of ", node->name(), " is a view and ")
+      const std::string what = node ? text("Output ", history->output, " of ", operation_of(*node), " is a view and ")
                                     : std::string("A view was created ");
       LB_CHECK(
           kind != ViewKind::OneOfMany, Runtime, what,

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 @operator("is_inference(input)", method=False, derivative="none")
 def is_inference(input: Tensor) -> bool:
-    """Whether the tensor was made in inference mode. That is not recorded: False.
+    """Whether the tensor was made in inference mode.
 
     >>> torch.is_inference(torch.tensor([1.]))
     False
