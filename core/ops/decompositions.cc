@@ -288,7 +288,13 @@ Tensor ldl_solve(const Tensor& ld, const Tensor& pivots, const Tensor& b, bool) 
 // (solution of max(m, n) rows, rank, singular values), the last two where the driver finds them; sizes are checked.
 std::tuple<Tensor, Tensor, Tensor> least_squares(const Tensor& a, const Tensor& b, double rcond,
                                                  const std::string& driver) {
-  check_floating(a, "torch.linalg.lstsq");
+  const char* name = "torch.linalg.lstsq";
+  check_floating(a, name);
+  check_same_dtype(a, b, name);
+  LB_CHECK(a.ndim() >= 2 && b.ndim() >= 2 && rows(a) == rows(b), Runtime, name,
+           ": input.size(-2) should match other.size(-2)");
+  LB_CHECK(driver == "gels" || driver == "gelsy" || driver == "gelsd" || driver == "gelss", Runtime, name,
+           ": parameter `driver` should be one of (gels, gelsy, gelsd, gelss)");
   const int64_t m = rows(a), n = columns(a), k = std::min(m, n);
   const Dims batch = broadcast_sizes(batch_sizes(a), batch_sizes(b));
   const Tensor work = column_major_copy(a, joined(batch, {m, n}));
@@ -332,6 +338,9 @@ std::tuple<Tensor, Tensor, Tensor> least_squares(const Tensor& a, const Tensor& 
 // A's pseudo-inverse: singular values up to max(atol, rtol * the largest) count as zero. The tolerances broadcast
 // against the batch.
 Tensor pinv(const Tensor& a, const Tensor& atol, const Tensor& rtol, bool hermitian) {
+  check_floating(a, "linalg.pinv");
+  check_matrix(a, "linalg.pinv", "A");
+  if (hermitian) check_square(a, "linalg.pinv", "A");
   const int64_t k = std::min(rows(a), columns(a));
   Tensor left, values, right;  // columns, factors, rows; values may be negative in the symmetric case
   if (hermitian) {
