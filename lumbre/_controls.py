@@ -101,11 +101,14 @@ def _wrap_generator(mode: _Mode, function: Callable) -> Callable:
     return wrapped
 
 
+_new = object.__new__
+
+
 class _GradMode(_Mode):
     _grad: bool
 
     def __new__(cls, function: Callable | None = None) -> Any:
-        mode = super().__new__(cls)
+        mode = _new(cls)
         return mode if function is None else mode(function)
 
     def __enter__(self) -> None:

@@ -1,5 +1,8 @@
 #include "kernels/products.h"
 
+#include <cstring>
+#include <type_traits>
+
 #include "base/level.h"
 
 namespace lumbre {
@@ -63,11 +66,64 @@ void dot_loop(int64_t count, const void* x_data, int64_t x_stride, const void* y
   *static_cast<T*>(result) = total;
 }
 
+// The sum of sixteen, by halves, in registers.
+template <class T>
+T sum_of_lanes(const T* lanes) {
+  typedef T Vector __attribute__((vector_size(16 * sizeof(T))));
+  typedef std::conditional_t<sizeof(T) == 4, int32_t, int64_t> Index;
+  typedef Index Mask __attribute__((vector_size(16 * sizeof(T))));
+  Vector v;
+  std::memcpy(&v, lanes, sizeof(v));
+  v += __builtin_shuffle(v, Mask{8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7});
+  v += __builtin_shuffle(v, Mask{4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11});
+  v += __builtin_shuffle(v, Mask{2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13});
+  v += __builtin_shuffle(v, Mask{1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14});
+  return v[0];
+}
+
+// Four outputs at a time, sixteen partial sums each: their order depends on the sizes alone.
+template <class T>
+void linear_loop(int64_t rows, int64_t ins, int64_t outs, const void* x_data, const void* weight_data,
+                 const void* bias_data, void* out_data) {
+  constexpr int64_t kLanes = 16, kOuts = 4;
+  const T* bias = static_cast<const T*>(bias_data);
+  for (int64_t i = 0; i < rows; ++i) {
+    const T* __restrict x = static_cast<const T*>(x_data) + i * ins;
+    T* __restrict out = static_cast<T*>(out_data) + i * outs;
+    for (int64_t j = 0; j < outs; j += kOuts) {
+      const int64_t width = outs - j < kOuts ? outs - j : kOuts;
+      const T* __restrict w = static_cast<const T*>(weight_data) + j * ins;
+      // A missing output repeats the last one.
+      const int64_t r1 = (width > 1 ? 1 : 0) * ins, r2 = (width > 2 ? 2 : width - 1) * ins,
+                    r3 = (width > 3 ? 3 : width - 1) * ins;
+      T a[kOuts][kLanes] = {};
+      int64_t p = 0;
+      for (; p + kLanes <= ins; p += kLanes)
+        for (int64_t l = 0; l < kLanes; ++l) {
+          a[0][l] += x[p + l] * w[p + l];
+          a[1][l] += x[p + l] * w[r1 + p + l];
+          a[2][l] += x[p + l] * w[r2 + p + l];
+          a[3][l] += x[p + l] * w[r3 + p + l];
+        }
+      T rest[kOuts] = {};
+      for (; p < ins; ++p) {
+        rest[0] += x[p] * w[p];
+        rest[1] += x[p] * w[r1 + p];
+        rest[2] += x[p] * w[r2 + p];
+        rest[3] += x[p] * w[r3 + p];
+      }
+      for (int64_t r = 0; r < width; ++r)
+        out[j + r] = (ins < kLanes ? T(0) : sum_of_lanes(a[r])) + rest[r] + (bias ? bias[j + r] : T(0));
+    }
+  }
+}
+
 extern constinit const ProductTable product_loops = {
     {nullptr, &small_gemm<uint8_t>, &small_gemm<int8_t>, &small_gemm<int16_t>, &small_gemm<int32_t>,
      &small_gemm<int64_t>, nullptr, nullptr, &small_gemm<float>, &small_gemm<double>},
     {nullptr, &dot_loop<uint8_t>, &dot_loop<int8_t>, &dot_loop<int16_t>, &dot_loop<int32_t>, &dot_loop<int64_t>,
-     nullptr, nullptr, &dot_loop<float>, &dot_loop<double>}};
+     nullptr, nullptr, &dot_loop<float>, &dot_loop<double>},
+    {&linear_loop<float>, &linear_loop<double>}};
 
 }  // namespace LB_LEVEL
 }  // namespace lumbre

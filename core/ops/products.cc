@@ -411,7 +411,31 @@ Tensor inner(const Tensor& input, const Tensor& other) {
   return reshaped(mm(reshaped(input, {m, k}), transposed), sizes);
 }
 
+// One state of a small network: less than a call of the BLAS library costs.
+constexpr int64_t kSmallLinear = 1 << 15;
+bool is_small_linear(const Tensor& input, const Tensor& weight, const std::optional<Tensor>& bias) {
+  const DType dtype = input.dtype();
+  if (dtype != DType::Float32 && dtype != DType::Float64) return false;
+  if (weight.ndim() != 2 || input.ndim() == 0 || weight.dtype() != dtype || input.sizes().back() != weight.sizes()[1])
+    return false;
+  if (!input.is_contiguous() || !weight.is_contiguous() || input.count() == 0) return false;
+  if (bias &&
+      (bias->ndim() != 1 || bias->dtype() != dtype || bias->count() != weight.sizes()[0] || !bias->is_contiguous()))
+    return false;
+  const int64_t rows = input.count() / weight.sizes()[1];
+  return rows <= 8 && weight.count() <= kSmallLinear / rows;
+}
+
 Tensor linear(const Tensor& input, const Tensor& weight, std::optional<Tensor> bias) {
+  if (is_small_linear(input, weight, bias)) {
+    Dims sizes = input.sizes();
+    sizes.back() = weight.sizes()[0];
+    const Tensor result = Tensor::empty(sizes, input.dtype());
+    product_table().linear[input.dtype() == DType::Float64](input.count() / weight.sizes()[1], weight.sizes()[1],
+                                                            weight.sizes()[0], input.bytes(), weight.bytes(),
+                                                            bias ? bias->bytes() : nullptr, result.bytes());
+    return result;
+  }
   LB_CHECK(weight.ndim() == 2 || weight.ndim() == 1, Runtime, "linear(): weight must be a matrix, got ", weight.ndim(),
            "-D");
   if (weight.ndim() == 1) {

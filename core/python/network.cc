@@ -22,8 +22,18 @@ PyObject* call(PyObject* self, PyObject* args, PyObject* keywords) {
   PyObject* dict = instance_dict(self);
   PyObject* flag = dict ? PyDict_GetItemWithError(dict, hooked) : nullptr;
   if (!flag && PyErr_Occurred()) return nullptr;
+  PyObject* name = global_hooks || flag == Py_True ? slow : forward;
+  // A forward that is a plain function of the class is called with no bound method in between.
+  PyObject* function = _PyType_Lookup(Py_TYPE(self), name);
+  if (function && PyFunction_Check(function) && !keywords && PyTuple_GET_SIZE(args) == 1 && dict &&
+      !PyDict_GetItemWithError(dict, name)) {
+    Object held = Object::borrow(function);
+    PyObject* arguments[] = {self, PyTuple_GET_ITEM(args, 0)};
+    return PyObject_Vectorcall(function, arguments, 2, nullptr);
+  }
+  if (PyErr_Occurred()) return nullptr;
   return guarded([&]() -> PyObject* {
-    Object method = Object::steal(PyObject_GetAttr(self, global_hooks || flag == Py_True ? slow : forward));
+    Object method = Object::steal(PyObject_GetAttr(self, name));
     return PyObject_Call(method.get(), args, keywords);
   });
 }
