@@ -1,17 +1,17 @@
 #include "ops/gradients.h"
 #include "ops/products.h"
 
-#include "base/blas.h"
 #include "base/threads.h"
 #include "kernels/products.h"
+#include "ops/gemm.h"
 #include "ops/registry.h"
 
 namespace lumbre::ops {
 
 namespace {
 
-// Below this many multiply-adds our own loops win over a call of the library.
-constexpr int64_t kSmallWork = 4096;
+// Below this many multiply-adds plain loops win over tiles.
+constexpr int64_t kSmallWork = 512;
 
 DType common_dtype(const Tensor& a, const Tensor& b, const char* name) {
   LB_CHECK(a.dtype() == b.dtype(), Runtime,
@@ -19,28 +19,6 @@ DType common_dtype(const Tensor& a, const Tensor& b, const char* name) {
            " != ", c_type_name(b.dtype()));
   LB_CHECK(a.dtype() != DType::Bool, NotImplemented, "\"", name, "\" not implemented for 'Bool'");
   return a.dtype();
-}
-
-// A matrix as BLAS takes it: rows (or, transposed, columns) contiguous.
-struct Operand2d {
-  Tensor tensor;
-  bool transposed = false;
-  int64_t leading = 1;
-};
-
-Operand2d prepare(const Tensor& t, int64_t rows, int64_t columns, int64_t row_stride, int64_t column_stride) {
-  if ((column_stride == 1 || columns == 1) && row_stride >= std::max<int64_t>(columns, 1))
-    return {t, false, row_stride};
-  if ((row_stride == 1 || rows == 1) && column_stride >= std::max<int64_t>(rows, 1)) return {t, true, column_stride};
-  if (rows == 1 && column_stride == 1) return {t, false, std::max<int64_t>(columns, 1)};
-  if (columns == 1 && row_stride == 1) return {t, true, std::max<int64_t>(rows, 1)};
-  return {Tensor(), false, 0};
-}
-
-Operand2d prepare(const Tensor& t) {
-  Operand2d operand = prepare(t, t.sizes()[0], t.sizes()[1], t.strides()[0], t.strides()[1]);
-  if (operand.tensor.defined()) return operand;
-  return {t.clone(MemoryFormat::Contiguous), false, std::max<int64_t>(t.sizes()[1], 1)};
 }
 
 bool computes_in_float(DType dtype) { return is_half(dtype); }
@@ -52,8 +30,8 @@ void product(const Tensor& a, const Tensor& b, const Tensor& c, Scalar alpha, Sc
   const int64_t c_row = c.strides()[0];
   const bool plain = alpha.as_double() == 1 && beta.as_double() == 0;
   const auto& table = product_table();
-  const bool small =
-      std::is_integral_v<T> || (static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k) <= kSmallWork);
+  const bool small = std::is_integral_v<T> ||
+                     (static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k) <= kSmallWork && n > 1);
   if (small && plain && n > 0) {
     const auto kernel = table.gemm[static_cast<int>(c.dtype())];
     const int64_t grain = std::max<int64_t>(1, 65536 / std::max<int64_t>(1, n * k));
@@ -64,10 +42,8 @@ void product(const Tensor& a, const Tensor& b, const Tensor& c, Scalar alpha, Sc
     return;
   }
   if constexpr (std::is_floating_point_v<T>) {
-    const Operand2d left = prepare(a), right = prepare(b);
-    blas::gemm(left.transposed, right.transposed, m, n, k, alpha.to<T>(), left.tensor.as<T>(), left.leading,
-               right.tensor.as<T>(), right.leading, beta.to<T>(), c.as<T>(),
-               std::max<int64_t>(c_row, std::max<int64_t>(n, 1)));
+    gemm(m, n, k, alpha.to<T>(), a.as<T>(), {a.strides()[0], a.strides()[1]}, b.as<T>(),
+         {b.strides()[0], b.strides()[1]}, beta.to<T>(), c.as<T>(), c_row);
   } else {
     const Tensor fresh = Tensor::empty({m, n}, c.dtype());
     product<T>(a, b, fresh, Scalar(1), Scalar(0));
@@ -159,11 +135,8 @@ template <class T>
 void batched(const Tensor& a, const Tensor& b, const Tensor& c, Scalar alpha, Scalar beta) {
   const int64_t m = a.sizes()[1], k = a.sizes()[2], n = b.sizes()[2];
   const auto kernel = product_table().gemm[static_cast<int>(c.dtype())];
-  const bool own = std::is_integral_v<T> || m * n * k <= kSmallWork;
-  if (!own) blas::load();  // here, where the interpreter lock is held, and not on a worker
+  const bool own = std::is_integral_v<T> || m * n * k <= kSmallWork && n > 1;
   const T x = alpha.to<T>(), y = beta.to<T>();
-  const Operand2d left = prepare(a, m, k, a.strides()[1], a.strides()[2]);
-  const Operand2d right = prepare(b, k, n, b.strides()[1], b.strides()[2]);
   parallel_for(
       a.sizes()[0], std::max<int64_t>(1, 65536 / std::max<int64_t>(1, m * n * k)), [&](int64_t begin, int64_t end) {
         std::vector<T> scratch(own && !(x == 1 && y == 0) ? static_cast<size_t>(m * n) : 0);
@@ -173,7 +146,7 @@ void batched(const Tensor& a, const Tensor& b, const Tensor& c, Scalar alpha, Sc
           T* pc = c.as<T>() + i * c.strides()[0];
           if constexpr (std::is_floating_point_v<T>) {
             if (!own) {
-              blas::gemm(left.transposed, right.transposed, m, n, k, x, pa, left.leading, pb, right.leading, y, pc, n);
+              gemm(m, n, k, x, pa, {a.strides()[1], a.strides()[2]}, pb, {b.strides()[1], b.strides()[2]}, y, pc, n);
               continue;
             }
           }
@@ -201,12 +174,8 @@ void batched_into(const Tensor& a, const Tensor& b, const Tensor& c, Scalar alph
       product_into(matrix_of(a, i), matrix_of(b, i), matrix_of(c, i), alpha, beta);
     return;
   }
-  const Tensor left =
-      prepare(a, a.sizes()[1], a.sizes()[2], a.strides()[1], a.strides()[2]).tensor.defined() ? a : a.contiguous();
-  const Tensor right =
-      prepare(b, b.sizes()[1], b.sizes()[2], b.strides()[1], b.strides()[2]).tensor.defined() ? b : b.contiguous();
   visit_dtype(c.dtype(), [&]<class T>(T) {
-    if constexpr (!is_half_type<T> && !std::is_same_v<T, bool>) batched<T>(left, right, c, alpha, beta);
+    if constexpr (!is_half_type<T> && !std::is_same_v<T, bool>) batched<T>(a, b, c, alpha, beta);
   });
 }
 

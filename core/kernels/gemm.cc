@@ -1,0 +1,336 @@
+#include "kernels/gemm.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <type_traits>
+#include <utility>
+
+#include "base/level.h"
+
+namespace lumbre {
+namespace LB_LEVEL {
+
+#if defined(__AVX512F__)
+constexpr int kVectorBytes = 64, kRows = 14, kDirectRows = 6;
+#elif defined(__AVX2__)
+constexpr int kVectorBytes = 32, kRows = 6, kDirectRows = 6;
+#else
+constexpr int kVectorBytes = 16, kRows = 4, kDirectRows = 4;
+#endif
+constexpr int kVectors = 2;  // in a tile's row
+
+template <class T>
+using Vector __attribute__((vector_size(kVectorBytes), aligned(alignof(T)), may_alias)) = T;
+template <class T>
+constexpr int kLanes = kVectorBytes / sizeof(T);
+template <class T>
+constexpr int kColumns = kVectors * kLanes<T>;
+
+template <class T>
+using LaneIndex = std::conditional_t<sizeof(T) == 4, int32_t, int64_t>;
+template <class T>
+using Mask __attribute__((vector_size(kVectorBytes))) = LaneIndex<T>;
+
+template <class T>
+Vector<T> load(const T* from) {
+  return *reinterpret_cast<const Vector<T>*>(from);
+}
+template <class T, class V>
+void store(T* to, V value) {
+  static_assert(sizeof(V) == kVectorBytes);
+  *reinterpret_cast<Vector<T>*>(to) = value;
+}
+
+// --- packing
+// -----------------------------------------------------------------------------------------------------------
+
+// Element j of an interleaving of two vectors' halves: one stage of a transposition by halving.
+template <class T, int kWidth, bool kHigh, size_t... j>
+Vector<T> interleave(Vector<T> x, Vector<T> y, std::index_sequence<j...>) {
+  constexpr int lanes = kLanes<T>;
+  return __builtin_shuffle(
+      x, y,
+      Mask<T>{static_cast<LaneIndex<T>>((j / kWidth) % 2 == 0 ? (kHigh ? j + kWidth : j)
+                                                              : lanes + (kHigh ? j : j - kWidth))...});
+}
+
+template <class T, int kWidth>
+void transpose_stage(Vector<T>* rows) {
+  constexpr int lanes = kLanes<T>;
+  using Lanes = std::make_index_sequence<lanes>;
+  if constexpr (kWidth < lanes) {
+#pragma GCC unroll 16
+    for (int i = 0; i < lanes; ++i) {
+      if (i & kWidth) continue;
+      const Vector<T> x = rows[i], y = rows[i + kWidth];
+      rows[i] = interleave<T, kWidth, false>(x, y, Lanes{});
+      rows[i + kWidth] = interleave<T, kWidth, true>(x, y, Lanes{});
+    }
+    transpose_stage<T, kWidth * 2>(rows);
+  }
+}
+
+// `width` rows (at most kPanel) of a matrix whose rows are contiguous, as columns of a panel: panel[p * kPanel + r].
+// A vector that reaches beyond the panel's width runs into what is written after it; never beyond the panel.
+template <class T, int kPanel>
+void pack_transposed(int64_t width, int64_t k, const T* from, int64_t row, T* panel) {
+  constexpr int lanes = kLanes<T>;
+  for (int first = (kPanel - 1) / lanes * lanes; first >= 0; first -= lanes) {
+    const int64_t rows = std::min<int64_t>(width - first, lanes);
+    int64_t p = 0;
+    for (; p + lanes <= k && rows > 0; p += lanes) {
+      Vector<T> block[lanes];
+#pragma GCC unroll 16
+      for (int r = 0; r < lanes; ++r) block[r] = r < rows ? load(from + (first + r) * row + p) : Vector<T>{};
+      transpose_stage<T, 1>(block);
+#pragma GCC unroll 16
+      for (int q = 0; q < lanes - 1; ++q) store(panel + (p + q) * kPanel + first, block[q]);
+      T* const last = panel + (p + lanes - 1) * kPanel + first;
+      if (first + lanes <= kPanel || p + lanes < k)
+        store(last, block[lanes - 1]);
+      else
+        std::memcpy(last, &block[lanes - 1], (kPanel - first) * sizeof(T));
+    }
+    for (; p < k; ++p)
+      for (int r = first; r < std::min(first + lanes, kPanel); ++r)
+        panel[p * kPanel + r] = r < width ? from[r * row + p] : T(0);
+  }
+}
+
+// `width` neighbouring columns as the rows of a panel.
+template <class T, int kPanel>
+void pack_straight(int64_t width, int64_t k, const T* from, int64_t row, T* panel) {
+  if (width == kPanel) {
+    for (int64_t p = 0; p < k; ++p) std::memcpy(panel + p * kPanel, from + p * row, kPanel * sizeof(T));
+    return;
+  }
+  for (int64_t p = 0; p < k; ++p)
+    for (int r = 0; r < kPanel; ++r) panel[p * kPanel + r] = r < width ? from[p * row + r] : T(0);
+}
+
+// One panel of `width` of the index whose stride is `across`, along the index of length k whose stride is `along`.
+template <class T, int kPanel>
+void pack_panel(int64_t width, int64_t k, const T* from, int64_t across, int64_t along, T* panel) {
+  if (across == 1) return pack_straight<T, kPanel>(width, k, from, along, panel);
+  if (along == 1) return pack_transposed<T, kPanel>(width, k, from, across, panel);
+  for (int64_t p = 0; p < k; ++p)
+    for (int r = 0; r < kPanel; ++r) panel[p * kPanel + r] = r < width ? from[r * across + p * along] : T(0);
+}
+
+template <class T>
+void pack_a(int64_t m, int64_t k, const T* a, MatrixLayout layout, T* panels) {
+  for (int64_t i = 0; i < m; i += kRows, panels += kRows * k)
+    pack_panel<T, kRows>(std::min<int64_t>(m - i, kRows), k, a + i * layout.row, layout.row, layout.column, panels);
+}
+
+template <class T>
+void pack_b(int64_t n, int64_t k, const T* b, MatrixLayout layout, T* panels, int64_t panel_stride) {
+  for (int64_t j = 0; j < n; j += kColumns<T>, panels += panel_stride)
+    pack_panel<T, kColumns<T>>(std::min<int64_t>(n - j, kColumns<T>), k, b + j * layout.column, layout.column,
+                               layout.row, panels);
+}
+
+// --- tiles
+// -------------------------------------------------------------------------------------------------------------
+
+template <class T>
+struct Tile {
+  int64_t k;
+  T alpha;
+  const T* a;
+  int64_t a_row, a_step;  // to the next row, to the next k
+  const T* b;
+  int64_t b_step;
+  bool accumulate;
+  T* c;
+  int64_t c_row;
+  int64_t rows, columns;  // of c that are there
+};
+
+template <class T, int kR, int kV>
+void write_part(const Tile<T>& tile, const Vector<T> (&sums)[kR][kV]) {
+  T spilled[kV * kLanes<T>];
+  for (int64_t r = 0; r < tile.rows; ++r) {
+    for (int v = 0; v < kV; ++v) store(spilled + v * kLanes<T>, sums[r][v] * tile.alpha);
+    T* c = tile.c + r * tile.c_row;
+    for (int64_t j = 0; j < tile.columns; ++j) c[j] = tile.accumulate ? c[j] + spilled[j] : spilled[j];
+  }
+}
+
+template <class T, int kR, int kV, bool kPackedA>
+void multiply_tile(const Tile<T>& tile) {
+  constexpr int lanes = kLanes<T>;
+  Vector<T> sums[kR][kV] = {};
+  const T* a = tile.a;
+  const T* b = tile.b;
+  const int64_t a_row = kPackedA ? 1 : tile.a_row, a_step = kPackedA ? kRows : tile.a_step;
+  const int64_t b_step = kPackedA ? kColumns<T> : tile.b_step;
+  for (int64_t p = 0; p < tile.k; ++p, a += a_step, b += b_step) {
+    Vector<T> row[kV];
+#pragma GCC unroll 8
+    for (int v = 0; v < kV; ++v) row[v] = load(b + v * lanes);
+#pragma GCC unroll 14
+    for (int r = 0; r < kR; ++r) {
+      const T factor = a[r * a_row];
+#pragma GCC unroll 8
+      for (int v = 0; v < kV; ++v) sums[r][v] += factor * row[v];
+    }
+  }
+  if (tile.columns < kV * lanes || tile.rows < kR) return write_part<T, kR, kV>(tile, sums);
+#pragma GCC unroll 14
+  for (int r = 0; r < kR; ++r) {
+    T* c = tile.c + r * tile.c_row;
+#pragma GCC unroll 8
+    for (int v = 0; v < kV; ++v) {
+      const Vector<T> scaled = sums[r][v] * tile.alpha;
+      store(c + v * lanes, tile.accumulate ? load(c + v * lanes) + scaled : scaled);
+    }
+  }
+}
+
+template <class T>
+using TileLoop = void (*)(const Tile<T>&);
+
+// Loops for tiles of kStep, 2 kStep, ... rows.
+template <class T, int kV, bool kPackedA, int kStep, size_t... i>
+constexpr std::array<TileLoop<T>, sizeof...(i)> tile_loops(std::index_sequence<i...>) {
+  return {&multiply_tile<T, (static_cast<int>(i) + 1) * kStep, kV, kPackedA>...};
+}
+
+template <class T>
+void multiply_packed(const GemmBlock<T>& g) {
+  static constexpr auto kLoops = tile_loops<T, kVectors, true, 2>(std::make_index_sequence<kRows / 2>());
+  Tile<T> tile{g.k, g.alpha, nullptr, 0, 0, nullptr, 0, g.accumulate, nullptr, g.c_row, 0, 0};
+  tile.b = g.b;
+  for (int64_t j = 0; j < g.n; j += kColumns<T>, tile.b += g.layout_b.row) {
+    tile.columns = std::min<int64_t>(g.n - j, kColumns<T>);
+    tile.a = g.a;
+    for (int64_t i = 0; i < g.m; i += kRows, tile.a += kRows * g.k) {
+      tile.rows = std::min<int64_t>(g.m - i, kRows);
+      tile.c = g.c + i * g.c_row + j;
+      kLoops[static_cast<size_t>((tile.rows - 1) / 2)](tile);
+    }
+  }
+}
+
+template <class T>
+void multiply_direct(const GemmBlock<T>& g) {
+  using Rows = std::make_index_sequence<kDirectRows>;
+  static constexpr std::array<TileLoop<T>, kDirectRows> kLoops[2] = {tile_loops<T, 1, false, 1>(Rows()),
+                                                                     tile_loops<T, 2, false, 1>(Rows())};
+  const bool packed = g.layout_b.column == 0;
+  const int64_t panel = packed ? g.layout_b.row : kColumns<T>;
+  Tile<T> tile{g.k,
+               g.alpha,
+               nullptr,
+               g.layout_a.row,
+               g.layout_a.column,
+               g.b,
+               packed ? kColumns<T> : g.layout_b.row,
+               g.accumulate,
+               nullptr,
+               g.c_row,
+               0,
+               0};
+  int64_t j = 0;
+  if (g.m == 1 && !packed) {  // a vector times a matrix: longer runs of each row
+    constexpr int kLong = 8;
+    tile.rows = 1;
+    tile.columns = kLong * kLanes<T>;
+    tile.a = g.a;
+    for (; j + tile.columns <= g.n; j += tile.columns, tile.b += tile.columns) {
+      tile.c = g.c + j;
+      multiply_tile<T, 1, kLong, false>(tile);
+    }
+  }
+  for (; j < g.n; j += kColumns<T>, tile.b += panel) {
+    tile.columns = std::min<int64_t>(g.n - j, kColumns<T>);
+    const auto& loops = kLoops[tile.columns > kLanes<T>];
+    for (int64_t i = 0; i < g.m; i += tile.rows) {
+      const int64_t left = g.m - i;
+      // Eight rows are two tiles of four rather than one of six and one of two.
+      tile.rows =
+          left >= 2 * kDirectRows || left <= kDirectRows ? std::min<int64_t>(left, kDirectRows) : (left + 1) / 2;
+      tile.a = g.a + i * g.layout_a.row;
+      tile.c = g.c + i * g.c_row + j;
+      loops[static_cast<size_t>(tile.rows - 1)](tile);
+    }
+  }
+}
+
+// --- few rows times a transposed matrix
+// --------------------------------------------------------------------------------
+
+template <class T, int kShift, size_t... lane>
+Vector<T> rotated(Vector<T> v, std::index_sequence<lane...>) {
+  return __builtin_shuffle(v, Mask<T>{static_cast<LaneIndex<T>>((lane + kShift) % kLanes<T>)...});
+}
+
+// The sum of the lanes, by halves.
+template <class T, int kShift = kLanes<T> / 2>
+T sum_of(Vector<T> v) {
+  v += rotated<T, kShift>(v, std::make_index_sequence<kLanes<T>>{});
+  if constexpr (kShift > 1)
+    return sum_of<T, kShift / 2>(v);
+  else
+    return v[0];
+}
+
+template <class T, int kR, int kC>
+void multiply_dots_tile(const GemmBlock<T>& g, const T* a, const T* b, T* c) {
+  constexpr int lanes = kLanes<T>;
+  Vector<T> sums[kR][kC] = {};
+  const int64_t a_row = g.layout_a.row, b_row = g.layout_b.column;
+  int64_t p = 0;
+  for (; p + lanes <= g.k; p += lanes) {
+    Vector<T> x[kR];
+#pragma GCC unroll 4
+    for (int r = 0; r < kR; ++r) x[r] = load(a + r * a_row + p);
+#pragma GCC unroll 4
+    for (int j = 0; j < kC; ++j) {
+      const Vector<T> y = load(b + j * b_row + p);
+#pragma GCC unroll 4
+      for (int r = 0; r < kR; ++r) sums[r][j] += x[r] * y;
+    }
+  }
+  for (int r = 0; r < kR; ++r)
+    for (int j = 0; j < kC; ++j) {
+      T total = sum_of<T>(sums[r][j]);
+      for (int64_t q = p; q < g.k; ++q) total += a[r * a_row + q] * b[j * b_row + q];
+      T& to = c[r * g.c_row + j];
+      to = g.accumulate ? to + g.alpha * total : g.alpha * total;
+    }
+}
+
+template <class T, int kR>
+void multiply_dots_rows(const GemmBlock<T>& g, const T* a, T* c) {
+  const T* b = g.b;
+  int64_t j = 0;
+  for (; j + 4 <= g.n; j += 4, b += 4 * g.layout_b.column) multiply_dots_tile<T, kR, 4>(g, a, b, c + j);
+  for (; j < g.n; ++j, b += g.layout_b.column) multiply_dots_tile<T, kR, 1>(g, a, b, c + j);
+}
+
+template <class T>
+void multiply_dots(const GemmBlock<T>& g) {
+  int64_t i = 0;
+  for (; i + 4 <= g.m; i += 4) multiply_dots_rows<T, 4>(g, g.a + i * g.layout_a.row, g.c + i * g.c_row);
+  for (; i < g.m; ++i) multiply_dots_rows<T, 1>(g, g.a + i * g.layout_a.row, g.c + i * g.c_row);
+}
+
+extern constinit const GemmTable gemm_loops = {
+    {kRows, kColumns<float>, &pack_a<float>, &pack_b<float>, &multiply_packed<float>, &multiply_direct<float>,
+     &multiply_dots<float>},
+    {kRows, kColumns<double>, &pack_a<double>, &pack_b<double>, &multiply_packed<double>, &multiply_direct<double>,
+     &multiply_dots<double>}};
+
+}  // namespace LB_LEVEL
+}  // namespace lumbre
+
+#if LB_BASELINE
+#include "base/dispatch.h"
+LB_LEVEL_TABLE(lumbre::GemmTable, gemm_loops)
+namespace lumbre {
+const GemmTable& gemm_table() { return LB_BEST(gemm_loops); }
+}  // namespace lumbre
+#endif

@@ -1,0 +1,52 @@
+// The building blocks of a matrix product: packing, and tiles of the result accumulated in registers. What is divided
+// how, and among which threads, is the driver's business (ops/gemm.h).
+//
+// Goto and van de Geijn, "Anatomy of high-performance matrix multiplication", ACM TOMS 34(3), 2008.
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/products.h"
+
+namespace lumbre {
+
+// c (m x n) = alpha * a b + beta * c, where beta is 0 (c is not read) or 1. Rows of c are contiguous.
+template <class T>
+struct GemmBlock {
+  int64_t m, n, k;
+  T alpha;
+  const T* a;
+  MatrixLayout layout_a;
+  const T* b;
+  MatrixLayout layout_b;
+  bool accumulate;
+  T* c;
+  int64_t c_row;
+};
+
+template <class T>
+struct GemmLoops {
+  // The tile: `rows` x `columns` elements of c. Packed A is in panels of `rows`, packed B in panels of `columns`; the
+  // last panel of each is filled up with zeros.
+  int rows, columns;
+  // `panels` points at ceil(m / rows) * rows * k elements.
+  void (*pack_a)(int64_t m, int64_t k, const T* a, MatrixLayout layout, T* panels);
+  // `panels` points at ceil(n / columns) * columns * k elements; from one panel to the next `panel_stride` elements.
+  void (*pack_b)(int64_t n, int64_t k, const T* b, MatrixLayout layout, T* panels, int64_t panel_stride);
+  // Both packed; block.a and block.b point at the panels, layout_b.row is B's panel stride.
+  void (*packed)(const GemmBlock<T>& block);
+  // A where it lies; B where it lies if its rows are contiguous (layout_b.column == 1) and n is a multiple of
+  // `columns`, else packed (layout_b.column == 0).
+  void (*direct)(const GemmBlock<T>& block);
+  // Rows of A and columns of B contiguous (layout_a.column == 1, layout_b.row == 1): dot products, nothing packed.
+  void (*dots)(const GemmBlock<T>& block);
+};
+
+struct GemmTable {
+  GemmLoops<float> f32;
+  GemmLoops<double> f64;
+};
+
+const GemmTable& gemm_table();
+
+}  // namespace lumbre

@@ -1,0 +1,242 @@
+#include "ops/gemm.h"
+
+#include <algorithm>
+#include <type_traits>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/threads.h"
+
+namespace lumbre::ops {
+
+namespace {
+
+// Multiply-adds below which a product stays on its thread, and from which the interpreter lock is let go.
+constexpr int64_t kParallelWork = 1 << 20, kLongWork = 1 << 24;
+constexpr int64_t kDepth = 256;               // of k in one pass over a block of c
+constexpr int64_t kBlockRows = 168;           // of packed A in the second-level cache
+constexpr int64_t kOwnLength = 256;           // rows or columns that a thread packs at a time
+constexpr int64_t kSharedLength = 1024;       // rows or columns packed at a time for all threads,
+constexpr int64_t kSharedDepth = 8 * kDepth;  // this deep
+constexpr int64_t kDirectWork = 5 << 19;      // multiply-adds below which packing A does not pay
+constexpr int64_t kFewRows = 8;
+
+class Scratch {
+ public:
+  explicit Scratch(size_t bytes) : bytes_(bytes), data_(bytes ? allocate(bytes) : nullptr) {}
+  ~Scratch() {
+    if (data_) release(data_, bytes_);
+  }
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+  template <class T>
+  T* as() const {
+    return static_cast<T*>(data_);
+  }
+
+ private:
+  size_t bytes_;
+  void* data_;
+};
+
+int64_t round_up(int64_t value, int64_t unit) { return (value + unit - 1) / unit * unit; }
+
+template <class T>
+const GemmLoops<T>& loops() {
+  if constexpr (std::is_same_v<T, float>)
+    return gemm_table().f32;
+  else
+    return gemm_table().f64;
+}
+
+template <class T>
+size_t bytes_of(int64_t rows, int64_t columns) {
+  int64_t count = 0, bytes = 0;
+  LB_CHECK(!__builtin_mul_overflow(rows, columns, &count) &&
+               !__builtin_mul_overflow(count, static_cast<int64_t>(sizeof(T)), &bytes),
+           Runtime, "a matrix product of this size overflows");
+  return static_cast<size_t>(bytes);
+}
+
+// body(begin, end) over [0, n) in multiples of `unit`; on one thread where the work is not worth more.
+template <class F>
+void divide(int64_t n, int64_t unit, double work, const F& body) {
+  if (work < kParallelWork) return body(int64_t{0}, n);
+  const int64_t units = (n + unit - 1) / unit;
+  const int64_t grain = std::max<int64_t>((units + 7) / 8, 1);
+  parallel_for(units, grain, [&](int64_t begin, int64_t end) { body(begin * unit, std::min(end * unit, n)); });
+}
+
+// Few rows, or a narrow result: A is read where it lies, and B too if its rows are contiguous.
+template <class T>
+void multiply_direct(const GemmBlock<T>& whole) {
+  const auto& table = loops<T>();
+  const int64_t columns = table.columns;
+  const double work = static_cast<double>(whole.m) * static_cast<double>(whole.n) * static_cast<double>(whole.k);
+  const bool in_place = whole.layout_b.column == 1;
+  const int64_t plain = in_place ? whole.n / columns * columns : 0;  // columns of B that are not packed
+  const int64_t packed = whole.n - plain;
+  const int64_t panel = columns * whole.k;
+  const Scratch scratch(bytes_of<T>(round_up(packed, columns), whole.k));
+  T* const panels = scratch.template as<T>();
+  if (packed)
+    divide(packed, columns, static_cast<double>(packed) * static_cast<double>(whole.k) * 8,
+           [&](int64_t begin, int64_t end) {
+             table.pack_b(end - begin, whole.k, whole.b + (plain + begin) * whole.layout_b.column, whole.layout_b,
+                          panels + begin / columns * panel, panel);
+           });
+  const auto part = [&](int64_t row, int64_t rows, int64_t column, int64_t end_column) {
+    GemmBlock<T> block = whole;
+    block.m = rows;
+    block.a = whole.a + row * whole.layout_a.row;
+    const int64_t in_place_end = std::min(end_column, plain);
+    if (column < in_place_end) {
+      block.n = in_place_end - column;
+      block.b = whole.b + column;
+      block.c = whole.c + row * whole.c_row + column;
+      table.direct(block);
+      column = in_place_end;
+    }
+    if (column == end_column) return;
+    block.n = end_column - column;
+    block.b = panels + (column - plain) / columns * panel;
+    block.layout_b = {panel, 0};
+    block.c = whole.c + row * whole.c_row + column;
+    table.direct(block);
+  };
+  if (whole.m >= whole.n)
+    divide(whole.m, 12, work, [&](int64_t begin, int64_t end) { part(begin, end - begin, 0, whole.n); });
+  else
+    divide(whole.n, whole.m == 1 ? 4 * columns : columns, work,
+           [&](int64_t begin, int64_t end) { part(0, whole.m, begin, end); });
+}
+
+// A block of A and a block of B, both within one pass over k, packed.
+template <class T>
+struct Packed {
+  const T* a;
+  const T* b;
+};
+
+// strip.c (m x n) from packed operands whose passes over k lie one after the other; `strip.k` is all of k.
+template <class T>
+void multiply_pass(const GemmBlock<T>& strip, Packed<T> packed, int64_t depth, int64_t p) {
+  const auto& table = loops<T>();
+  GemmBlock<T> block = strip;
+  block.k = depth;
+  block.b = packed.b;
+  block.layout_b = {table.columns * depth, 0};
+  block.accumulate = strip.accumulate || p > 0;
+  for (int64_t i = 0; i < strip.m; i += kBlockRows) {
+    block.m = std::min(kBlockRows, strip.m - i);
+    block.a = packed.a + i * depth;
+    block.c = strip.c + i * strip.c_row;
+    table.packed(block);
+  }
+}
+
+// The operand with fewer rows or columns is packed once for all threads, a strip at a time; each thread packs its own
+// part of the other. kSharesA: A is the shared one, and the work is divided by columns; else by rows.
+template <class T, bool kSharesA>
+void multiply_strip(const GemmBlock<T>& strip, double work, T* shared) {
+  const auto& table = loops<T>();
+  const int64_t unit = kSharesA ? table.rows : table.columns, own_unit = kSharesA ? table.columns : table.rows;
+  const int64_t length = kSharesA ? strip.m : strip.n, own_length = kSharesA ? strip.n : strip.m;
+  const int64_t wide = round_up(length, unit);
+  const auto pack = [&](bool a, int64_t begin, int64_t count, int64_t p, int64_t depth, T* to) {
+    const MatrixLayout& layout = a ? strip.layout_a : strip.layout_b;
+    if (a)
+      table.pack_a(count, depth, strip.a + begin * layout.row + p * layout.column, layout, to);
+    else
+      table.pack_b(count, depth, strip.b + begin * layout.column + p * layout.row, layout, to, table.columns * depth);
+  };
+  divide(length, unit, static_cast<double>(length) * static_cast<double>(strip.k) * 8, [&](int64_t begin, int64_t end) {
+    for (int64_t p = 0; p < strip.k; p += kDepth) {
+      const int64_t depth = std::min(kDepth, strip.k - p);
+      pack(kSharesA, begin, end - begin, p, depth, shared + wide * p + begin * depth);
+    }
+  });
+  divide(own_length, own_unit, work, [&](int64_t begin, int64_t end) {
+    const Scratch scratch(bytes_of<T>(round_up(kOwnLength, own_unit), kDepth));
+    T* const own = scratch.template as<T>();
+    for (int64_t p = 0; p < strip.k; p += kDepth) {
+      const int64_t depth = std::min(kDepth, strip.k - p);
+      const int64_t step = round_up(kOwnLength, own_unit);
+      for (int64_t i = begin; i < end; i += step) {
+        GemmBlock<T> part = strip;
+        const int64_t count = std::min(step, end - i);
+        pack(!kSharesA, i, count, p, depth, own);
+        (kSharesA ? part.n : part.m) = count;
+        part.c = strip.c + (kSharesA ? i : i * strip.c_row);
+        const T* const panels = shared + wide * p;
+        multiply_pass(part, kSharesA ? Packed<T>{panels, own} : Packed<T>{own, panels}, depth, p);
+      }
+    }
+  });
+}
+
+template <class T, bool kSharesA>
+void multiply_packed(const GemmBlock<T>& whole) {
+  const auto& table = loops<T>();
+  const double work = static_cast<double>(whole.m) * static_cast<double>(whole.n) * static_cast<double>(whole.k);
+  const int64_t unit = kSharesA ? table.rows : table.columns, length = kSharesA ? whole.m : whole.n;
+  const int64_t step = round_up(kSharedLength, unit);
+  const Scratch scratch(bytes_of<T>(std::min(round_up(length, unit), step), std::min(whole.k, kSharedDepth)));
+  for (int64_t i = 0; i < length; i += step)
+    for (int64_t p = 0; p < whole.k; p += kSharedDepth) {
+      GemmBlock<T> strip = whole;
+      (kSharesA ? strip.m : strip.n) = std::min(step, length - i);
+      strip.k = std::min(kSharedDepth, whole.k - p);
+      strip.a = whole.a + p * whole.layout_a.column + (kSharesA ? i * whole.layout_a.row : 0);
+      strip.b = whole.b + p * whole.layout_b.row + (kSharesA ? 0 : i * whole.layout_b.column);
+      strip.c = whole.c + (kSharesA ? i * whole.c_row : i);
+      strip.accumulate = whole.accumulate || p > 0;
+      multiply_strip<T, kSharesA>(strip, work, scratch.template as<T>());
+    }
+}
+
+template <class T>
+void scale(int64_t m, int64_t n, T beta, T* c, int64_t c_row) {
+  for (int64_t i = 0; i < m; ++i)
+    for (int64_t j = 0; j < n; ++j) c[i * c_row + j] = beta == 0 ? T(0) : c[i * c_row + j] * beta;
+}
+
+}  // namespace
+
+template <class T>
+void gemm(int64_t m, int64_t n, int64_t k, T alpha, const T* a, MatrixLayout layout_a, const T* b,
+          MatrixLayout layout_b, T beta, T* c, int64_t c_row) {
+  if (m == 0 || n == 0) return;
+  if (alpha == 0 || k == 0 || (beta != 0 && beta != 1)) scale(m, n, beta, c, c_row);
+  if (alpha == 0 || k == 0) return;
+  const double work = static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
+  const LongWork released(work >= kLongWork);
+  // A column is a row of the transposed product.
+  if (n == 1 && c_row == 1) {
+    std::swap(m, n);
+    std::swap(a, b);
+    const MatrixLayout left = layout_a;
+    layout_a = {layout_b.column, layout_b.row};
+    layout_b = {left.column, left.row};
+    c_row = n;
+  }
+  const GemmBlock<T> whole{m, n, k, alpha, a, layout_a, b, layout_b, beta != 0, c, c_row};
+  if (m <= kFewRows && (layout_a.column == 1 || k == 1) && (layout_b.row == 1 || k == 1) && layout_b.column != 1)
+    return divide(n, 16, work, [&](int64_t begin, int64_t end) {
+      GemmBlock<T> block = whole;
+      block.n = end - begin;
+      block.b = b + begin * layout_b.column;
+      block.c = c + begin;
+      loops<T>().dots(block);
+    });
+  if (m <= 2 * loops<T>().rows || n <= 2 * loops<T>().columns || k <= 8 || work <= kDirectWork)
+    return multiply_direct(whole);
+  return n >= m ? multiply_packed<T, true>(whole) : multiply_packed<T, false>(whole);
+}
+
+template void gemm(int64_t, int64_t, int64_t, float, const float*, MatrixLayout, const float*, MatrixLayout, float,
+                   float*, int64_t);
+template void gemm(int64_t, int64_t, int64_t, double, const double*, MatrixLayout, const double*, MatrixLayout, double,
+                   double*, int64_t);
+
+}  // namespace lumbre::ops
