@@ -52,6 +52,10 @@ void unary_loop(char* const* data, const int64_t* strides, int64_t count, const 
     *reinterpret_cast<R*>(out) = static_cast<R>(f(*reinterpret_cast<const T*>(in)));
 }
 
+// A functor with kSpreads has cases of its second operand that the compiler would pull out of the loop, one loop for
+// each and none of them vector code: a repeated operand is written out that often.
+constexpr int64_t kSpread = 256;
+
 template <class F, class T>
 void binary_loop(char* const* data, const int64_t* strides, int64_t count, const void* context) {
   using R = ResultOf<F, T>;
@@ -67,6 +71,16 @@ void binary_loop(char* const* data, const int64_t* strides, int64_t count, const
     }
     if (strides[1] == sizeof(T) && strides[2] == 0) {
       const T y = *b;
+      if constexpr (requires { F::kSpreads; }) {
+        T spread[kSpread];
+        for (T& one : spread) one = y;
+        for (int64_t from = 0; from < count; from += kSpread) {
+          const int64_t width = count - from < kSpread ? count - from : kSpread;
+#pragma GCC ivdep
+          for (int64_t i = 0; i < width; ++i) out[from + i] = static_cast<R>(f(a[from + i], spread[i]));
+        }
+        return;
+      }
 #pragma GCC ivdep
       for (int64_t i = 0; i < count; ++i) out[i] = static_cast<R>(f(a[i], y));
       return;

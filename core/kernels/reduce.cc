@@ -1,6 +1,9 @@
 #include "kernels/reduce.h"
 
 #include <algorithm>
+#include <cstring>
+#include <type_traits>
+#include <utility>
 
 #include "base/level.h"
 #include "kernels/math.h"
@@ -8,8 +11,9 @@
 namespace lumbre {
 namespace LB_LEVEL {
 
-constexpr int64_t kLanes = 32;         // partial results of a row
-constexpr int64_t kLeaf = 1024;        // elements that one set of lanes takes before it is folded
+constexpr int64_t kLanes = 32;         // partial results of a short row,
+constexpr int64_t kWideLanes = 64;     // of a long one
+constexpr int64_t kLeaf = 4096;        // elements that one set of lanes takes before it is folded
 constexpr int64_t kColumnBlock = 256;  // columns that are reduced together
 constexpr int64_t kRowBlock = 512;     // rows whose partial results are folded together
 
@@ -47,7 +51,8 @@ struct MaxFold {
   }
   template <class T>
   static T fold(T a, T b) {
-    return (b > a) | (b != b) ? b : a;
+    const T larger = b > a ? b : a;
+    return b != b ? b : larger;
   }
 };
 struct MinFold {
@@ -57,10 +62,32 @@ struct MinFold {
   }
   template <class T>
   static T fold(T a, T b) {
-    return (b < a) | (b != b) ? b : a;
+    const T smaller = b < a ? b : a;
+    return b != b ? b : smaller;
   }
 };
 
+template <class T>
+using LaneIndex = std::conditional_t<
+    sizeof(T) == 1, int8_t,
+    std::conditional_t<sizeof(T) == 2, int16_t, std::conditional_t<sizeof(T) == 4, int32_t, int64_t>>>;
+constexpr int kHalf = kLanes / 2;
+template <class T>
+using HalfVector __attribute__((vector_size(kHalf * sizeof(T)))) = T;
+
+// All lanes folded into one: each half onto the other, then the quarters of that.
+template <class F, class T, int kShift, size_t... lane>
+T fold_halves(const HalfVector<T>& v, std::index_sequence<lane...> sequence) {
+  typedef LaneIndex<T> Mask __attribute__((vector_size(kHalf * sizeof(T))));
+  const HalfVector<T> other = __builtin_shuffle(v, Mask{static_cast<LaneIndex<T>>((lane + kShift) % kHalf)...});
+  const HalfVector<T> folded = F::template fold<HalfVector<T>>(v, other);
+  if constexpr (kShift > 1)
+    return fold_halves<F, T, kShift / 2>(folded, sequence);
+  else
+    return folded[0];
+}
+
+// Loops of at most 16 rounds are taken apart by the compiler into scalars: these have 32 and more.
 template <class F, class T, class Map>
 T fold_leaf(const T* in, int64_t n, Map map) {
   if (n < kLanes) {
@@ -69,15 +96,26 @@ T fold_leaf(const T* in, int64_t n, Map map) {
     return result;
   }
   T lanes[kLanes];
-  for (int64_t l = 0; l < kLanes; ++l) lanes[l] = map(in[l]);
   int64_t i = kLanes;
+  if (n >= kWideLanes) {
+    T wide[kWideLanes];
+    for (int64_t l = 0; l < kWideLanes; ++l) wide[l] = map(in[l]);
+    for (i = kWideLanes; i + kWideLanes <= n; i += kWideLanes)
+      for (int64_t l = 0; l < kWideLanes; ++l) wide[l] = F::fold(wide[l], map(in[i + l]));
+    for (int64_t l = 0; l < kLanes; ++l) lanes[l] = F::fold(wide[l], wide[l + kLanes]);
+  } else {
+    for (int64_t l = 0; l < kLanes; ++l) lanes[l] = map(in[l]);
+  }
   for (; i + kLanes <= n; i += kLanes)
     for (int64_t l = 0; l < kLanes; ++l) lanes[l] = F::fold(lanes[l], map(in[i + l]));
-  for (int64_t width = kLanes / 2; width > 0; width /= 2)
-    for (int64_t l = 0; l < width; ++l) lanes[l] = F::fold(lanes[l], lanes[l + width]);
-  T result = lanes[0];
-  for (; i < n; ++i) result = F::fold(result, map(in[i]));
-  return result;
+  if (const int64_t known = kLanes - (n - i); known < kLanes) {  // the last lanes' worth, of which some are in already
+    const T* const last = in + n - kLanes;
+    for (int64_t l = 0; l < kLanes; ++l) lanes[l] = l < known ? lanes[l] : F::fold(lanes[l], map(last[l]));
+  }
+  HalfVector<T> low, high;
+  std::memcpy(&low, lanes, sizeof(low));
+  std::memcpy(&high, lanes + kHalf, sizeof(high));
+  return fold_halves<F, T, kHalf / 2>(F::template fold<HalfVector<T>>(low, high), std::make_index_sequence<kHalf>{});
 }
 
 // Pairwise over leaves: the rounding error grows with the logarithm of n.

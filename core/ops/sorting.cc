@@ -110,7 +110,7 @@ Tensor argsort_stable(const Tensor& input, std::optional<bool>, int64_t dim, boo
 }
 Tensor msort(const Tensor& input) { return std::get<0>(sort_stable(input, true, 0, false)); }
 
-std::tuple<Tensor, Tensor> topk(const Tensor& input, int64_t k, int64_t dim, bool largest, bool) {
+std::tuple<Tensor, Tensor> topk(const Tensor& input, int64_t k, int64_t dim, bool largest, bool sorted) {
   const Rows r(input, dim);
   LB_CHECK(k >= 0 && k <= r.n, Runtime, "selected index k out of range");
   LB_CHECK(input.dtype() != DType::Bool, NotImplemented, "\"topk_cpu\" not implemented for 'Bool'");
@@ -122,7 +122,13 @@ std::tuple<Tensor, Tensor> topk(const Tensor& input, int64_t k, int64_t dim, boo
         const auto before = [largest](const Entry<T>& a, const Entry<T>& b) {
           return largest ? greater(a.value, b.value) : less(a.value, b.value);
         };
-        std::partial_sort(entries.begin(), entries.begin() + k, entries.end(), before);
+        // PyTorch's choice, which decides between equal elements.
+        if (k <= r.n / 64) {
+          std::partial_sort(entries.begin(), entries.begin() + k, entries.end(), before);
+        } else {
+          std::nth_element(entries.begin(), entries.begin() + (k - 1), entries.end(), before);
+          if (sorted) std::sort(entries.begin(), entries.begin() + (k - 1), before);
+        }
         for (int64_t i = 0; i < k; ++i) {
           values.as<T>()[row * k + i] = entries[static_cast<size_t>(i)].value;
           indices.as<int64_t>()[row * k + i] = entries[static_cast<size_t>(i)].index;
@@ -161,6 +167,37 @@ std::tuple<Tensor, Tensor> one_of_each_row(const Tensor& input, int64_t dim, boo
   return {shaped(values, sizes).to(input.dtype()), shaped(indices, sizes)};
 }
 
+// Puts the k-th smallest in its place by Hoare's selection with a median of three, as in Press et al., "Numerical
+// Recipes" (2nd edition, 8.5): PyTorch's way, which decides between equal elements.
+template <class T>
+void select(std::vector<Entry<T>>& entries, int64_t k) {
+  const auto at = [&](int64_t i) -> Entry<T>& { return entries[static_cast<size_t>(i)]; };
+  const auto order = [&](int64_t low, int64_t high) {
+    if (greater(at(low).value, at(high).value)) std::swap(at(low), at(high));
+  };
+  int64_t left = 0, right = static_cast<int64_t>(entries.size()) - 1;
+  while (left + 1 < right) {
+    std::swap(at(left + (right - left) / 2), at(left + 1));
+    order(left + 1, right);
+    order(left, right);
+    order(left + 1, left);
+    int64_t i = left + 1, j = right;
+    const T pivot = at(left).value;
+    for (;;) {
+      do ++i;
+      while (greater(pivot, at(i).value));
+      do --j;
+      while (greater(at(j).value, pivot));
+      if (j < i) break;
+      std::swap(at(i), at(j));
+    }
+    std::swap(at(left), at(j));
+    if (j <= k) left = i;
+    if (j >= k) right = j - 1;
+  }
+  if (left + 1 == right) order(left, right);
+}
+
 std::tuple<Tensor, Tensor> kthvalue(const Tensor& input, int64_t k, int64_t dim, bool keepdim) {
   const int d = wrap_dim(dim, input.ndim());
   const int64_t size = input.ndim() ? input.sizes()[d] : 1;
@@ -169,8 +206,7 @@ std::tuple<Tensor, Tensor> kthvalue(const Tensor& input, int64_t k, int64_t dim,
   LB_CHECK(input.dtype() != DType::Bool, NotImplemented, "\"kthvalue_cpu\" not implemented for 'Bool'");
   return one_of_each_row(input, dim, keepdim, [k](const auto* in, int64_t n, auto& value, int64_t& index) {
     auto entries = entries_of(in, n);
-    std::nth_element(entries.begin(), entries.begin() + (k - 1), entries.end(),
-                     [](const auto& a, const auto& b) { return less(a.value, b.value); });
+    select(entries, k - 1);
     value = entries[static_cast<size_t>(k - 1)].value;
     index = entries[static_cast<size_t>(k - 1)].index;
   });
@@ -198,8 +234,9 @@ std::tuple<Tensor, Tensor> median_dim(const Tensor& input, int64_t dim, bool kee
       }
     auto entries = entries_of(in, n);
     const int64_t at = std::max<int64_t>(n - nans - 1, 0) / 2;
-    std::nth_element(entries.begin(), entries.begin() + at, entries.end(),
-                     [](const auto& a, const auto& b) { return less(a.value, b.value); });
+    std::nth_element(entries.begin(), entries.begin() + at, entries.end(), [](const auto& a, const auto& b) {
+      return less(a.value, b.value) || (!less(b.value, a.value) && a.index < b.index);
+    });
     value = entries[static_cast<size_t>(at)].value;
     index = entries[static_cast<size_t>(at)].index;
   });

@@ -6,6 +6,7 @@ namespace lumbre {
 namespace LB_LEVEL {
 
 struct Pow : Numbers {
+  static constexpr bool kSpreads = true;
   template <class T>
   T operator()(T a, T b) const {
     if constexpr (std::is_floating_point_v<T>)
