@@ -39,9 +39,17 @@ def standard_normal(shape: Any, dtype: Any) -> Tensor:
     return normal(zeros(shape, dtype=dtype), ones(shape, dtype=dtype))
 
 
+def _standard_normal(shape: Any, dtype: Any, device: Any = None) -> Tensor:
+    """``standard_normal`` by the name and arguments under which libraries take it from here."""
+    return standard_normal(shape, dtype)
+
+
 def sum_rightmost(value: Tensor, dim: int) -> Tensor:
     """The sum over the last ``dim`` dimensions."""
     return value if dim == 0 else value.reshape((*value.shape[:-dim], -1)).sum(-1)
+
+
+_sum_rightmost = sum_rightmost
 
 
 def logits_to_probs(logits: Tensor, is_binary: bool = False) -> Tensor:
