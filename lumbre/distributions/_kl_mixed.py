@@ -202,10 +202,11 @@ def _pareto_gamma(p: Pareto, q: Gamma) -> Tensor:
 
 @register_kl(Pareto, Normal)
 def _pareto_normal(p: Pareto, q: Normal) -> Tensor:
+    norm = math.sqrt(2 * math.pi) * q.scale * p.alpha / p.scale
     part = p.scale / (p.alpha - 1)
     spread = p.alpha * part.pow(2) / (p.alpha - 2)
     distance = (spread + (p.alpha * part - q.loc).pow(2)) / (2 * q.scale.pow(2))
-    result = (math.sqrt(2 * math.pi) * q.scale * p.alpha / p.scale).log() - p.alpha.reciprocal() + distance - 1
+    result = norm.log() - p.alpha.reciprocal() + distance - 1
     return result.masked_fill(p.alpha <= 2, inf)
 
 
@@ -265,5 +266,6 @@ def _uniform_normal(p: Uniform, q: Normal) -> Tensor:
 @register_kl(Uniform, Pareto)
 def _uniform_pareto(p: Uniform, q: Pareto) -> Tensor:
     width, below, _ = _log_moments(p)
-    result = below * (q.alpha + 1) - (q.alpha * q.scale.pow(q.alpha) * width).log()
+    tail = (q.alpha * q.scale.pow(q.alpha) * width).log()
+    result = below * (q.alpha + 1) - tail
     return result.masked_fill(p.low < q.scale, inf)

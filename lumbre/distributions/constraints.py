@@ -264,7 +264,7 @@ class _CorrCholesky(Constraint):
     event_dim = 2
 
     def check(self, value: Tensor) -> Tensor:
-        tolerance = _finfo(value.dtype).eps * value.shape[-1] * 10
+        tolerance = _finfo(value.dtype).eps * value.size(-1) * 10
         unit_rows = ((value**2).sum(-1) - 1).abs().le(tolerance).all(-1)
         return _LowerCholesky().check(value) & unit_rows
 

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 import math
 
-from lumbre import Size, Tensor, cat, eye, finfo, linalg, nn, stack
+from lumbre import Size, Tensor, broadcast_shapes, cat, eye, finfo, linalg, nn, stack
 from lumbre.distributions import constraints
 from lumbre.distributions.utils import (
     broadcast_all,
@@ -422,6 +422,11 @@ class PowerTransform(Transform):
     def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
         return (self.exponent * y / x).abs().log()
 
+    def forward_shape(self, shape: Any) -> Any:
+        return broadcast_shapes(shape, self.exponent.shape)
+
+    inverse_shape = forward_shape
+
 
 class SigmoidTransform(_Plain):
     """y = 1 / (1 + exp(-x)), kept off 0 and 1."""
@@ -552,8 +557,6 @@ class AffineTransform(Transform):
         return result.expand(shape)
 
     def _joint(self, shape: Any) -> Any:
-        from lumbre import broadcast_shapes
-
         return broadcast_shapes(shape, getattr(self.loc, "shape", ()), getattr(self.scale, "shape", ()))
 
     forward_shape = _joint

@@ -26,7 +26,10 @@ def broadcast_all(*values: Any) -> tuple[Tensor, ...]:
         )
     first = next((value for value in values if isinstance(value, Tensor)), None)
     dtype = get_default_dtype() if first is None else first.dtype
-    return broadcast_tensors(*[v if isinstance(v, Tensor) else _tensor(v, dtype=dtype) for v in values])
+    tensors = [v if isinstance(v, Tensor) else _tensor(v, dtype=dtype) for v in values]
+    # What has the common shape stays itself: a parameter that is a leaf is one in the distribution too.
+    wide = broadcast_tensors(*tensors)
+    return tuple(own if own.shape == each.shape else each for own, each in zip(tensors, wide, strict=True))
 
 
 def is_number(value: Any) -> bool:
