@@ -17,16 +17,21 @@ from lumbre._C import (
     Generator,
     Size,
     Tensor,
+    autocast_decrement_nesting,
+    autocast_increment_nesting,
     can_cast,
+    clear_autocast_cache,
     default_generator,
     dtype,
     from_numpy,
     get_default_dtype,
     get_num_threads,
+    is_autocast_cache_enabled,
     layout,
     memory_format,
     promote_types,
     result_type,
+    set_autocast_cache_enabled,
     set_num_threads,
     tensor,
 )
@@ -69,6 +74,14 @@ for _name in _composed_names:
 _LAZY_NAMES = {
     "compile": "_compiling",
     "autocast": "amp",
+    **dict.fromkeys(
+        ("get_autocast_dtype", "is_autocast_enabled", "set_autocast_dtype", "set_autocast_enabled"),
+        "amp.autocast_mode",
+    ),
+    **{f"is_autocast_{kind}_enabled": "amp.older" for kind in ("cpu", "ipu", "xla")},
+    **{f"set_autocast_{kind}_enabled": "amp.older" for kind in ("cpu", "ipu", "xla")},
+    **{f"get_autocast_{kind}_dtype": "amp.older" for kind in ("cpu", "gpu", "ipu", "xla")},
+    **{f"set_autocast_{kind}_dtype": "amp.older" for kind in ("cpu", "gpu", "ipu", "xla")},
     "finfo": "_numeric_info",
     "iinfo": "_numeric_info",
     "set_printoptions": "_printing",
@@ -99,9 +112,10 @@ _LAZY_NAMES = {
 }
 
 __all__ = [
-    "Generator", "Size", "Tensor", "can_cast", "default_generator", "device", "dtype", "e", "from_numpy",
-    "get_default_dtype", "get_num_threads", "inf", "layout", "memory_format", "nan", "newaxis", "pi", "promote_types",
-    "result_type", "set_num_threads", "tensor",
+    "Generator", "Size", "Tensor", "autocast_decrement_nesting", "autocast_increment_nesting", "can_cast",
+    "clear_autocast_cache", "default_generator", "device", "dtype", "e", "from_numpy", "get_default_dtype",
+    "get_num_threads", "inf", "is_autocast_cache_enabled", "layout", "memory_format", "nan", "newaxis", "pi",
+    "promote_types", "result_type", "set_autocast_cache_enabled", "set_num_threads", "tensor",
     *_DTYPES, *_DTYPE_ALIASES, *_operator_names, *_public, *_composed_names, *_LAZY_NAMES,
 ]  # fmt: skip
 __all__ = [_name for _name in dict.fromkeys(__all__) if not _name.startswith("_")]

@@ -121,7 +121,44 @@ def give(target: Any, result: Any, in_place: bool) -> Any:
     return target
 
 
+def _cast_leaves(value: Any, found: list[Tensor], made: Iterator[Tensor] | None) -> Any:
+    """Gathers the tensors of a structure; or, given their casts, the same structure with those."""
+    if isinstance(value, Tensor):
+        if made is not None:
+            return next(made)
+        found.append(value)
+    elif type(value) in (list, tuple):
+        return type(value)([_cast_leaves(member, found, made) for member in value])
+    elif type(value) is dict:
+        return {key: _cast_leaves(member, found, made) for key, member in value.items()}
+    return value
+
+
+def with_autocast(compute: Callable, name: str) -> Callable:
+    """A function as blocks of autocast call it, by the table of the engine; itself where they leave it alone."""
+    policy = _C._autocast_policy(name)
+    if not policy:
+        return compute
+
+    def cast_first(*args: Any, **kwargs: Any) -> Any:
+        # With indices it is another operator, which is left alone.
+        if not _C._autocast_enabled() or (name == "nn.functional.max_pool3d" and kwargs.get("return_indices")):
+            return compute(*args, **kwargs)
+        found: list[Tensor] = []
+        _cast_leaves((args, kwargs), found, None)
+        _C._autocast_enable(False)
+        try:
+            args, kwargs = _cast_leaves((args, kwargs), [], iter(_C._autocast_cast(policy, found)))
+            return compute(*args, **kwargs)
+        finally:
+            _C._autocast_enable(True)
+
+    return cast_first
+
+
 def _make_function(compute: Callable, name: str, text: str, has_out: bool) -> Callable:
+    written = compute
+    compute = with_autocast(compute, name)
     if has_out:
 
         def function(*args: Any, out: Any = None, **kwargs: Any) -> Any:
@@ -139,7 +176,7 @@ def _make_function(compute: Callable, name: str, text: str, has_out: bool) -> Ca
                 return call_override(function, args, kwargs)
             return compute(*args, **kwargs)
 
-    return _dressed(function, compute, name, text)
+    return _dressed(function, written, name, text)
 
 
 def _make_in_place(compute: Callable, name: str, text: str) -> Callable:

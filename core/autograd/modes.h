@@ -1,15 +1,23 @@
 // What is recorded, per thread.
 #pragma once
 
+#include <cstdint>
 #include <utility>
 
 namespace lumbre::autograd {
+
+// Why calls of operators take the longer way (ops/watching.h).
+enum Watch : uint8_t { kCasts = 1, kTimes = 2 };
 
 struct Modes {
   bool grad = true;        // operations are recorded
   bool inference = false;  // results never meet autograd
   bool anomaly = false;    // nodes remember where they were made, and gradients are checked for NaN
   bool anomaly_nan = true;
+  uint8_t watched = 0;  // bits of Watch
+  void watch(Watch why, bool on) noexcept {
+    watched = static_cast<uint8_t>(on ? watched | why : watched & ~why);
+  }
 };
 
 // One block of thread storage, reached without a call.

@@ -1,5 +1,6 @@
 #include "ops/recording.h"
 
+#include "ops/autocast.h"
 #include "ops/backward.h"
 
 namespace lumbre {
@@ -198,6 +199,20 @@ Result finished(const Operator& record, const Out& out, const Value* values, Res
       if (t.defined() && !any_tensor(record, values, [&](const Tensor& input) { return input.shares_storage(t); }))
         t->inference = true;
   return result;
+}
+
+// Casts what a block of autocast says, then calls.
+Result watched(const Operator& record, const Out& out, Value* values) {
+  if (autocast::state().enabled && out.form() == Out::Form::Function) {
+    const autocast::Policy policy = autocast::policy_of(record, values);
+    if (policy != autocast::Policy::None) {
+      std::vector<Tensor> made;
+      const autocast::Disabled inside;
+      autocast::cast_arguments(policy, record, values, made);
+      return invoke(record, out, values);
+    }
+  }
+  return invoke_unwatched(record, out, values);
 }
 
 }  // namespace detail

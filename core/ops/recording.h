@@ -10,12 +10,18 @@ namespace detail {
 bool takes_part(const Operator& record, const Out& out, const Value* values);
 Result recorded(const Operator& record, const Out& out, Value* values);
 Result finished(const Operator& record, const Out& out, const Value* values, Result result);
+Result watched(const Operator& record, const Out& out, Value* values);
+
+inline Result invoke_unwatched(const Operator& record, const Out& out, Value* values) {
+  if (autograd::grad_enabled() && takes_part(record, out, values)) return recorded(record, out, values);
+  return finished(record, out, values, record.forward.thunk(out, values));
+}
 }  // namespace detail
 
 // The one way to call an operator: Python's functions, methods and slots come here, and so do formulas.
 inline Result invoke(const Operator& record, const Out& out, Value* values) {
-  if (autograd::grad_enabled() && detail::takes_part(record, out, values)) return detail::recorded(record, out, values);
-  return detail::finished(record, out, values, record.forward.thunk(out, values));
+  if (__builtin_expect(autograd::modes.watched, 0)) return detail::watched(record, out, values);
+  return detail::invoke_unwatched(record, out, values);
 }
 
 // The record of a name that takes arguments of these kinds; throws when there is none.

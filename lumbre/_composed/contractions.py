@@ -133,11 +133,13 @@ def matrix_power(A: Tensor, n: int) -> Tensor:
         raise RuntimeError("linalg.matrix_power: A must be batches of square matrices")
     if n < 0:
         A, n = _f["linalg.inv"](A), -n
-    result, base = _f["eye"](A.shape[-1], dtype=A.dtype).expand(A.shape).clone(), A
+    if n == 0:
+        return _f["eye"](A.shape[-1], dtype=A.dtype).expand(A.shape).clone()
+    result, base = None, A
     while n:
         if n & 1:
-            result = result @ base
+            result = base if result is None else result @ base
         n >>= 1
         if n:
             base = base @ base
-    return result
+    return A.clone() if result is A else result

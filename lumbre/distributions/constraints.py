@@ -264,7 +264,7 @@ class _CorrCholesky(Constraint):
     event_dim = 2
 
     def check(self, value: Tensor) -> Tensor:
-        tolerance = _finfo(value.dtype).eps * value.shape[-1] * 10
+        tolerance = _finfo(value.dtype).eps * value.size(-1) * 10
         unit_rows = ((value**2).sum(-1) - 1).abs().le(tolerance).all(-1)
         return _LowerCholesky().check(value) & unit_rows
 
@@ -317,21 +317,37 @@ class _Joined(Constraint):
     def event_dim(self) -> int:  # type: ignore[override]
         return max(each.event_dim for each in self.cseq)
 
+    def _check_dim(self, value: Tensor) -> None:
+        if not -value.dim() <= self.dim < value.dim():
+            raise AssertionError(f"dim {self.dim} out of range for value with {value.dim()} dimensions")
+
 
 class _Cat(_Joined):
     def __init__(self, cseq: Sequence[Constraint], dim: int = 0, lengths: Sequence[int] | None = None) -> None:
         super().__init__(cseq, dim)
         self.lengths = [1] * len(self.cseq) if lengths is None else list(lengths)
+        if len(self.lengths) != len(self.cseq):
+            raise AssertionError(f"lengths ({len(self.lengths)}) must match cseq ({len(self.cseq)})")
 
     def check(self, value: Tensor) -> Tensor:
-        parts = value.split(self.lengths, self.dim)
-        return _cat([each.check(part) for each, part in zip(self.cseq, parts, strict=True)], self.dim)
+        self._check_dim(value)
+        checks, start = [], 0
+        for each, length in zip(self.cseq, self.lengths, strict=True):
+            checks.append(each.check(value.narrow(self.dim, start, length)))
+            start += length
+        return _cat(checks, self.dim)
 
 
 class _Stack(_Joined):
+    @property
+    def event_dim(self) -> int:  # type: ignore[override]
+        dims = super().event_dim
+        return dims + 1 if self.dim + dims < 0 else dims
+
     def check(self, value: Tensor) -> Tensor:
+        self._check_dim(value)
         parts = value.unbind(self.dim)
-        return _stack([each.check(part) for each, part in zip(self.cseq, parts, strict=True)], self.dim)
+        return _stack([each.check(part) for each, part in zip(self.cseq, parts, strict=False)], self.dim)
 
 
 dependent = _Dependent()

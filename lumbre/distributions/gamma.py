@@ -6,7 +6,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-from lumbre import Size, Tensor, finfo, special
+from lumbre import Size, Tensor, as_tensor, finfo, special
 from lumbre.distributions import constraints
 from lumbre.distributions._gamma_draws import StandardGamma
 from lumbre.distributions.exp_family import ExponentialFamily
@@ -53,7 +53,8 @@ class Gamma(ExponentialFamily):
         value.detach().clamp_(min=finfo(value.dtype).tiny)
         return value
 
-    def log_prob(self, value: Tensor) -> Tensor:
+    def log_prob(self, value: Any) -> Tensor:
+        value = as_tensor(value, dtype=self.rate.dtype)
         if self._validate_args:
             self._validate_sample(value)
         a, rate = self.concentration, self.rate

@@ -23,6 +23,11 @@ def precision_to_scale_tril(precision: Tensor) -> Tensor:
     return linalg.solve_triangular(inverse, eye(precision.shape[-1], dtype=precision.dtype), upper=False)
 
 
+def times_vector(matrix: Tensor, vector: Tensor) -> Tensor:
+    """The products of matrices (..., n, m) and vectors (..., m)."""
+    return (matrix @ vector.unsqueeze(-1)).squeeze(-1)
+
+
 def mahalanobis(factor: Tensor, difference: Tensor) -> Tensor:
     """d' (L L')^-1 d for vectors d (..., n) and lower factors L (..., n, n)."""
     batch = broadcast_shapes(factor.shape[:-2], difference.shape[:-1])
@@ -31,6 +36,10 @@ def mahalanobis(factor: Tensor, difference: Tensor) -> Tensor:
         factor.expand((*batch, n, n)), difference.expand((*batch, n)).unsqueeze(-1), upper=False
     )
     return solved.squeeze(-1).pow(2).sum(-1)
+
+
+# The names under which libraries take these from here.
+_batch_mv, _batch_mahalanobis, _precision_to_scale_tril = times_vector, mahalanobis, precision_to_scale_tril
 
 
 class MultivariateNormal(Distribution):
@@ -127,7 +136,7 @@ class MultivariateNormal(Distribution):
 
     def rsample(self, sample_shape: Any = Size()) -> Tensor:
         draws = standard_normal(self._extended_shape(sample_shape), self.loc.dtype)
-        return self.loc + (self._unbroadcasted_scale_tril @ draws.unsqueeze(-1)).squeeze(-1)
+        return self.loc + times_vector(self._unbroadcasted_scale_tril, draws)
 
     def _half_log_det(self) -> Tensor:
         return self._unbroadcasted_scale_tril.diagonal(0, -2, -1).log().sum(-1)

@@ -4,18 +4,27 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any
 
 import math
 
-from lumbre import Size, Tensor, finfo, nn
+from lumbre import Size, Tensor, broadcast_shapes, cat, eye, finfo, linalg, nn, stack
 from lumbre.distributions import constraints
-from lumbre.distributions.utils import broadcast_all, sum_rightmost
+from lumbre.distributions.utils import (
+    broadcast_all,
+    lazy_property,
+    sum_rightmost,
+    tril_matrix_to_vec,
+    vec_to_tril_matrix,
+)
 
 __all__ = [
-    "AbsTransform", "AffineTransform", "ComposeTransform", "ExpTransform", "IndependentTransform",
-    "PowerTransform", "SigmoidTransform", "SoftmaxTransform", "SoftplusTransform",
-    "StickBreakingTransform", "TanhTransform", "Transform", "identity_transform",
+    "AbsTransform", "AffineTransform", "CatTransform", "ComposeTransform", "CorrCholeskyTransform",
+    "CumulativeDistributionTransform", "ExpTransform", "IndependentTransform", "LowerCholeskyTransform",
+    "PositiveDefiniteTransform", "PowerTransform", "ReshapeTransform", "SigmoidTransform", "SoftmaxTransform",
+    "SoftplusTransform", "StackTransform", "StickBreakingTransform", "TanhTransform", "Transform",
+    "identity_transform",
 ]  # fmt: skip
 
 
@@ -31,11 +40,15 @@ class Transform:
     codomain: constraints.Constraint
 
     def __init__(self, cache_size: int = 0) -> None:
+        self._cache_size = cache_size
         if cache_size not in (0, 1):
             raise ValueError("cache_size must be 0 or 1")
-        self._cache_size = cache_size
-        self._cached: tuple[Any, Any] = (None, None)
+        if cache_size:
+            self._cached_x_y: tuple[Any, Any] = (None, None)
         self._inv: Any = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_inv": None}
 
     @property
     def event_dim(self) -> int:
@@ -47,13 +60,9 @@ class Transform:
     @property
     def inv(self) -> Transform:
         """The inverse."""
-        inverse = self._inv() if self._inv is not None else None
-        if inverse is None:
-            from weakref import ref
-
-            inverse = _InverseTransform(self)
-            self._inv = ref(inverse)
-        return inverse
+        if self._inv is None:
+            self._inv = _InverseTransform(self)
+        return self._inv
 
     @property
     def sign(self) -> Any:
@@ -76,19 +85,19 @@ class Transform:
     def __call__(self, x: Any) -> Any:
         if self._cache_size == 0:
             return self._call(x)
-        if x is self._cached[0]:
-            return self._cached[1]
+        if x is self._cached_x_y[0]:
+            return self._cached_x_y[1]
         y = self._call(x)
-        self._cached = x, y
+        self._cached_x_y = x, y
         return y
 
     def _inv_call(self, y: Any) -> Any:
         if self._cache_size == 0:
             return self._inverse(y)
-        if y is self._cached[1]:
-            return self._cached[0]
+        if y is self._cached_x_y[1]:
+            return self._cached_x_y[0]
         x = self._inverse(y)
-        self._cached = x, y
+        self._cached_x_y = x, y
         return x
 
     def _call(self, x: Any) -> Any:
@@ -125,14 +134,14 @@ class _Plain(Transform):
 class _InverseTransform(Transform):
     def __init__(self, transform: Transform) -> None:
         super().__init__(cache_size=transform._cache_size)
-        self._inv = transform  # type: ignore[assignment]
+        self._inv = transform
 
-    @property
-    def domain(self) -> constraints.Constraint:  # type: ignore[override]
+    @constraints.dependent_property(is_discrete=False)
+    def domain(self) -> constraints.Constraint:
         return self._inv.codomain
 
-    @property
-    def codomain(self) -> constraints.Constraint:  # type: ignore[override]
+    @constraints.dependent_property(is_discrete=False)
+    def codomain(self) -> constraints.Constraint:
         return self._inv.domain
 
     @property
@@ -186,8 +195,8 @@ class ComposeTransform(Transform):
 
     __hash__ = None  # type: ignore[assignment]
 
-    @property
-    def domain(self) -> constraints.Constraint:  # type: ignore[override]
+    @constraints.dependent_property(is_discrete=False)
+    def domain(self) -> constraints.Constraint:
         if not self.parts:
             return constraints.real
         domain = self.parts[0].domain
@@ -196,8 +205,8 @@ class ComposeTransform(Transform):
             dims = max(dims + part.domain.event_dim - part.codomain.event_dim, part.domain.event_dim)
         return constraints.independent(domain, dims - domain.event_dim) if dims > domain.event_dim else domain
 
-    @property
-    def codomain(self) -> constraints.Constraint:  # type: ignore[override]
+    @constraints.dependent_property(is_discrete=False)
+    def codomain(self) -> constraints.Constraint:
         if not self.parts:
             return constraints.real
         codomain = self.parts[-1].codomain
@@ -206,17 +215,20 @@ class ComposeTransform(Transform):
             dims = max(dims + part.codomain.event_dim - part.domain.event_dim, part.codomain.event_dim)
         return constraints.independent(codomain, dims - codomain.event_dim) if dims > codomain.event_dim else codomain
 
-    @property
+    @lazy_property
     def bijective(self) -> bool:  # type: ignore[override]
         return all(part.bijective for part in self.parts)
 
-    @property
-    def sign(self) -> Any:
+    @lazy_property
+    def sign(self) -> Any:  # type: ignore[override]
         return math.prod(part.sign for part in self.parts)
 
     @property
     def inv(self) -> Transform:
-        return ComposeTransform([part.inv for part in reversed(self.parts)], cache_size=self._cache_size)
+        if self._inv is None:
+            self._inv = ComposeTransform([part.inv for part in reversed(self.parts)])
+            self._inv._inv = self
+        return self._inv
 
     def with_cache(self, cache_size: int = 1) -> Transform:
         return self if self._cache_size == cache_size else ComposeTransform(self.parts, cache_size=cache_size)
@@ -271,12 +283,12 @@ class IndependentTransform(Transform):
             return self
         return IndependentTransform(self.base_transform, self.reinterpreted_batch_ndims, cache_size=cache_size)
 
-    @property
-    def domain(self) -> constraints.Constraint:  # type: ignore[override]
+    @constraints.dependent_property(is_discrete=False)
+    def domain(self) -> constraints.Constraint:
         return constraints.independent(self.base_transform.domain, self.reinterpreted_batch_ndims)
 
-    @property
-    def codomain(self) -> constraints.Constraint:  # type: ignore[override]
+    @constraints.dependent_property(is_discrete=False)
+    def codomain(self) -> constraints.Constraint:
         return constraints.independent(self.base_transform.codomain, self.reinterpreted_batch_ndims)
 
     @property
@@ -308,6 +320,56 @@ class IndependentTransform(Transform):
 
     def inverse_shape(self, shape: Any) -> Any:
         return self.base_transform.inverse_shape(shape)
+
+
+class ReshapeTransform(Transform):
+    """Events of one shape as events of another with as many elements."""
+
+    bijective = True
+
+    def __init__(self, in_shape: Any, out_shape: Any, cache_size: int = 0) -> None:
+        self.in_shape = Size(in_shape)
+        self.out_shape = Size(out_shape)
+        if self.in_shape.numel() != self.out_shape.numel():
+            raise ValueError("in_shape, out_shape have different numbers of elements")
+        super().__init__(cache_size=cache_size)
+
+    @constraints.dependent_property
+    def domain(self) -> constraints.Constraint:
+        return constraints.independent(constraints.real, len(self.in_shape))
+
+    @constraints.dependent_property
+    def codomain(self) -> constraints.Constraint:
+        return constraints.independent(constraints.real, len(self.out_shape))
+
+    def with_cache(self, cache_size: int = 1) -> Transform:
+        if self._cache_size == cache_size:
+            return self
+        return ReshapeTransform(self.in_shape, self.out_shape, cache_size=cache_size)
+
+    def _call(self, x: Tensor) -> Tensor:
+        return x.reshape(tuple(x.shape[: x.dim() - len(self.in_shape)]) + tuple(self.out_shape))
+
+    def _inverse(self, y: Tensor) -> Tensor:
+        return y.reshape(tuple(y.shape[: y.dim() - len(self.out_shape)]) + tuple(self.in_shape))
+
+    def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
+        return x.new_zeros(x.shape[: x.dim() - len(self.in_shape)])
+
+    @staticmethod
+    def _replaced(shape: Any, old: Size, new: Size) -> Size:
+        if len(shape) < len(old):
+            raise ValueError("Too few dimensions on input")
+        cut = len(shape) - len(old)
+        if tuple(shape[cut:]) != tuple(old):
+            raise ValueError(f"Shape mismatch: expected {shape[cut:]} but got {old}")
+        return Size((*shape[:cut], *new))
+
+    def forward_shape(self, shape: Any) -> Any:
+        return self._replaced(shape, self.in_shape, self.out_shape)
+
+    def inverse_shape(self, shape: Any) -> Any:
+        return self._replaced(shape, self.out_shape, self.in_shape)
 
 
 class ExpTransform(_Plain):
@@ -359,6 +421,11 @@ class PowerTransform(Transform):
 
     def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
         return (self.exponent * y / x).abs().log()
+
+    def forward_shape(self, shape: Any) -> Any:
+        return broadcast_shapes(shape, self.exponent.shape)
+
+    inverse_shape = forward_shape
 
 
 class SigmoidTransform(_Plain):
@@ -446,8 +513,8 @@ class AffineTransform(Transform):
     def event_dim(self) -> int:
         return self._event_dim
 
-    @property
-    def domain(self) -> constraints.Constraint:  # type: ignore[override]
+    @constraints.dependent_property(is_discrete=False)
+    def domain(self) -> constraints.Constraint:
         return constraints.independent(constraints.real, self._event_dim) if self._event_dim else constraints.real
 
     codomain = domain  # type: ignore[assignment]
@@ -490,12 +557,56 @@ class AffineTransform(Transform):
         return result.expand(shape)
 
     def _joint(self, shape: Any) -> Any:
-        from lumbre import broadcast_shapes
-
         return broadcast_shapes(shape, getattr(self.loc, "shape", ()), getattr(self.scale, "shape", ()))
 
     forward_shape = _joint
     inverse_shape = _joint
+
+
+class CorrCholeskyTransform(Transform):
+    """From n (n - 1) / 2 numbers to the lower Cholesky factor of an n by n correlation matrix.
+
+    The numbers' tanh are partial correlations: each takes a share of what its row of length 1 has left.
+    """
+
+    domain = constraints.real_vector
+    codomain = constraints.corr_cholesky
+    bijective = True
+
+    def _call(self, x: Tensor) -> Tensor:
+        x = x.tanh()
+        eps = finfo(x.dtype).eps
+        partial = vec_to_tril_matrix(x.clamp(min=-1 + eps, max=1 - eps), diag=-1)
+        left = (1 - partial**2).sqrt().cumprod(-1)
+        partial = partial + eye(partial.shape[-1], dtype=partial.dtype)
+        return partial * nn.functional.pad(left[..., :-1], [1, 0], value=1)
+
+    def _inverse(self, y: Tensor) -> Tensor:
+        left = nn.functional.pad((1 - (y * y).cumsum(-1))[..., :-1], [1, 0], value=1)
+        partial = tril_matrix_to_vec(y, diag=-1) / tril_matrix_to_vec(left, diag=-1).sqrt()
+        return (partial.log1p() - partial.neg().log1p()) / 2
+
+    def log_abs_det_jacobian(self, x: Tensor, y: Tensor, intermediates: Any = None) -> Tensor:
+        left = tril_matrix_to_vec(1 - (y * y).cumsum(-1), diag=-2)
+        tanh = -2 * (x + nn.functional.softplus(-2 * x) - math.log(2.0)).sum(-1)
+        return 0.5 * left.log().sum(-1) + tanh
+
+    def forward_shape(self, shape: Any) -> Any:
+        if len(shape) < 1:
+            raise ValueError("Too few dimensions on input")
+        count = shape[-1]
+        n = round((0.25 + 2 * count) ** 0.5 + 0.5)
+        if n * (n - 1) // 2 != count:
+            raise ValueError("Input is not a flattened lower-diagonal number")
+        return Size((*shape[:-1], n, n))
+
+    def inverse_shape(self, shape: Any) -> Any:
+        if len(shape) < 2:
+            raise ValueError("Too few dimensions on input")
+        if shape[-2] != shape[-1]:
+            raise ValueError("Input is not square")
+        n = shape[-1]
+        return Size((*shape[:-2], n * (n - 1) // 2))
 
 
 class SoftmaxTransform(_Plain):
@@ -553,3 +664,179 @@ class StickBreakingTransform(_Plain):
         if len(shape) < 1:
             raise ValueError("Too few dimensions on input")
         return Size((*shape[:-1], shape[-1] - 1))
+
+
+class LowerCholeskyTransform(_Plain):
+    """Lower triangles whose diagonal is the exponential of the given one."""
+
+    domain = constraints.independent(constraints.real, 2)
+    codomain = constraints.lower_cholesky
+
+    def _call(self, x: Tensor) -> Tensor:
+        return x.tril(-1) + x.diagonal(0, -2, -1).exp().diag_embed()
+
+    def _inverse(self, y: Tensor) -> Tensor:
+        return y.tril(-1) + y.diagonal(0, -2, -1).log().diag_embed()
+
+
+class PositiveDefiniteTransform(_Plain):
+    """L L' of the lower triangles L of ``LowerCholeskyTransform``."""
+
+    domain = constraints.independent(constraints.real, 2)
+    codomain = constraints.positive_definite
+
+    def _call(self, x: Tensor) -> Tensor:
+        factor = LowerCholeskyTransform()(x)
+        return factor @ factor.mT
+
+    def _inverse(self, y: Tensor) -> Tensor:
+        return LowerCholeskyTransform().inv(linalg.cholesky(y))
+
+
+class _Joined(Transform):
+    """Maps of the parts of one tensor along ``dim``."""
+
+    transforms: list[Transform]
+
+    def __init__(self, tseq: Sequence[Transform], dim: int, cache_size: int) -> None:
+        if not all(isinstance(each, Transform) for each in tseq):
+            raise AssertionError("All elements of tseq must be Transform instances")
+        if cache_size:
+            tseq = [each.with_cache(cache_size) for each in tseq]
+        super().__init__(cache_size=cache_size)
+        self.transforms = list(tseq)
+        self.dim = dim
+
+    @property
+    def bijective(self) -> bool:  # type: ignore[override]
+        return all(each.bijective for each in self.transforms)
+
+    def _check(self, value: Tensor, name: str, count: int, meaning: str, owner: str | None = None) -> None:
+        if not -value.dim() <= self.dim < value.dim():
+            raise AssertionError(f"dim {self.dim} out of range for {owner or 'tensor'} with {value.dim()} dimensions")
+        if value.size(self.dim) != count:
+            raise AssertionError(f"{name}.size({self.dim}) = {value.size(self.dim)} must equal {meaning} {count}")
+
+
+class CatTransform(_Joined):
+    """Maps of slices of the given lengths along ``dim``."""
+
+    def __init__(
+        self, tseq: Sequence[Transform], dim: int = 0, lengths: Sequence[int] | None = None, cache_size: int = 0
+    ) -> None:
+        super().__init__(tseq, dim, cache_size)
+        self.lengths = [1] * len(self.transforms) if lengths is None else list(lengths)
+        if len(self.lengths) != len(self.transforms):
+            raise AssertionError(f"lengths ({len(self.lengths)}) must match transforms ({len(self.transforms)})")
+
+    @lazy_property
+    def event_dim(self) -> int:  # type: ignore[override]
+        """How many dimensions the largest event has."""
+        return max(each.event_dim for each in self.transforms)
+
+    @lazy_property
+    def length(self) -> int:
+        """The length of the whole along ``dim``."""
+        return sum(self.lengths)
+
+    @constraints.dependent_property
+    def domain(self) -> constraints.Constraint:
+        return constraints.cat([each.domain for each in self.transforms], self.dim, self.lengths)
+
+    @constraints.dependent_property
+    def codomain(self) -> constraints.Constraint:
+        return constraints.cat([each.codomain for each in self.transforms], self.dim, self.lengths)
+
+    def with_cache(self, cache_size: int = 1) -> Transform:
+        if self._cache_size == cache_size:
+            return self
+        return CatTransform(self.transforms, self.dim, self.lengths, cache_size)
+
+    def _call(self, x: Tensor) -> Tensor:
+        self._check(x, "x", self.length, "length")
+        parts = x.split(self.lengths, self.dim)
+        return cat([each(part) for each, part in zip(self.transforms, parts, strict=True)], self.dim)
+
+    def _inverse(self, y: Tensor) -> Tensor:
+        self._check(y, "y", self.length, "length")
+        parts = y.split(self.lengths, self.dim)
+        return cat([each.inv(part) for each, part in zip(self.transforms, parts, strict=True)], self.dim)
+
+    def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Any:
+        self._check(x, "x", self.length, "length", "x")
+        self._check(y, "y", self.length, "length", "y")
+        parts = zip(self.transforms, x.split(self.lengths, self.dim), y.split(self.lengths, self.dim), strict=True)
+        terms = []
+        for each, before, after in parts:
+            term = each.log_abs_det_jacobian(before, after)
+            terms.append(sum_rightmost(term, self.event_dim - each.event_dim))
+        dim = (self.dim - x.dim() if self.dim >= 0 else self.dim) + self.event_dim
+        return cat(terms, dim) if dim < 0 else sum(terms)
+
+
+class StackTransform(_Joined):
+    """Maps of the slices at each index of ``dim``."""
+
+    def __init__(self, tseq: Sequence[Transform], dim: int = 0, cache_size: int = 0) -> None:
+        super().__init__(tseq, dim, cache_size)
+
+    @constraints.dependent_property
+    def domain(self) -> constraints.Constraint:
+        return constraints.stack([each.domain for each in self.transforms], self.dim)
+
+    @constraints.dependent_property
+    def codomain(self) -> constraints.Constraint:
+        return constraints.stack([each.codomain for each in self.transforms], self.dim)
+
+    def with_cache(self, cache_size: int = 1) -> Transform:
+        return self if self._cache_size == cache_size else StackTransform(self.transforms, self.dim, cache_size)
+
+    def _call(self, x: Tensor) -> Tensor:
+        self._check(x, "x", len(self.transforms), "len(transforms)")
+        return stack([each(part) for each, part in zip(self.transforms, x.unbind(self.dim), strict=True)], self.dim)
+
+    def _inverse(self, y: Tensor) -> Tensor:
+        self._check(y, "y", len(self.transforms), "len(transforms)")
+        parts = y.unbind(self.dim)
+        return stack([each.inv(part) for each, part in zip(self.transforms, parts, strict=True)], self.dim)
+
+    def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
+        self._check(x, "x", len(self.transforms), "len(transforms)", "x")
+        self._check(y, "y", len(self.transforms), "len(transforms)", "y")
+        parts = zip(self.transforms, x.unbind(self.dim), y.unbind(self.dim), strict=True)
+        return stack([each.log_abs_det_jacobian(before, after) for each, before, after in parts], self.dim)
+
+
+class CumulativeDistributionTransform(Transform):
+    """The distribution function of a distribution: from its draws to uniform numbers.
+
+    >>> normal = torch.distributions.Normal(0., 1.)
+    >>> torch.distributions.CumulativeDistributionTransform(normal)(torch.tensor(0.))
+    tensor(0.5000)
+    """
+
+    bijective = True
+    codomain = constraints.unit_interval
+    sign = +1
+
+    def __init__(self, distribution: Any, cache_size: int = 0) -> None:
+        super().__init__(cache_size=cache_size)
+        self.distribution = distribution
+
+    @property
+    def domain(self) -> Any:  # type: ignore[override]
+        return self.distribution.support
+
+    def _call(self, x: Tensor) -> Tensor:
+        return self.distribution.cdf(x)
+
+    def _inverse(self, y: Tensor) -> Tensor:
+        return self.distribution.icdf(y)
+
+    def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
+        return self.distribution.log_prob(x)
+
+    def with_cache(self, cache_size: int = 1) -> Transform:
+        if self._cache_size == cache_size:
+            return self
+        return CumulativeDistributionTransform(self.distribution, cache_size=cache_size)

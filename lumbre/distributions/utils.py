@@ -26,7 +26,10 @@ def broadcast_all(*values: Any) -> tuple[Tensor, ...]:
         )
     first = next((value for value in values if isinstance(value, Tensor)), None)
     dtype = get_default_dtype() if first is None else first.dtype
-    return broadcast_tensors(*[v if isinstance(v, Tensor) else _tensor(v, dtype=dtype) for v in values])
+    tensors = [v if isinstance(v, Tensor) else _tensor(v, dtype=dtype) for v in values]
+    # What has the common shape stays itself: a parameter that is a leaf is one in the distribution too.
+    wide = broadcast_tensors(*tensors)
+    return tuple(own if own.shape == each.shape else each for own, each in zip(tensors, wide, strict=True))
 
 
 def is_number(value: Any) -> bool:
@@ -39,9 +42,17 @@ def standard_normal(shape: Any, dtype: Any) -> Tensor:
     return normal(zeros(shape, dtype=dtype), ones(shape, dtype=dtype))
 
 
+def _standard_normal(shape: Any, dtype: Any, device: Any = None) -> Tensor:
+    """``standard_normal`` by the name and arguments under which libraries take it from here."""
+    return standard_normal(shape, dtype)
+
+
 def sum_rightmost(value: Tensor, dim: int) -> Tensor:
     """The sum over the last ``dim`` dimensions."""
     return value if dim == 0 else value.reshape((*value.shape[:-dim], -1)).sum(-1)
+
+
+_sum_rightmost = sum_rightmost
 
 
 def logits_to_probs(logits: Tensor, is_binary: bool = False) -> Tensor:

@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from lumbre import _C, addmm, cat, stack
-from lumbre._registry import operator
+from lumbre._registry import operator, with_autocast
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -57,7 +57,13 @@ def _step_relu(from_input: Tensor, state: State, weights: _Weights) -> State:
 
 
 def _step_lstm(from_input: Tensor, state: State, weights: _Weights) -> State:
-    hidden, cell, _ = _lstm_gates(_from_hidden(from_input, state[0], weights.hh), state[1])
+    gates = _from_hidden(from_input, state[0], weights.hh)
+    if gates.dtype is state[1].dtype:
+        hidden, cell, _ = _lstm_gates(gates, state[1])
+    else:  # inside autocast
+        entering, kept, new, shown = gates.chunk(4, 1)
+        cell = kept.sigmoid() * state[1] + entering.sigmoid() * new.tanh()
+        hidden = shown.sigmoid() * cell.tanh()
     if weights.projection is not None:
         hidden = hidden @ weights.projection.t()
     return hidden, cell
@@ -234,6 +240,9 @@ def _run(kind: str, cell: _Cell, arguments: tuple, keywords: dict) -> tuple[Tens
     return output, *(stack(parts) for parts in zip(*finals, strict=True))
 
 
+# Inside autocast a padded LSTM is one operator in half precision; what is packed, or has other cells, is its parts.
+_run_cast = with_autocast(_run, "_padded_lstm")
+
 _SHARED_NAMES = ("hx", "params", "has_biases", "num_layers", "dropout", "train", "bidirectional")
 _PADDED_NAMES = ("input", *_SHARED_NAMES, "batch_first")
 _PACKED_NAMES = ("data", "batch_sizes", *_SHARED_NAMES)
@@ -262,7 +271,8 @@ def lstm(*args: Any, **kwargs: Any) -> tuple[Tensor, Tensor, Tensor]:
     >>> torch.lstm(torch.zeros(2, 1, 1), start, weights, False, 1, 0.0, False, False, False)[0].shape
     torch.Size([2, 1, 1])
     """
-    return _run("lstm", _LSTM, args, kwargs)
+    run = _run if _is_packed("lstm", args, kwargs) else _run_cast
+    return run("lstm", _LSTM, args, kwargs)
 
 
 @operator("gru(*args, **kwargs)", method=False)
