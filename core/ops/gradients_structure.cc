@@ -17,8 +17,9 @@ void scatter_gradient(Backward& b) {
   if (b.needs(3)) b.give(3, gathered(b));
 }
 
-void scatter_reduce_gradient(Backward& b) {
-  const Tensor g = b.grad(), x = b.input(0), index = b.input(2), source = b.input(3), result = b.result();
+namespace {
+void reduced_slopes(Backward& b, const Tensor& index) {
+  const Tensor g = b.grad(), x = b.input(0), source = b.input(3), result = b.result();
   const int64_t dim = b.integer(1);
   const std::string& how = b.string(4);
   const bool include = b.flag(5);
@@ -64,6 +65,18 @@ void scatter_reduce_gradient(Backward& b) {
   if (!include && (how == "amax" || how == "amin")) to_input = untouched(where(call<"eq">(x, result), g, Scalar(0.0)));
   if (b.needs(0)) b.give(0, to_input);
   if (b.needs(3)) b.give(3, to_source);
+}
+}  // namespace
+
+void scatter_reduce_gradient(Backward& b) { reduced_slopes(b, b.input(2)); }
+
+// The same, with one place for a whole slice of the source.
+void index_reduce_gradient(Backward& b) {
+  const Dims sizes = b.sizes(3);
+  Dims along;
+  for (int d = 0; d < sizes.ndim(); ++d) along.push_back(1);
+  if (!along.empty()) along[wrap_dim(b.integer(1), sizes.ndim())] = -1;
+  reduced_slopes(b, expand(reshape(b.input(2), along), sizes));
 }
 
 namespace {
