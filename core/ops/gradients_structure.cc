@@ -37,21 +37,18 @@ void reduced_slopes(Backward& b, const Tensor& index) {
     to_input = g / count;
     to_source = gather(g) / gather(count);
   } else if (how == "prod") {
-    // The product of the others: without zeros the quotient, with one zero the product of the rest for that zero alone.
-    const Tensor zero_x = cast(call<"eq">(x, Scalar(0)), g.dtype()),
-                 zero_s = cast(call<"eq">(source, Scalar(0)), g.dtype());
-    const Tensor x1 = where(call<"eq">(x, Scalar(0)), Scalar(1.0), x),
-                 s1 = where(call<"eq">(source, Scalar(0)), Scalar(1.0), source);
-    const Tensor start = include ? zero_x : Tensor::zeros(x.sizes(), g.dtype());
-    const Tensor zeros_here = call<"scatter_add">(start, dim, index, zero_s);
-    const Tensor rest = call<"scatter_reduce">(include ? x1 : Tensor::full(x.sizes(), Scalar(1.0), x.dtype()), dim,
-                                               index, s1, "prod", true);
-    const auto slope = [&](const Tensor& zero, const Tensor& element, const Tensor& count, const Tensor& product) {
-      const Tensor others = count - zero;
-      return where(call<"gt">(others, Scalar(0)), Scalar(0.0), product / element);
+    // The product of the others: the quotient, with ones in the places of zeros. Two zeros among the sources of one
+    // place leave none of them a slope.
+    const Tensor zero_x = call<"eq">(x, Scalar(0)), zero_s = call<"eq">(source, Scalar(0));
+    const Tensor x1 = where(zero_x, Scalar(1.0), x), s1 = where(zero_s, Scalar(1.0), source);
+    const auto product = [&](const Tensor& start, const Tensor& factors) {
+      return call<"scatter_reduce">(start, dim, index, factors, "prod", include);
     };
-    to_input = include ? g * slope(zero_x, x1, zeros_here, rest) : g;
-    to_source = gather(g) * slope(zero_s, s1, gather(zeros_here), gather(rest));
+    to_input = g * product(x1, source) / x1;
+    const Tensor zeros_here =
+        call<"scatter_add">(Tensor::zeros(x.sizes(), g.dtype()), dim, index, cast(zero_s, g.dtype()));
+    const Tensor of_zero = where(call<"gt">(gather(zeros_here), Scalar(1)), Scalar(0.0), gather(g * product(x, s1)));
+    to_source = where(zero_s, of_zero, gather(g * result) / s1);
   } else {
     const Tensor hit_x = cast(call<"eq">(x, result), g.dtype()),
                  hit_s = cast(call<"eq">(source, gather(result)), g.dtype());

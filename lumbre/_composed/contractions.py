@@ -133,6 +133,8 @@ def matrix_power(A: Tensor, n: int) -> Tensor:
         raise RuntimeError("linalg.matrix_power: A must be batches of square matrices")
     if n < 0:
         A, n = _f["linalg.inv"](A), -n
+    if n == 0:
+        return A.clone().copy_(_f["eye"](A.shape[-1], dtype=A.dtype))
     result, base = _f["eye"](A.shape[-1], dtype=A.dtype).expand(A.shape).clone(), A
     while n:
         if n & 1:

@@ -62,7 +62,7 @@ def to_lumbre(value: Any, memo: dict[int, Any]) -> Any:
         return lumbre.device(str(value))
     if isinstance(value, complex):
         raise Unsupported("complex")
-    if isinstance(value, torch.nn.Module) or callable(value) and getattr(value, "__module__", "").startswith("torch"):
+    if isinstance(value, torch.nn.Module) or (callable(value) and getattr(value, "__module__", "").startswith("torch")):
         return counterpart(value)
     if isinstance(value, tuple) and hasattr(value, "_fields"):
         return type(value)(*(to_lumbre(item, memo) for item in value))
