@@ -204,10 +204,13 @@ def _hook_handle(self: Tensor, hook: Callable, name: str, after: bool) -> Any:
     from lumbre.utils.hooks import RemovableHandle
 
     hooks = self.__dict__.get(name)
-    if hooks is None or (not after and hooks[0] is not self.grad_fn):
+    # An in-place operation gives the tensor another node, and its hooks another place. The node's number stands for it: the
+    # node itself would be held from two sides, and never be collected with a hook that knows its tensor.
+    node = None if after or self.is_leaf else self.grad_fn._sequence_nr()
+    if hooks is None or hooks[0] != node:
         from collections import OrderedDict
 
-        hooks = self.__dict__[name] = (None if after else self.grad_fn, OrderedDict())
+        hooks = self.__dict__[name] = (node, OrderedDict())
         _C._attach_tensor_hooks(self, hooks[1], after)
     handle = RemovableHandle(hooks[1])
     hooks[1][handle.id] = hook

@@ -117,6 +117,60 @@ void AccumulateGrad::apply(Gradients& taken, Gradients&) {
   for (const auto& hook : hooks_now) hook->call(variable_);
 }
 
+int AccumulateGrad::visit(VisitObject visit, void* argument) const {
+  for (const auto& hook : after)
+    if (const int stop = hook.use_count() == 1 ? hook->visit(visit, argument) : 0) return stop;
+  return visit_owned(*variable_.get(), visit, argument);
+}
+
+// --- what only one tensor leads to
+// ------------------------------------------------------------------------------------
+
+namespace {
+int visit_hooks(const Hooks* hooks, VisitObject visit, void* argument) {
+  if (!hooks) return 0;
+  for (const Hooks::OfTensor& h : hooks->tensor)
+    if (const int stop = h.hook.use_count() == 1 ? h.hook->visit(visit, argument) : 0) return stop;
+  for (const auto& hook : hooks->node)
+    if (const int stop = hook.use_count() == 1 ? hook->visit(visit, argument) : 0) return stop;
+  return 0;
+}
+
+int visit_kept(const TensorData* data, VisitObject visit, void* argument) {
+  return data && data->references == 1 && data->keeps_object ? visit(data->python_object, argument) : 0;
+}
+}  // namespace
+
+int visit_owned(Node& start, VisitObject visit, void* argument) {
+  if (start.references != 1) return 0;
+  std::vector<Node*> waiting{&start};
+  while (!waiting.empty()) {
+    Node* node = waiting.back();
+    waiting.pop_back();
+    if (const int stop = visit_hooks(node->hooks.get(), visit, argument)) return stop;
+    if (const int stop = node->visit(visit, argument)) return stop;
+    for (const Edge& edge : node->edges())
+      if (edge && edge.node->references == 1) waiting.push_back(edge.node.get());
+  }
+  return 0;
+}
+
+int visit_owned(const TensorData& data, VisitObject visit, void* argument) {
+  if (data.references != 1) return 0;
+  // A kept object is seen instead of what lies behind it, which it shows itself.
+  if (data.keeps_object) return visit(data.python_object, argument);
+  if (const int stop = visit_kept(data.base.get(), visit, argument)) return stop;
+  const auto* history = static_cast<const History*>(data.history.get());
+  if (!history) return 0;
+  if (const int stop = visit_kept(history->gradient.get(), visit, argument)) return stop;
+  if (const int stop = visit_hooks(history->leaf_hooks.get(), visit, argument)) return stop;
+  for (const auto& hook : history->after_accumulation)
+    if (const int stop = hook.use_count() == 1 ? hook->visit(visit, argument) : 0) return stop;
+  return history->node ? visit_owned(*history->node, visit, argument) : 0;
+}
+
+int SavedTensor::visit(VisitObject visit, void* argument) const { return visit_kept(tensor_.get(), visit, argument); }
+
 // --- histories
 // --------------------------------------------------------------------------------------------------------
 

@@ -21,11 +21,15 @@ struct Edge {
   explicit operator bool() const noexcept { return static_cast<bool>(node); }
 };
 
+// How a cycle collector sees what hooks and nodes own: called with each object; a number other than 0 ends the visit.
+using VisitObject = int (*)(void* object, void* argument);
+
 // Hooks see gradients on their way. An undefined result leaves the gradient as it is.
 class TensorHook {
  public:
   virtual ~TensorHook() = default;
   virtual Tensor call(const Tensor& gradient) = 0;
+  virtual int visit(VisitObject, void*) const { return 0; }
 };
 class NodeHook {
  public:
@@ -34,6 +38,7 @@ class NodeHook {
   virtual void before(Gradients& taken) = 0;
   // After it ran: may replace the gradients that it gives.
   virtual void after(Gradients& given, const Gradients& taken) = 0;
+  virtual int visit(VisitObject, void*) const { return 0; }
 };
 
 struct Hooks {
@@ -64,6 +69,8 @@ class Node {
   virtual void apply(Gradients& taken, Gradients& given) = 0;
   // Drops saved tensors: the graph is not kept.
   virtual void release() noexcept {}
+  // The objects that it owns itself.
+  virtual int visit(VisitObject, void*) const { return 0; }
   // Whether it runs although every gradient it takes is undefined.
   virtual bool runs_without_gradients() const noexcept { return false; }
   Hooks& own_hooks() {
@@ -99,6 +106,7 @@ class AccumulateGrad final : public Node {
   std::string name() const override { return "AccumulateGrad"; }
   std::span<Edge> edges() noexcept override { return {}; }
   void apply(Gradients& taken, Gradients& given) override;
+  int visit(VisitObject visit, void* argument) const override;
   const Tensor& variable() const { return variable_; }
   ~AccumulateGrad() override;
   // Run after the gradient was added.
@@ -117,8 +125,15 @@ struct History final : TensorHistory {
   bool retains = false;
   std::unique_ptr<Hooks> leaf_hooks;  // a leaf's hooks before its accumulator exists
   std::vector<std::shared_ptr<TensorHook>> after_accumulation;
-  std::shared_ptr<void> python_hooks;  // the dictionary that Python's handles point into
+  std::shared_ptr<TensorData*> self;  // for hooks that must know when the tensor is gone
+  ~History() override {
+    if (self) *self = nullptr;
+  }
 };
+
+// The objects that a tensor (a node) alone keeps alive, through nodes that only it leads to; none where it is shared.
+int visit_owned(const TensorData& data, VisitObject visit, void* argument);
+int visit_owned(Node& node, VisitObject visit, void* argument);
 
 inline History* history_of(const Tensor& t) noexcept { return static_cast<History*>(t->history.get()); }
 History& own_history(const Tensor& t);
@@ -148,6 +163,7 @@ class SavedTensor {
   static SavedTensor of_overwritten(const Tensor& copy, const Tensor& original);
   bool defined() const noexcept { return tensor_.defined() || hooks_; }
   Tensor unpack(Node* owner) const;
+  int visit(VisitObject visit, void* argument) const;
   void reset() noexcept {
     tensor_ = Tensor();
     hooks_.reset();

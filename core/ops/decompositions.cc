@@ -463,8 +463,9 @@ void eigh_gradient(Backward& b) {
   const Tensor values = b.result(0), v = b.result(1);
   Tensor inner;
   if (b.has(1)) {
-    const Tensor ratio = div(op::mm(turned(v), b.grad(1)), gaps(values));
-    inner = ratio - call<"diag_embed">(call<"diagonal">(ratio, 0, -2, -1), 0, -2, -1);
+    // Eigenvectors turn: what is not skew in their gradient leads nowhere.
+    const Tensor projected = op::mm(turned(v), b.grad(1));
+    inner = div(mul(projected - turned(projected), Scalar(0.5)), gaps(values));
   }
   if (b.has(0)) {
     const Tensor from_values = call<"diag_embed">(b.grad(0), 0, -2, -1);
@@ -477,6 +478,70 @@ void eigvalsh_gradient(Backward& b) {
   using namespace op;
   const Tensor v = call<"linalg.eigh">.all(b.input(0), b.string(1).c_str())[1];
   b.give(0, op::mm(scaled_columns(v, b.grad()), turned(v)));
+}
+
+// Gradients of a product of reflectors H = I - tau v v^T applied to a matrix, v a column of a unit lower triangle.
+struct ThroughReflectors {
+  Tensor reflectors, scales, matrix;
+};
+// The result is H_1 H_2 ... H_k C, or H_k ... H_1 C when `backwards`.
+ThroughReflectors through_reflectors(const Tensor& a, const Tensor& tau, const Tensor& c, Tensor g, bool backwards) {
+  using namespace op;
+  const int64_t m = rows(a), n = columns(a), k = tau.sizes().back();
+  const Tensor ones = Tensor::zeros({m, n}, a.dtype());
+  diagonal(ones, 0, 0, 1).fill(1);
+  const Tensor packed = call<"tril">(a, -1) + ones;
+  const auto v = [&](int64_t i) { return call<"narrow">(packed, -1, i, 1); };
+  const auto scale = [&](int64_t i) { return op::unsqueeze(call<"narrow">(tau, -1, i, 1), -1); };
+  const auto reflected = [&](const Tensor& x, int64_t i) {
+    return x - scale(i) * op::mm(v(i), op::mm(turned(v(i)), x));
+  };
+  const auto at = [&](int64_t step) { return backwards ? k - 1 - step : step; };
+  // What the reflector of each step is applied to.
+  std::vector<Tensor> before(static_cast<size_t>(k)), columns_of(static_cast<size_t>(n)), scales;
+  Tensor state = c;
+  for (int64_t step = k - 1; step >= 0; --step) {
+    before[static_cast<size_t>(step)] = state;
+    state = reflected(state, at(step));
+  }
+  scales.resize(static_cast<size_t>(k));
+  for (int64_t step = 0; step < k; ++step) {
+    const int64_t i = at(step);
+    const Tensor& x = before[static_cast<size_t>(step)];
+    const Tensor xv = op::mm(turned(x), v(i)), gv = op::mm(turned(g), v(i));  // as columns
+    scales[static_cast<size_t>(i)] = -call<"squeeze">(op::mm(turned(gv), xv), -1);
+    columns_of[static_cast<size_t>(i)] = -scale(i) * (op::mm(g, xv) + op::mm(x, gv));
+    g = reflected(g, i);
+  }
+  const Tensor none_of_a = op::zeros(joined(batch_sizes(a), {m, 1}), a.dtype());
+  for (Tensor& column : columns_of)
+    if (!column.defined()) column = none_of_a;
+  ThroughReflectors found;
+  found.reflectors = n ? call<"tril">(call<"cat">(columns_of, -1), -1) : op::zeros(a.sizes(), a.dtype());
+  found.scales = k ? call<"cat">(scales, -1) : op::zeros(tau.sizes(), tau.dtype());
+  found.matrix = g;
+  return found;
+}
+
+void householder_gradient(Backward& b) {
+  const Tensor a = b.input(0);
+  const Tensor start = Tensor::zeros({rows(a), columns(a)}, a.dtype());
+  diagonal(start, 0, 0, 1).fill(1);
+  const Tensor c = op::expand(start, joined(batch_sizes(a), {rows(a), columns(a)}));
+  const ThroughReflectors found = through_reflectors(a, b.input(1), c, b.grad(), false);
+  if (b.needs(0)) b.give(0, found.reflectors);
+  if (b.needs(1)) b.give(1, found.scales);
+}
+
+void ormqr_gradient(Backward& b) {
+  const bool left = b.flag(3), transposed = b.flag(4);
+  // C Q is the transpose of Q^T C^T.
+  const auto side = [&](const Tensor& t) { return left ? t : turned(t); };
+  const ThroughReflectors found =
+      through_reflectors(b.input(0), b.input(1), side(b.input(2)), side(b.grad()), left == transposed);
+  if (b.needs(0)) b.give(0, found.reflectors);
+  if (b.needs(1)) b.give(1, found.scales);
+  if (b.needs(2)) b.give(2, side(found.matrix));
 }
 
 // A's gradient from that of its pseudo-inverse p.
@@ -523,20 +588,24 @@ LB_OPERATOR(.signature = "linalg.householder_product(A, tau, *, out=None)",
 >>> torch.linalg.householder_product(*torch.geqrf(torch.eye(2)))
 tensor([[1., 0.],
         [0., 1.]]))",
-            .forward = forward_of<householder_product>, .derivative = kDerivativeRefused, .forms = kFunction);
+            .forward = forward_of<householder_product>,
+            .derivative = gradients("LinalgHouseholderProductBackward0", householder_gradient, "0:01 1:01"),
+            .forms = kFunction);
 LB_OPERATOR(.signature = "orgqr(input, input2, *, out=None)", .doc = R"(See torch.linalg.householder_product.
 
 >>> torch.orgqr(*torch.geqrf(torch.eye(2)))
 tensor([[1., 0.],
         [0., 1.]]))",
-            .forward = forward_of<householder_product>, .derivative = kDerivativeRefused);
+            .forward = forward_of<householder_product>,
+            .derivative = gradients("LinalgHouseholderProductBackward0", householder_gradient, "0:01 1:01"));
 LB_OPERATOR(.signature = "ormqr(input, input2, input3, left=True, transpose=False, *, out=None)",
             .doc = R"(Q C, or C Q when left is false, for the Q of geqrf's results; Q^T when transpose is true.
 
 >>> torch.ormqr(*torch.geqrf(torch.eye(2)), torch.ones(2, 1))
 tensor([[1.],
         [1.]]))",
-            .forward = forward_of<ormqr>, .derivative = kDerivativeRefused);
+            .forward = forward_of<ormqr>,
+            .derivative = gradients("OrmqrBackward0", ormqr_gradient, "0:012 1:012 2:012"));
 LB_OPERATOR(.signature = "linalg.qr(A, mode='reduced', *, out=None) -> (Q, R)",
             .doc = R"(Q with orthonormal columns and an upper triangular R whose product is A, for (..., m, n) matrices.
 

@@ -584,7 +584,9 @@ LB_OPERATOR(.signature = "index_reduce(input, dim, index, source, reduce, *, inc
 
 >>> torch.ones(2).index_reduce(0, torch.tensor([1, 1]), torch.tensor([2.0, 3.0]), "prod")
 tensor([1., 6.]))",
-            .forward = forward_of<index_reduce>, .derivative = kDerivativeRefused, .forms = kEveryForm);
+            .forward = forward_of<index_reduce>,
+            .derivative = gradients("IndexReduceBackward0", index_reduce_gradient, "0:023r 3:023r"),
+            .forms = kEveryForm);
 LB_OPERATOR(.signature = "take(input, index, *, out=None)",
             .doc = R"(The elements at positions in row-major order; the result has the index's sizes.
 

@@ -75,6 +75,7 @@ Tensor vector_norm_gradient(const Tensor& g, Backward& b);
 void scatter_gradient(Backward& b);
 Tensor gathered(Backward& b);
 void scatter_reduce_gradient(Backward& b);
+void index_reduce_gradient(Backward& b);
 void index_add_gradient(Backward& b);
 void index_copy_gradient(Backward& b);
 void index_fill_gradient(Backward& b);

@@ -115,6 +115,16 @@ void tensordot_gradient(Backward& b) {
       if (!summed.contains(d)) kept.push_back(d);
     return std::pair(kept, summed);
   };
+  // A dimension of size 1 that meets another is repeated: the other was summed.
+  const auto as_contracted = [&](int which) {
+    Tensor t = b.input(which);
+    const Dims &own = which ? over_y : over_x, &met = which ? over_x : over_y;
+    for (size_t i = 0; i < own.size(); ++i) {
+      const int64_t d = wrap_dim(own[i], b.ndim(which));
+      if (b.sizes(1 - which)[wrap_dim(met[i], b.ndim(1 - which))] == 1 && t.sizes()[d] != 1) t = sum(t, Dims{d}, true);
+    }
+    return t;
+  };
   const auto [kept_x, summed_x] = split(b.ndim(0), over_x);
   const auto [kept_y, summed_y] = split(b.ndim(1), over_y);
   Dims tail, lead;
@@ -138,10 +148,14 @@ void tensordot_gradient(Backward& b) {
     return order;
   };
   // g with y over y's kept dimensions leaves x's kept, then y's summed ones in y's order.
-  if (b.needs(0))
-    b.give(0, restored(call<"_tensordot">(g, b.input(1), tail, kept_y), kept_x, summed_x, ascending(summed_y)));
-  if (b.needs(1))
-    b.give(1, restored(call<"_tensordot">(g, b.input(0), lead, kept_x), kept_y, summed_y, ascending(summed_x)));
+  if (b.needs(0)) {
+    const Tensor slope = call<"_tensordot">(g, as_contracted(1), tail, kept_y);
+    b.give(0, expand(restored(slope, kept_x, summed_x, ascending(summed_y)), b.sizes(0)));
+  }
+  if (b.needs(1)) {
+    const Tensor slope = call<"_tensordot">(g, as_contracted(0), lead, kept_x);
+    b.give(1, expand(restored(slope, kept_y, summed_y, ascending(summed_x)), b.sizes(1)));
+  }
 }
 
 void kron_gradient(Backward& b) {

@@ -95,7 +95,10 @@ Tensor logcumsumexp_gradient(const Tensor& g, const Tensor& x, const Tensor& res
   if (g.ndim() == 0 || g.count() == 0) return g;
   const Dims axis{dim};
   // In logarithms, positive and negative gradients apart, so that nothing overflows.
-  const Tensor lowest = Tensor::full({}, Scalar(-std::numeric_limits<double>::infinity()), g.dtype());
+  const bool wide = g.dtype() == DType::Float64, narrow = g.dtype() == DType::Float16;
+  // Not the logarithm of zero, whose differences have no value.
+  const double limit = wide ? std::numeric_limits<double>::max() : narrow ? 65504.0 : 3.3e38;
+  const Tensor lowest = Tensor::full({}, Scalar(-limit), g.dtype());
   const auto part = [&](const Tensor& positive, const Tensor& magnitude) {
     const Tensor logs = where(positive, call<"log">(where(positive, magnitude, Scalar(1.0))), lowest);
     const Tensor sums = call<"flip">(call<"logcumsumexp">(call<"flip">(logs - result, axis), dim), axis);
@@ -183,7 +186,9 @@ Tensor vector_norm_gradient(const Tensor& given, Backward& b) {
     const Tensor slope = call<"sign">(x) * pow(call<"abs">(x), Scalar(p - 1)) * (g / pow(norm, Scalar(p - 1)));
     return where_norm(slope);
   }
-  return where_norm(x * pow(call<"abs">(x), Scalar(p - 2)) * (g / pow(norm, Scalar(p - 1))));
+  // Where the norm is zero nothing is divided: the quotient's own derivative would not be a number.
+  const Tensor safe = where(call<"eq">(norm, Scalar(0)), Scalar(1.0), norm);
+  return where_norm(x * pow(call<"abs">(x), Scalar(p - 2)) * (g / pow(safe, Scalar(p - 1))));
 }
 
 }  // namespace lumbre

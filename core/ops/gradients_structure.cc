@@ -17,8 +17,9 @@ void scatter_gradient(Backward& b) {
   if (b.needs(3)) b.give(3, gathered(b));
 }
 
-void scatter_reduce_gradient(Backward& b) {
-  const Tensor g = b.grad(), x = b.input(0), index = b.input(2), source = b.input(3), result = b.result();
+namespace {
+void reduced_slopes(Backward& b, const Tensor& index) {
+  const Tensor g = b.grad(), x = b.input(0), source = b.input(3), result = b.result();
   const int64_t dim = b.integer(1);
   const std::string& how = b.string(4);
   const bool include = b.flag(5);
@@ -36,21 +37,18 @@ void scatter_reduce_gradient(Backward& b) {
     to_input = g / count;
     to_source = gather(g) / gather(count);
   } else if (how == "prod") {
-    // The product of the others: without zeros the quotient, with one zero the product of the rest for that zero alone.
-    const Tensor zero_x = cast(call<"eq">(x, Scalar(0)), g.dtype()),
-                 zero_s = cast(call<"eq">(source, Scalar(0)), g.dtype());
-    const Tensor x1 = where(call<"eq">(x, Scalar(0)), Scalar(1.0), x),
-                 s1 = where(call<"eq">(source, Scalar(0)), Scalar(1.0), source);
-    const Tensor start = include ? zero_x : Tensor::zeros(x.sizes(), g.dtype());
-    const Tensor zeros_here = call<"scatter_add">(start, dim, index, zero_s);
-    const Tensor rest = call<"scatter_reduce">(include ? x1 : Tensor::full(x.sizes(), Scalar(1.0), x.dtype()), dim,
-                                               index, s1, "prod", true);
-    const auto slope = [&](const Tensor& zero, const Tensor& element, const Tensor& count, const Tensor& product) {
-      const Tensor others = count - zero;
-      return where(call<"gt">(others, Scalar(0)), Scalar(0.0), product / element);
+    // The product of the others: the quotient, with ones in the places of zeros. Two zeros among the sources of one
+    // place leave none of them a slope.
+    const Tensor zero_x = call<"eq">(x, Scalar(0)), zero_s = call<"eq">(source, Scalar(0));
+    const Tensor x1 = where(zero_x, Scalar(1.0), x), s1 = where(zero_s, Scalar(1.0), source);
+    const auto product = [&](const Tensor& start, const Tensor& factors) {
+      return call<"scatter_reduce">(start, dim, index, factors, "prod", include);
     };
-    to_input = include ? g * slope(zero_x, x1, zeros_here, rest) : g;
-    to_source = gather(g) * slope(zero_s, s1, gather(zeros_here), gather(rest));
+    to_input = g * product(x1, source) / x1;
+    const Tensor zeros_here =
+        call<"scatter_add">(Tensor::zeros(x.sizes(), g.dtype()), dim, index, cast(zero_s, g.dtype()));
+    const Tensor of_zero = where(call<"gt">(gather(zeros_here), Scalar(1)), Scalar(0.0), gather(g * product(x, s1)));
+    to_source = where(zero_s, of_zero, gather(g * result) / s1);
   } else {
     const Tensor hit_x = cast(call<"eq">(x, result), g.dtype()),
                  hit_s = cast(call<"eq">(source, gather(result)), g.dtype());
@@ -64,6 +62,18 @@ void scatter_reduce_gradient(Backward& b) {
   if (!include && (how == "amax" || how == "amin")) to_input = untouched(where(call<"eq">(x, result), g, Scalar(0.0)));
   if (b.needs(0)) b.give(0, to_input);
   if (b.needs(3)) b.give(3, to_source);
+}
+}  // namespace
+
+void scatter_reduce_gradient(Backward& b) { reduced_slopes(b, b.input(2)); }
+
+// The same, with one place for a whole slice of the source.
+void index_reduce_gradient(Backward& b) {
+  const Dims sizes = b.sizes(3);
+  Dims along;
+  for (int d = 0; d < sizes.ndim(); ++d) along.push_back(1);
+  if (!along.empty()) along[wrap_dim(b.integer(1), sizes.ndim())] = -1;
+  reduced_slopes(b, expand(reshape(b.input(2), along), sizes));
 }
 
 namespace {

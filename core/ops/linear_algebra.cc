@@ -522,10 +522,11 @@ void lu_factor_gradient(Backward& b) {
 void lu_solve_gradient(Backward& b) {
   using namespace op;
   const bool left = b.flag(3), adjoint = b.flag(4);
-  const Tensor lu = b.input(0), pivots = b.input(1), x = b.result(0);
+  const Tensor lu = b.input(0), pivots = b.input(1);
   const Tensor gb = call<"linalg.lu_solve">(lu, pivots, b.grad(), left, !adjoint);
   if (b.needs(2)) b.give(2, gb);
   if (!b.needs(0)) return;
+  const Tensor x = b.result(0);
   const std::vector<Tensor> parts = call<"lu_unpack">.all(lu, pivots, true, true);
   Tensor ga = -(left ? op::mm(gb, turned(x)) : op::mm(turned(x), gb));
   if (adjoint) ga = turned(ga);

@@ -41,9 +41,28 @@ Tensor cholesky_solve(const Tensor& b, const Tensor& l, bool upper) {
            rows(l), " by ", columns(l), " matrices");
   LB_CHECK(rows(l) == rows(b), Runtime, "Incompatible matrix sizes for cholesky_solve: each A matrix is ", rows(l),
            " by ", rows(l), " but each b matrix is ", rows(b), " by ", columns(b));
+  const autograd::GradModeGuard off(false);
   const Tensor first = upper ? turned(l) : l;
   const Tensor half = op::call<"linalg.solve_triangular">(first, b, false, true, false);
   return op::call<"linalg.solve_triangular">(turned(first), half, true, true, false);
+}
+
+// As if every element of the factor were read, as PyTorch has it: a factor from a decomposition keeps the right half.
+Tensor through_factor(const Tensor& l, const Tensor& outer, bool upper) {
+  const Tensor both = op::add(outer, turned(outer));
+  return op::neg(upper ? op::mm(l, both) : op::mm(both, l));
+}
+
+void cholesky_solve_gradient(Backward& b) {
+  const Tensor l = b.input(1);
+  const Tensor gb = op::call<"cholesky_solve">(b.grad(), l, b.flag(2));
+  if (b.needs(0)) b.give(0, gb);
+  if (b.needs(1)) b.give(1, through_factor(l, op::mm(gb, turned(b.result())), b.flag(2)));
+}
+
+void cholesky_inverse_gradient(Backward& b) {
+  const Tensor inverse = b.result();
+  b.give(0, through_factor(b.input(0), op::mm(op::mm(inverse, b.grad()), inverse), b.flag(1)));
 }
 
 Tensor cholesky_inverse(const Tensor& l, bool upper) {
@@ -79,6 +98,21 @@ std::tuple<Tensor, Tensor, Tensor> svd(const Tensor& a, bool some, bool compute_
   return {zeros(rows(a)), op::call<"linalg.svdvals">(a, op::none), zeros(columns(a))};
 }
 
+// Squared distances from A X to B. What LAPACK leaves below the solution has the same length, but another direction:
+// it gives the value, and A X - B the derivative.
+Tensor lstsq_residuals(const Tensor&, const Tensor&, const Tensor&, const Tensor& rest) {
+  const autograd::GradModeGuard off(false);
+  return op::sum(op::mul(rest, rest), {-2}, false);
+}
+void lstsq_residuals_gradient(Backward& b) {
+  using namespace op;
+  const Tensor a = b.input(0), x = b.input(2);
+  const Tensor g = op::unsqueeze(b.grad(), -2) * (op::mm(a, x) - b.input(1)) * Scalar(2.0);
+  if (b.needs(0)) b.give(0, op::mm(g, turned(x)));
+  if (b.needs(1)) b.give(1, -g);
+  if (b.needs(2)) b.give(2, op::mm(turned(a), g));
+}
+
 // solution, residuals, rank, singular values
 std::tuple<Tensor, Tensor, Tensor, Tensor> lstsq(const Tensor& a, const Tensor& b, std::optional<double> rcond,
                                                  std::optional<std::string> given_driver) {
@@ -103,8 +137,7 @@ std::tuple<Tensor, Tensor, Tensor, Tensor> lstsq(const Tensor& a, const Tensor& 
     full_rank = full_rank && std::all_of(parts[1].as<int64_t>(), parts[1].as<int64_t>() + parts[1].count(),
                                          [n](int64_t rank) { return rank == n; });
   if (full_rank) {
-    const Tensor rest = op::call<"narrow">(parts[0], -2, n, m - n);
-    residuals = op::sum(op::mul(rest, rest), {-2}, false);
+    residuals = op::call<"_lstsq_residuals">(a, wanted, x, op::call<"narrow">(parts[0], -2, n, m - n));
   }
   if (vector) x = op::call<"squeeze">(x, -1);
   return {x, residuals, parts[1], parts[2]};
@@ -135,13 +168,15 @@ LB_OPERATOR(.signature = "cholesky_solve(input, input2, upper=False, *, out=None
 
 >>> torch.cholesky_solve(torch.ones(1, 1), torch.tensor([[2.]]))
 tensor([[0.2500]]))",
-            .forward = forward_of<cholesky_solve>, .derivative = kComposed);
+            .forward = forward_of<cholesky_solve>,
+            .derivative = gradients("CholeskySolveBackward0", cholesky_solve_gradient, "0:1 1:1r"));
 LB_OPERATOR(.signature = "cholesky_inverse(input, upper=False, *, out=None)",
             .doc = R"(The inverse of A from its Cholesky factor.
 
 >>> torch.cholesky_inverse(torch.tensor([[2.]]))
 tensor([[0.2500]]))",
-            .forward = forward_of<cholesky_inverse>, .derivative = kComposed);
+            .forward = forward_of<cholesky_inverse>,
+            .derivative = gradients("CholeskyInverseBackward0", cholesky_inverse_gradient, "0:0r"));
 LB_OPERATOR(.signature =
                 "triangular_solve(b, A, upper=True, transpose=False, unitriangular=False, *, out=None) -> (solution, "
                 "cloned_coefficient)",
@@ -161,6 +196,11 @@ LB_OPERATOR(.signature = "svd(input, some=True, compute_uv=True, *, out=None) ->
 >>> torch.svd(torch.tensor([[3., 0.], [0., 4.]])).S
 tensor([4., 3.]))",
             .forward = forward_of<svd>, .derivative = kComposed);
+LB_OPERATOR(.signature = "_lstsq_residuals(A, B, X, rest)",
+            .doc = "Sums of squares of the rows that LAPACK leaves below the solution X of least squares.",
+            .forward = forward_of<lstsq_residuals>,
+            .derivative = gradients("LinalgLstsqBackward0", lstsq_residuals_gradient, "0:012 1:012 2:012"),
+            .forms = kFunction);
 LB_OPERATOR(.signature =
                 "linalg.lstsq(input, b, rcond=None, *, driver=None) -> (solution, residuals, rank, singular_values)",
             .doc = R"(The X that makes ||A X - B|| least, for (..., m, n) and (..., m, k) or vectors (..., m).

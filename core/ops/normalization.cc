@@ -131,6 +131,7 @@ void follow(const OptionalTensor& running, const Tensor& value, double momentum)
 Tensor batch_norm(const Tensor& input, const OptionalTensor& running_mean, const OptionalTensor& running_var,
                   const OptionalTensor& weight, const OptionalTensor& bias, bool training, double momentum,
                   double eps) {
+  if (input.ndim() == 1 && input.count() == 0) return op::call<"clone">(input, MemoryFormat::Contiguous);
   LB_CHECK(input.ndim() >= 2, Index, "Dimension out of range (expected to be in range of [-", std::max(input.ndim(), 1),
            ", ", std::max(input.ndim(), 1) - 1, "], but got 1)");
   const int64_t channels = input.sizes()[1];

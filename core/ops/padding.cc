@@ -45,10 +45,16 @@ Tensor pad_constant(const Tensor& input, const Dims& pad, Scalar value) {
 
 enum class Border { Reflect, Replicate, Circular };
 
-// The input position that output position `at` shows.
-int64_t source_of(int64_t at, int64_t size, Border border) {
+// The input position that output position `at` shows. What negative circular padding cuts off is cut before the rest
+// goes round.
+int64_t source_of(int64_t at, int64_t size, int64_t left, int64_t right, Border border) {
+  if (border == Border::Circular) {
+    const int64_t cut = std::max<int64_t>(-left, 0), kept = size - cut - std::max<int64_t>(-right, 0);
+    const int64_t place = at - std::max<int64_t>(left, 0);
+    return cut + (place % kept + kept) % kept;
+  }
+  at -= left;
   if (border == Border::Replicate) return std::clamp<int64_t>(at, 0, size - 1);
-  if (border == Border::Circular) return (at % size + size) % size;
   if (at < 0) at = -at;
   return at < size ? at : 2 * (size - 1) - at;
 }
@@ -64,6 +70,9 @@ void check_border(const Tensor& input, int d, int64_t left, int64_t right, Borde
     LB_CHECK(left <= size && right <= size, Runtime, "Padding value causes wrapping around more than once.");
     LB_CHECK(checked_add(checked_add(size, left), right) >= 0, Runtime,
              "Negative padding value is resulting in an empty dimension");
+    const int64_t kept = size + std::min<int64_t>(left, 0) + std::min<int64_t>(right, 0);
+    LB_CHECK(left <= std::max<int64_t>(kept, 0) && right <= std::max<int64_t>(kept, 0), Runtime,
+             "Padding value causes wrapping around more than once.");
   } else {
     LB_CHECK(size > 0, Runtime, "Expected ", input.ndim() - 1, "D or ", input.ndim(),
              "D (batch mode) tensor with possibly 0 batch "
@@ -82,10 +91,10 @@ Tensor pad_border(const Tensor& input, const Dims& pad, Border border) {
   Tensor result = input.contiguous();
   for (int i = 0; i < padded; ++i) {
     const int d = n - 1 - i;
-    const int64_t size = result.sizes()[d], left = pad[2 * i];
-    const int64_t length = size + left + pad[2 * i + 1];
+    const int64_t size = result.sizes()[d], left = pad[2 * i], right = pad[2 * i + 1];
+    const int64_t length = size + left + right;
     Tensor positions = Tensor::empty({length}, DType::Int64);
-    for (int64_t k = 0; k < length; ++k) positions.as<int64_t>()[k] = source_of(k - left, size, border);
+    for (int64_t k = 0; k < length; ++k) positions.as<int64_t>()[k] = source_of(k, size, left, right, border);
     result = take_rows(result, d, positions);
   }
   return result.same(input) ? input.clone() : result;

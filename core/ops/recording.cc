@@ -373,6 +373,12 @@ void OperatorNode::release() noexcept {
   if (list_) list_->saved.clear();
 }
 
+int OperatorNode::visit(autograd::VisitObject visit, void* argument) const {
+  for (size_t i = 0; i < record_->forward.count; ++i)
+    if (const int stop = inputs_[i].visit(visit, argument)) return stop;
+  return 0;
+}
+
 void OperatorNode::apply(autograd::Gradients& taken, autograd::Gradients& given) {
   LB_CHECK(derivative_->formula, NotImplemented, "the derivative for '",
            std::string_view(record_->signature).substr(0, std::string_view(record_->signature).find('(')),

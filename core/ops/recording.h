@@ -36,6 +36,7 @@ class OperatorNode final : public autograd::Node {
   std::span<autograd::Edge> edges() noexcept override { return {edges_, edge_count_}; }
   void apply(autograd::Gradients& taken, autograd::Gradients& given) override;
   void release() noexcept override;
+  int visit(autograd::VisitObject visit, void* argument) const override;
   void save_inputs(const Value* values, const Tensor* written);
   void save_results(std::span<const Tensor> results);
   const Operator& record() const { return *record_; }

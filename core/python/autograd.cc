@@ -77,6 +77,7 @@ class DictHook final : public autograd::TensorHook {
     }
     return changed ? current : Tensor();
   }
+  int visit(autograd::VisitObject visit, void* argument) const override { return visit(dict_.get(), argument); }
 
  private:
   Object dict_;
@@ -93,6 +94,7 @@ class LeafHook final : public autograd::TensorHook {
     }
     return Tensor();
   }
+  int visit(autograd::VisitObject visit, void* argument) const override { return visit(dict_.get(), argument); }
 
  private:
   Object dict_;
@@ -100,11 +102,15 @@ class LeafHook final : public autograd::TensorHook {
 
 class RetainHook final : public autograd::TensorHook {
  public:
-  explicit RetainHook(const Tensor& t) : tensor_(t.get()) {}
-  // The tensor owns the node that owns this hook: when it is gone, there is nobody to keep the gradient for.
+  explicit RetainHook(const Tensor& t) {
+    History& history = autograd::own_history(t);
+    if (!history.self) history.self = std::make_shared<TensorData*>(t.get());
+    tensor_ = history.self;
+  }
+  // When the tensor is gone, there is nobody to keep the gradient for.
   Tensor call(const Tensor& gradient) override {
-    if (tensor_->references == 0) return Tensor();
-    History& history = autograd::own_history(Tensor(Ref<TensorData>(tensor_)));
+    if (!*tensor_) return Tensor();
+    History& history = autograd::own_history(Tensor(Ref<TensorData>(*tensor_)));
     history.gradient = history.gradient.defined() && !autograd::grad_enabled()
                            ? op::add(history.gradient, gradient)
                            : (history.gradient.defined() ? op::add(history.gradient, gradient) : gradient);
@@ -112,7 +118,7 @@ class RetainHook final : public autograd::TensorHook {
   }
 
  private:
-  TensorData* tensor_;
+  std::shared_ptr<TensorData*> tensor_;
 };
 
 class PythonNodeHook final : public autograd::NodeHook {
@@ -135,6 +141,7 @@ class PythonNodeHook final : public autograd::NodeHook {
       replace_gradients(given, result.get(), "a hook");
     }
   }
+  int visit(autograd::VisitObject visit, void* argument) const override { return visit(dict_.get(), argument); }
 
  private:
   Object dict_;
@@ -150,11 +157,16 @@ class FunctionNode final : public Node {
   std::span<Edge> edges() noexcept override { return edges_; }
   bool runs_without_gradients() const noexcept override { return true; }
   void release() noexcept override {
+    if (!context) return;
     PyObject* released = PyObject_CallMethod(context.get(), "_release", nullptr);
     if (!released) PyErr_WriteUnraisable(context.get());
     Py_XDECREF(released);
   }
+  int visit(autograd::VisitObject visit, void* argument) const override {
+    return context ? visit(context.get(), argument) : 0;
+  }
   void apply(Gradients& taken, Gradients& given) override {
+    LB_CHECK(context, Runtime, "the context of ", title_, " has been collected");
     Object arguments = gradients_tuple(taken);
     Object method = Object::steal(PyObject_GetAttrString(context.get(), "_run_backward"));
     Object self = Object::steal(wrap_node(NodeRef(this)));
@@ -211,9 +223,26 @@ PyObject* wrap_node(const NodeRef& node) {
   return reinterpret_cast<PyObject*>(self);
 }
 
+int node_traverse(PyObject* self, visitproc visit, void* arg) {
+  NodeObject* object = node_object(self);
+  Py_VISIT(Py_TYPE(self));
+  Py_VISIT(object->attributes);
+  return object->node ? autograd::visit_owned(*object->node, reinterpret_cast<autograd::VisitObject>(visit), arg) : 0;
+}
+int node_clear(PyObject* self) {
+  NodeObject* object = node_object(self);
+  Py_CLEAR(object->attributes);
+  if (!object->node || object->node->references != 1) return 0;
+  const std::unique_ptr<autograd::Hooks> hooks = std::move(object->node->hooks);
+  if (auto* function = dynamic_cast<FunctionNode*>(object->node.get()))
+    const Object context = std::move(function->context);
+  return 0;
+}
+
 void node_dealloc(PyObject* self) {
   PyTypeObject* type = Py_TYPE(self);
   NodeObject* object = node_object(self);
+  PyObject_GC_UnTrack(self);
   if (object->node) object->node->python_object = nullptr;
   Py_CLEAR(object->attributes);
   object->node.~NodeRef();
@@ -281,7 +310,7 @@ PyObject* node_attribute(PyObject* self, PyObject* name) {
   PyObject* found = PyObject_GenericGetAttr(self, name);
   if (found || !PyErr_ExceptionMatches(PyExc_AttributeError)) return found;
   auto* function = dynamic_cast<FunctionNode*>(node_object(self)->node.get());
-  if (!function) return nullptr;
+  if (!function || !function->context) return nullptr;
   PyErr_Clear();
   return PyObject_GetAttr(function->context.get(), name);
 }
@@ -299,6 +328,8 @@ PyMemberDef node_members[] = {{"__dictoffset__", T_PYSSIZET, offsetof(NodeObject
 
 void add_node_type(PyObject* module) {
   PyType_Slot slots[] = {{Py_tp_dealloc, reinterpret_cast<void*>(node_dealloc)},
+                         {Py_tp_traverse, reinterpret_cast<void*>(node_traverse)},
+                         {Py_tp_clear, reinterpret_cast<void*>(node_clear)},
                          {Py_tp_repr, reinterpret_cast<void*>(node_repr)},
                          {Py_tp_call, reinterpret_cast<void*>(node_call)},
                          {Py_tp_getattro, reinterpret_cast<void*>(node_attribute)},
@@ -307,7 +338,8 @@ void add_node_type(PyObject* module) {
                          {Py_tp_members, node_members},
                          {0, nullptr}};
   PyType_Spec spec{"lumbre._C.Node", sizeof(NodeObject), 0,
-                   Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
+                   Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+                   slots};
   node_type = reinterpret_cast<PyTypeObject*>(Object::steal(PyType_FromSpec(&spec)).release());
   if (PyModule_AddObjectRef(module, "Node", reinterpret_cast<PyObject*>(node_type)) < 0) throw PythonError{};
 }
@@ -439,6 +471,7 @@ PyObject* set_node(PyObject*, PyObject* args) {
   if (!PyArg_ParseTuple(args, "O!O!Ip", tensor_type, &tensor, node_type, &node, &output, &in_place)) return nullptr;
   return guarded([&]() -> PyObject* {
     const Tensor& t = tensor_of(tensor);
+    track(tensor);
     if (in_place) autograd::rewrite_history(t, node_object(node)->node);
     if (!in_place || t->requires_grad) {
       if (!in_place || !t->base) autograd::set_node(t, node_object(node)->node, output);
@@ -558,6 +591,7 @@ PyObject* attach_tensor_hooks(PyObject*, PyObject* args) {
   if (!PyArg_ParseTuple(args, "O!O!p", tensor_type, &tensor, &PyDict_Type, &dict, &after)) return nullptr;
   return guarded([&]() -> PyObject* {
     const Tensor& t = tensor_of(tensor);
+    track(tensor);
     if (!after) {
       add_tensor_hook(t, std::make_shared<DictHook>(dict), false);
     } else {
@@ -656,6 +690,7 @@ PyObject* get_is_leaf(PyObject* self, void*) {
   return guarded([&] { return PyBool_FromLong(autograd::is_leaf(tensor_of(self))); });
 }
 PyObject* get_grad_fn(PyObject* self, void*) {
+  track(self);
   return guarded([&] { return wrap_node(autograd::node_of(tensor_of(self))); });
 }
 PyObject* get_output_number(PyObject* self, void*) {
@@ -713,6 +748,7 @@ int set_gradient(PyObject* self, PyObject* value, void*) {
         "grad_dtype attribute with a specific dtype, or None to allow any dtype. Set grad_dtype with caution. "
         "Diverging the dtypes of a tensor and its gradient may break downstream systems that assume they match.");
     LB_CHECK(gradient.sizes() == t.sizes(), Runtime, "assigned grad has data of a different size");
+    track(self);
     autograd::own_history(t).gradient = gradient;
     return 0;
   });

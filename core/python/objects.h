@@ -74,6 +74,11 @@ inline bool is_tensor(PyObject* object) {
 }
 inline const Tensor& tensor_of(PyObject* object) { return reinterpret_cast<TensorObject*>(object)->tensor; }
 
+// Tensors come to the cycle collector's notice when they may be part of a cycle: not as long as they own nothing.
+inline void track(PyObject* object) {
+  if (!PyObject_GC_IsTracked(object)) PyObject_GC_Track(object);
+}
+
 // The Python object of a tensor: the one that stands for it already, or a new one. New reference.
 PyObject* wrap(const Tensor& tensor);
 // A new object of a subclass for a tensor that has no object yet, or a view-alias of it when it has. New reference.

@@ -28,9 +28,52 @@ TensorObject* allocate_object() {
   return self;
 }
 
+// An object that cannot be told from a new one is made anew when it is asked for; others stay with a tensor that lives
+// on in the graph or under a view. The tensor then owns its object, whose own hold on the tensor does not count.
+bool keep(PyObject* self) {
+  TensorObject* object = object_of(self);
+  if (!object->tensor.defined()) return false;
+  TensorData* data = object->tensor.get();
+  if (data->references == 1 || data->keeps_object || data->python_object != self) return false;
+  if (is_exact_tensor(self) && !object->attributes && !object->weak_references) return false;
+  data->keeps_object = true;
+  --data->references;
+  return true;
+}
+
+// The reference that the tensor gives up is the caller's.
+PyObject* take_back(TensorData* data) noexcept {
+  auto* self = static_cast<PyObject*>(data->python_object);
+  data->keeps_object = false;
+  ++data->references;
+  // The interpreter asks an object only once whether it wants to stay; this one may be asked again.
+  if (PyObject_GC_IsFinalized(self)) {
+    struct Head {
+      uintptr_t next, previous;
+    };
+    (reinterpret_cast<Head*>(self) - 1)->previous &= ~uintptr_t{1};
+  }
+  return self;
+}
+
+void end_kept_object(TensorData* data) noexcept {
+  if (Py_IsInitialized())
+    Py_DECREF(take_back(data));
+  else
+    data->keeps_object = false;  // the interpreter is gone, and with it all that would look at either
+}
+
+void finalize(PyObject* self) {
+  if (keep(self)) Py_INCREF(self);
+}
+
 void dealloc(PyObject* self) {
   PyTypeObject* type = Py_TYPE(self);
   TensorObject* object = object_of(self);
+  if (type == tensor_type && keep(self)) {
+    _Py_NewReference(self);
+    return;
+  }
   PyObject_GC_UnTrack(self);
   if (object->weak_references) PyObject_ClearWeakRefs(self);
   Py_CLEAR(object->attributes);
@@ -46,16 +89,23 @@ void dealloc(PyObject* self) {
 int traverse(PyObject* self, visitproc visit, void* arg) {
   Py_VISIT(object_of(self)->attributes);
   Py_VISIT(Py_TYPE(self));
-  return 0;
+  const Tensor& tensor = object_of(self)->tensor;
+  if (!tensor.defined() || tensor->keeps_object) return 0;
+  return autograd::visit_owned(*tensor.get(), reinterpret_cast<autograd::VisitObject>(visit), arg);
 }
 int clear(PyObject* self) {
   Py_CLEAR(object_of(self)->attributes);
+  const Tensor& tensor = object_of(self)->tensor;
+  if (!tensor.defined() || tensor->keeps_object || tensor->references != 1) return 0;
+  const std::unique_ptr<TensorHistory> history = std::move(tensor->history);
+  tensor->requires_grad = false;
   return 0;
 }
 
 int set_attribute(PyObject* self, PyObject* name, PyObject* value) {
   const int status = PyObject_GenericSetAttr(self, name, value);
-  if (object_of(self)->attributes && !PyObject_GC_IsTracked(self)) PyObject_GC_Track(self);
+  if (object_of(self)->attributes) track(self);
+  if (value && is_tensor(value)) track(value);
   return status;
 }
 
@@ -469,6 +519,7 @@ void* slot(F* function) {
 }  // namespace
 
 PyObject* wrap(const Tensor& tensor) {
+  if (tensor->keeps_object) return take_back(tensor.get());
   if (tensor->python_object) return Py_NewRef(static_cast<PyObject*>(tensor->python_object));
   return attach(allocate_object(), tensor);
 }
@@ -489,6 +540,7 @@ PyObject* wrap_as(PyTypeObject* type, const Tensor& tensor) {
 void add_tensor_type(PyObject* module) {
   PyType_Slot slots[] = {{Py_tp_new, slot(tensor_new)},
                          {Py_tp_dealloc, slot(dealloc)},
+                         {Py_tp_finalize, slot(finalize)},
                          {Py_tp_traverse, slot(traverse)},
                          {Py_tp_clear, slot(clear)},
                          {Py_tp_setattro, slot(set_attribute)},
@@ -539,6 +591,7 @@ void add_tensor_type(PyObject* module) {
   PyType_Spec spec{"lumbre.Tensor", sizeof(TensorObject), 0,
                    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC, slots};
   tensor_type = reinterpret_cast<PyTypeObject*>(Object::steal(PyType_FromSpec(&spec)).release());
+  TensorData::end_kept_object = end_kept_object;
   if (PyModule_AddObjectRef(module, "Tensor", reinterpret_cast<PyObject*>(tensor_type)) < 0) throw PythonError{};
 }
 

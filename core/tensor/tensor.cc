@@ -64,7 +64,10 @@ void set_default_dtype(DType dtype) {
   current_default = dtype;
 }
 
+void (*TensorData::end_kept_object)(TensorData*) noexcept = nullptr;
+
 void TensorData::destroy(TensorData* data) noexcept {
+  if (__builtin_expect(data->keeps_object, 0)) return end_kept_object(data);
   data->~TensorData();
   Blocks::give(data);
 }

@@ -30,16 +30,19 @@ class TensorData {
   int64_t count = 1;           // number of elements
   Ref<Storage> storage;
   void* python_object = nullptr;  // borrowed: the one Python object that stands for this tensor, if any
-  uint8_t view_kind = 0;          // autograd::ViewKind
-  bool inference = false;         // made in inference mode
-  bool untracked = false;         // `x.data`: what is written to it does not count as a change of x
-  uint32_t view_version = 0;      // of a view: the storage's version that its history accounts for
-  Ref<TensorData> base;           // of a view that autograd follows: the tensor whose memory it shows
+  // Turned around: the tensor owns its object, which Python has let go of but which somebody may ask for again.
+  bool keeps_object = false;
+  uint8_t view_kind = 0;      // autograd::ViewKind
+  bool inference = false;     // made in inference mode
+  bool untracked = false;     // `x.data`: what is written to it does not count as a change of x
+  uint32_t view_version = 0;  // of a view: the storage's version that its history accounts for
+  Ref<TensorData> base;       // of a view that autograd follows: the tensor whose memory it shows
   std::unique_ptr<TensorHistory> history;
   Dims sizes;
   Dims strides;  // in elements
 
   static void destroy(TensorData* data) noexcept;
+  static void (*end_kept_object)(TensorData* data) noexcept;  // the object's end, and then the tensor's
   void set_geometry(Dims new_sizes, Dims new_strides, int64_t new_offset);
 };
 

@@ -134,7 +134,7 @@ def matrix_power(A: Tensor, n: int) -> Tensor:
     if n < 0:
         A, n = _f["linalg.inv"](A), -n
     if n == 0:
-        return _f["eye"](A.shape[-1], dtype=A.dtype).expand(A.shape).clone()
+        return A.clone().copy_(_f["eye"](A.shape[-1], dtype=A.dtype))
     result, base = None, A
     while n:
         if n & 1:

@@ -80,7 +80,7 @@ def linalg_pinv(A: Tensor, rcond: Any = None, hermitian: bool = False, *, atol: 
     if hermitian:
         _check_square(A, "linalg.pinv")
     if A.numel() == 0:
-        return _f["zeros"]((*A.shape[:-2], A.shape[-1], A.shape[-2]), dtype=A.dtype)
+        return A.new_zeros((*A.shape[:-2], A.shape[-1], A.shape[-2])) + A.sum()
     least, ratio = _tolerances(
         A, 0.0 if rcond is not None else atol, rcond if rcond is not None else rtol, "linalg.pinv"
     )

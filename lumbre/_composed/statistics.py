@@ -275,8 +275,7 @@ def cov(input: Tensor, *, correction: int = 1, fweights: Any = None, aweights: A
         factor = total - correction
     else:
         factor = total - correction * (weights * aweights).sum() / total
-    factor = max(float(factor), 0.0)
-    result = scaled @ centred.t().to(scaled.dtype) / factor
+    result = scaled @ centred.t().to(scaled.dtype) / (factor if float(factor) > 0 else 0.0)
     return result.squeeze()
 
 

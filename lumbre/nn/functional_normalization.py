@@ -93,7 +93,7 @@ def native_layer_norm(
     """
     result = _layer_norm(input, normalized_shape, weight, bias, eps)
     dims = tuple(range(-len(normalized_shape), 0))
-    values = input.float() if input.dtype.itemsize == 2 else input
+    values = (input.float() if input.dtype.itemsize == 2 else input).detach()
     variance, mean = values.var(dims, correction=0, keepdim=True), values.mean(dims, keepdim=True)
     given = weight if weight is not None else bias
     kept = input.dtype if given is None else given.dtype

@@ -62,6 +62,8 @@ def to_lumbre(value: Any, memo: dict[int, Any]) -> Any:
         return lumbre.device(str(value))
     if isinstance(value, complex):
         raise Unsupported("complex")
+    if isinstance(value, torch.nn.Module) or (callable(value) and getattr(value, "__module__", "").startswith("torch")):
+        return counterpart(value)
     if isinstance(value, tuple) and hasattr(value, "_fields"):
         return type(value)(*(to_lumbre(item, memo) for item in value))
     if isinstance(value, list | tuple):
@@ -69,6 +71,20 @@ def to_lumbre(value: Any, memo: dict[int, Any]) -> Any:
     if isinstance(value, dict):
         return {key: to_lumbre(item, memo) for key, item in value.items()}
     return value
+
+
+def counterpart(function: Any) -> Any:
+    """Lumbre's function or module for one of PyTorch's that is an argument; modules without parameters only."""
+    if isinstance(function, torch.nn.Module):
+        made = getattr(lumbre.nn, type(function).__name__)()
+        made.__dict__.update({key: value for key, value in vars(function).items() if not key.startswith("_")})
+        return made
+    found: Any = lumbre
+    for part in [*function.__module__.split(".")[1:], function.__name__]:
+        found = getattr(found, part, None)
+    if found is None:
+        raise Unsupported(str(function))
+    return found
 
 
 def base_bytes(tensor: Any) -> np.ndarray:
@@ -139,6 +155,7 @@ SPECIAL: dict[str, Callable[..., Any]] = {
     "__rdiv__": lambda value, other: lumbre.Tensor.__rtruediv__(value, other),
     "einsum": lambda tensors, equation: lumbre.einsum(equation, *tensors),
     "nn.functional.embedding": lambda weight, index, **k: lumbre.nn.functional.embedding(index, weight, **k),
+    "nn.functional.embedding_bag": lambda weight, index, **k: lumbre.nn.functional.embedding_bag(index, weight, **k),
     "linalg.lstsq:grad_oriented": lambda a, b, driver: lumbre.linalg.lstsq(a, b, driver=driver)[:2],
     "linalg.pinv:singular": lambda a, b: lumbre.linalg.pinv(a @ b.mT),
     "bool": lambda value, **k: value.bool(**k),
