@@ -551,9 +551,9 @@ class AffineTransform(Transform):
         else:
             result = self.scale.abs().log()
         if self._event_dim:
-            result = result.expand(shape) if result.dim() < self._event_dim else result
-            result = result.reshape((*result.shape[: -self._event_dim], -1)).sum(-1)
-            shape = shape[: -self._event_dim]
+            # As in PyTorch, a scale that is spread over an event counts once for each of its own elements.
+            result = result.view((*result.shape[: -self._event_dim], -1)).sum(-1)
+            shape = Size(shape[: -self._event_dim])
         return result.expand(shape)
 
     def _joint(self, shape: Any) -> Any:

@@ -28,7 +28,7 @@ from lumbre import (
 from lumbre.distributions import constraints
 from lumbre.distributions.chi2 import Chi2
 from lumbre.distributions.exp_family import ExponentialFamily
-from lumbre.distributions.multivariate_normal import precision_to_scale_tril
+from lumbre.distributions.multivariate_normal import given_of, precision_to_scale_tril
 from lumbre.distributions.utils import is_number, lazy_property
 
 __all__ = ["Wishart"]
@@ -63,15 +63,10 @@ class Wishart(ExponentialFamily):
         scale_tril: Tensor | None = None,
         validate_args: bool | None = None,
     ) -> None:
-        given = {
-            "covariance_matrix": covariance_matrix,
-            "precision_matrix": precision_matrix,
-            "scale_tril": scale_tril,
-        }
-        given = {name: value for name, value in given.items() if value is not None}
+        given = given_of(covariance_matrix=covariance_matrix, precision_matrix=precision_matrix, scale_tril=scale_tril)
         if len(given) != 1:
             raise AssertionError("Exactly one of covariance_matrix or precision_matrix or scale_tril may be specified.")
-        ((name, matrix),) = given.items()
+        ((name, matrix),) = given
         if matrix.dim() < 2:
             raise ValueError("scale_tril must be at least two-dimensional, with optional leading batch dimensions")
         if is_number(df):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
-
 import pytest
 
 import lumbre
@@ -21,7 +19,7 @@ OTHERS = {
     "cauchy": lambda D, L: D.Cauchy(t(L, 1.0), t(L, 0.3)),
     "continuous bernoulli": lambda D, L: D.ContinuousBernoulli(t(L, 0.7)),
     "dirichlet": lambda D, L: D.Dirichlet(t(L, 1.0, 2.0, 3.0)),
-    "exponential": lambda D, L: D.Exponential(t(L, 1.5)),
+    "exponential": lambda D, L: D.Exponential(matrix(L, (1.0,), (2.0,))),
     "gamma": lambda D, L: D.Gamma(t(L, 2.0), t(L, 0.7)),
     "geometric": lambda D, L: D.Geometric(t(L, 0.4)),
     "gumbel": lambda D, L: D.Gumbel(t(L, 0.3), t(L, 1.4)),
@@ -51,21 +49,10 @@ MADE = {name: (make(lumbre), make(torch)) for name, make in ALL.items()}
 def test_every_pair(name):
     p, p_theirs = MADE[name]
     for other, (q, q_theirs) in MADE.items():
-        expected = None
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                expected = torch.distributions.kl_divergence(p_theirs, q_theirs)
-        except (RuntimeError, IndexError) as error:
-            # Shapes that do not fit; and PyTorch cannot write infinities where q alone has a batch.
-            if not isinstance(error, NotImplementedError):
-                continue
-        except (ValueError, AssertionError):
-            pass
         agree(
             f"KL({name} || {other})",
             lambda: lumbre.distributions.kl_divergence(p, q),  # noqa: B023
-            lambda: torch.distributions.kl_divergence(p_theirs, q_theirs) if expected is None else expected,  # noqa: B023
+            lambda: torch.distributions.kl_divergence(p_theirs, q_theirs),  # noqa: B023
             3e-5,
         )
 

@@ -20,6 +20,7 @@ TRANSFORMS = {
     "affine": lambda D, L: D.AffineTransform(1.0, -2.0),
     "affine tensors": lambda D, L: D.AffineTransform(t(L, 1.0, 2.0, 3.0), t(L, -1.0, 2.0, 3.0)),
     "affine event": lambda D, L: D.AffineTransform(t(L, 1.0, 2.0, 3.0), t(L, -1.0, 2.0, 3.0), event_dim=1),
+    "affine tensor": lambda D, L: D.AffineTransform(0.0, L.tensor(2.0), event_dim=1),
     "affine matrices": lambda D, L: D.AffineTransform(0.0, 2.0, event_dim=2),
     "softmax": lambda D, L: D.SoftmaxTransform(),
     "stick breaking": lambda D, L: D.StickBreakingTransform(),
