@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 import math
 from functools import cache
 
-from lumbre import Tensor, _standard_gamma, digamma, finfo, float64, no_grad, tensor
+from lumbre import Tensor, _standard_gamma, digamma, float64, no_grad, tensor
 from lumbre.autograd import Function
+from lumbre.distributions.utils import limits
 
 # Draws taken together, so that a block's values at the nodes stay in the cache.
 _BLOCK = 4096
@@ -143,7 +144,7 @@ class SampleDirichlet(Function):
     def forward(ctx: Any, concentration: Tensor) -> Tensor:
         draws = _standard_gamma(concentration.to(float64))
         result = (draws / draws.sum(-1, True)).to(concentration.dtype)
-        result = result.clamp(min=finfo(result.dtype).tiny)
+        result = result.clamp(min=limits(result.dtype).tiny)
         ctx.save_for_backward(concentration, result)
         return result
 

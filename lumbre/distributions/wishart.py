@@ -17,7 +17,6 @@ from lumbre import (
     cholesky_solve,
     einsum,
     eye,
-    finfo,
     linalg,
     mvlgamma,
     nan,
@@ -29,7 +28,7 @@ from lumbre.distributions import constraints
 from lumbre.distributions.chi2 import Chi2
 from lumbre.distributions.exp_family import ExponentialFamily
 from lumbre.distributions.multivariate_normal import given_of, precision_to_scale_tril
-from lumbre.distributions.utils import is_number, lazy_property
+from lumbre.distributions.utils import is_number, lazy_property, limits
 
 __all__ = ["Wishart"]
 
@@ -157,7 +156,7 @@ class Wishart(ExponentialFamily):
     def _bartlett_sampling(self, sample_shape: Any = Size()) -> Tensor:
         p = self._event_shape[-1]
         lengths = self._dist_chi2.rsample(sample_shape).sqrt()
-        noise = lengths.clamp(min=finfo(lengths.dtype).eps).diag_embed(dim1=-2, dim2=-1)
+        noise = lengths.clamp(min=limits(lengths.dtype).eps).diag_embed(dim1=-2, dim2=-1)
         rows, columns = tril_indices(p, p, offset=-1)
         shape = (*sample_shape, *self._batch_shape, p * (p - 1) // 2)
         noise[..., rows, columns] = randn(shape, dtype=noise.dtype)
