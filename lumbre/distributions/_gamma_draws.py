@@ -18,6 +18,7 @@ from functools import cache
 
 from lumbre import Tensor, _standard_gamma, digamma, float64, no_grad, tensor
 from lumbre.autograd import Function
+from lumbre.autograd.function import once_differentiable
 from lumbre.distributions.utils import limits
 
 # Draws taken together, so that a block's values at the nodes stay in the cache.
@@ -134,10 +135,22 @@ class StandardGamma(Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Tensor:
         shape, draw = ctx.saved_tensors
-        return gradient * gamma_slope(shape, draw)
+        return gradient * _GammaSlope.apply(shape, draw)
 
 
-class SampleDirichlet(Function):
+class _GammaSlope(Function):
+    """``gamma_slope``, whose own derivative is asked for where gradients of gradients are."""
+
+    @staticmethod
+    def forward(ctx: Any, shape: Tensor, draw: Tensor) -> Tensor:
+        return gamma_slope(shape, draw)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        raise NotImplementedError("the derivative for '_standard_gamma_grad' is not implemented.")
+
+
+class _Dirichlet(Function):
     """Draws whose concentrations (..., k) are given."""
 
     @staticmethod
@@ -149,6 +162,7 @@ class SampleDirichlet(Function):
         return result
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> Tensor:
         concentration, draw = ctx.saved_tensors
         rest = concentration.sum(-1, True) - concentration

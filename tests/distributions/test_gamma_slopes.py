@@ -43,6 +43,14 @@ def test_draws_rounded_to_the_ends_have_slopes():
     assert bool(concentration.grad.isfinite().all())
 
 
+def test_second_slopes_are_refused():
+    for make in (lumbre.distributions.Gamma, lumbre.distributions.Beta):
+        a = lumbre.tensor([0.5, 2.0], requires_grad=True)
+        (slope,) = lumbre.autograd.grad(make(a, 1.0).rsample().square().sum(), a, create_graph=True)
+        with pytest.raises((NotImplementedError, RuntimeError)):
+            lumbre.autograd.grad(slope.sum(), a)
+
+
 def test_many_draws_come_in_blocks():
     shape = lumbre.full((3, 3000), 2.5, requires_grad=True)
     lumbre.manual_seed(0)
