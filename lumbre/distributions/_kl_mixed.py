@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 import math
 
 from lumbre import Tensor, erf, full_like, inf
-from lumbre.distributions._kl_registry import register_kl
+from lumbre.distributions._kl_registry import infinite_where, register_kl
 from lumbre.distributions.bernoulli import Bernoulli
 from lumbre.distributions.beta import Beta
 from lumbre.distributions.binomial import Binomial
@@ -89,7 +89,7 @@ def _beta_normal(p: Beta, q: Normal) -> Tensor:
 @register_kl(Beta, Uniform)
 def _beta_uniform(p: Beta, q: Uniform) -> Tensor:
     result = -p.entropy() + (q.high - q.low).log()
-    return result.masked_fill((q.low > 0) | (q.high < 1), inf)
+    return infinite_where(result, (q.low > 0) | (q.high < 1))
 
 
 @register_kl(ContinuousBernoulli, Exponential)
@@ -189,7 +189,7 @@ def _pareto_exponential(p: Pareto, q: Exponential) -> Tensor:
     product = p.scale * q.rate
     mean = p.alpha * product / (p.alpha - 1)
     result = (p.alpha / product).log() - p.alpha.reciprocal() + mean - 1
-    return result.masked_fill(p.alpha <= 1, inf)
+    return infinite_where(result, p.alpha <= 1)
 
 
 @register_kl(Pareto, Gamma)
@@ -197,7 +197,7 @@ def _pareto_gamma(p: Pareto, q: Gamma) -> Tensor:
     log_mean = p.scale.log() + p.alpha.reciprocal()
     mean = q.rate * p.alpha * p.scale / (p.alpha - 1)
     result = (p.alpha.log() - log_mean) + _gamma_norm(q) + (1 - q.concentration) * log_mean + mean - 1
-    return result.masked_fill(p.alpha <= 1, inf)
+    return infinite_where(result, p.alpha <= 1)
 
 
 @register_kl(Pareto, Normal)
@@ -207,7 +207,7 @@ def _pareto_normal(p: Pareto, q: Normal) -> Tensor:
     spread = p.alpha * part.pow(2) / (p.alpha - 2)
     distance = (spread + (p.alpha * part - q.loc).pow(2)) / (2 * q.scale.pow(2))
     result = norm.log() - p.alpha.reciprocal() + distance - 1
-    return result.masked_fill(p.alpha <= 2, inf)
+    return infinite_where(result, p.alpha <= 2)
 
 
 def _log_moments(p: Uniform) -> tuple[Tensor, Tensor, Tensor]:
@@ -225,7 +225,7 @@ def _uniform_beta(p: Uniform, q: Beta) -> Tensor:
     a, b = q.concentration1, q.concentration0
     norm = a.lgamma() + b.lgamma() - (a + b).lgamma()
     result = (b - 1) * above + norm - width.log() - (a - 1) * below
-    return result.masked_fill((p.high > 1) | (p.low < 0), inf)
+    return infinite_where(result, (p.high > 1) | (p.low < 0))
 
 
 @register_kl(Uniform, ContinuousBernoulli)
@@ -238,7 +238,7 @@ def _uniform_continuous(p: Uniform, q: ContinuousBernoulli) -> Tensor:
 @register_kl(Uniform, Exponential)
 def _uniform_exponential(p: Uniform, q: Exponential) -> Tensor:
     result = q.rate * (p.high + p.low) / 2 - ((p.high - p.low) * q.rate).log()
-    return result.masked_fill(p.low < 0, inf)
+    return infinite_where(result, p.low < 0)
 
 
 @register_kl(Uniform, Gamma)
@@ -246,7 +246,7 @@ def _uniform_gamma(p: Uniform, q: Gamma) -> Tensor:
     width, below, _ = _log_moments(p)
     mean = q.rate * (p.high + p.low) / 2
     result = -width.log() + _gamma_norm(q) + (1 - q.concentration) * below + mean
-    return result.masked_fill(p.low < 0, inf)
+    return infinite_where(result, p.low < 0)
 
 
 @register_kl(Uniform, Gumbel)
@@ -268,4 +268,4 @@ def _uniform_pareto(p: Uniform, q: Pareto) -> Tensor:
     width, below, _ = _log_moments(p)
     tail = (q.alpha * q.scale.pow(q.alpha) * width).log()
     result = below * (q.alpha + 1) - tail
-    return result.masked_fill(p.low < q.scale, inf)
+    return infinite_where(result, p.low < q.scale)

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 from functools import total_ordering
 
-from lumbre import Tensor
+from lumbre import Tensor, inf
 from lumbre.distributions.distribution import Distribution
 
 _KL_REGISTRY: dict[tuple[type, type], Callable] = {}
@@ -83,3 +83,9 @@ def kl_divergence(p: Distribution, q: Distribution) -> Tensor:
             f"No KL(p || q) is implemented for p type {p.__class__.__name__} and q type {q.__class__.__name__}"
         )
     return function(p, q)
+
+
+def infinite_where(result: Tensor, chosen: Tensor) -> Tensor:
+    """Infinity written into a divergence; as in PyTorch, the mask has to have the result's leading dimensions."""
+    result[chosen] = inf
+    return result

@@ -7,7 +7,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 from lumbre import Tensor, autograd, broadcast_shapes, diag_embed, inf, linalg, nn
-from lumbre.distributions._kl_registry import kl_divergence, register_kl
+from lumbre.distributions._kl_registry import infinite_where, kl_divergence, register_kl
 from lumbre.distributions.bernoulli import Bernoulli
 from lumbre.distributions.beta import Beta
 from lumbre.distributions.binomial import Binomial
@@ -115,8 +115,7 @@ def _poisson_poisson(p: Poisson, q: Poisson) -> Tensor:
 @register_kl(Uniform, Uniform)
 def _uniform_uniform(p: Uniform, q: Uniform) -> Tensor:
     result = ((q.high - q.low) / (p.high - p.low)).log()
-    result[(q.low > p.low) | (q.high < p.high)] = inf
-    return result
+    return infinite_where(result, (q.low > p.low) | (q.high < p.high))
 
 
 @register_kl(Binomial, Binomial)
@@ -124,7 +123,7 @@ def _binomial_binomial(p: Binomial, q: Binomial) -> Tensor:
     if bool((p.total_count < q.total_count).any()):
         raise NotImplementedError("KL between Binomials where q.total_count > p.total_count is not implemented")
     each = p.probs * (p.logits - q.logits) + (-p.probs).log1p() - (-q.probs).log1p()
-    return (p.total_count * each).masked_fill(p.total_count > q.total_count, inf)
+    return infinite_where(p.total_count * each, p.total_count > q.total_count)
 
 
 @register_kl(Cauchy, Cauchy)
@@ -178,7 +177,7 @@ def _half_normal_half_normal(p: HalfNormal, q: HalfNormal) -> Tensor:
 def _pareto_pareto(p: Pareto, q: Pareto) -> Tensor:
     ratio = q.alpha / p.alpha
     result = q.alpha * (p.scale / q.scale).log() + -ratio.log() + ratio - 1
-    return result.masked_fill(p.scale < q.scale, inf)
+    return infinite_where(result, p.scale < q.scale)
 
 
 def _same_event(p: Any, q: Any, what: str) -> None:

@@ -6,10 +6,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-from lumbre import Size, Tensor, arange, broadcast_tensors, finfo, multinomial, nan
+from lumbre import Size, Tensor, arange, broadcast_tensors, multinomial, nan
 from lumbre.distributions import constraints
 from lumbre.distributions.distribution import Distribution
-from lumbre.distributions.utils import lazy_property, logits_to_probs, probs_to_logits
+from lumbre.distributions.utils import lazy_property, limits, logits_to_probs, probs_to_logits
 
 __all__ = ["Categorical"]
 
@@ -94,7 +94,7 @@ class Categorical(Distribution):
         return table.gather(-1, value[..., :1]).squeeze(-1)
 
     def entropy(self) -> Tensor:
-        logits = self.logits.clamp(min=finfo(self.logits.dtype).min)
+        logits = self.logits.clamp(min=limits(self.logits.dtype).min)
         return -(logits * self.probs).sum(-1)
 
     def enumerate_support(self, expand: bool = True) -> Tensor:

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 
 from lumbre import Tensor, nn
 from lumbre.distributions import constraints
-from lumbre.distributions._gamma_draws import SampleDirichlet
+from lumbre.distributions._gamma_draws import _Dirichlet
 from lumbre.distributions.exp_family import ExponentialFamily
 
 __all__ = ["Dirichlet"]
@@ -36,7 +36,7 @@ class Dirichlet(ExponentialFamily):
         return self._expanded(Dirichlet, batch_shape, _instance, "", concentration=full)
 
     def rsample(self, sample_shape: Any = ()) -> Tensor:
-        return SampleDirichlet.apply(self.concentration.expand(self._extended_shape(sample_shape)))
+        return _Dirichlet.apply(self.concentration.expand(self._extended_shape(sample_shape)))
 
     def log_prob(self, value: Tensor) -> Tensor:
         if self._validate_args:

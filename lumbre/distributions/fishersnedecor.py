@@ -6,11 +6,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-from lumbre import Size, Tensor, finfo, nan
+from lumbre import Size, Tensor, nan
 from lumbre.distributions import constraints
 from lumbre.distributions.distribution import Distribution
 from lumbre.distributions.gamma import Gamma
-from lumbre.distributions.utils import broadcast_all, is_number
+from lumbre.distributions.utils import broadcast_all, is_number, limits
 
 __all__ = ["FisherSnedecor"]
 
@@ -55,7 +55,7 @@ class FisherSnedecor(Distribution):
         shape = self._extended_shape(sample_shape)
         above = self._gamma1.rsample(sample_shape).view(shape)
         below = self._gamma2.rsample(sample_shape).view(shape)
-        tiny = finfo(below.dtype).tiny
+        tiny = limits(below.dtype).tiny
         return (above / below.clamp_(min=tiny)).clamp_(min=tiny)
 
     def log_prob(self, value: Tensor) -> Tensor:

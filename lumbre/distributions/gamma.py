@@ -6,11 +6,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-from lumbre import Size, Tensor, as_tensor, finfo, special
+from lumbre import Size, Tensor, as_tensor, special
 from lumbre.distributions import constraints
 from lumbre.distributions._gamma_draws import StandardGamma
 from lumbre.distributions.exp_family import ExponentialFamily
-from lumbre.distributions.utils import broadcast_all, is_number
+from lumbre.distributions.utils import broadcast_all, is_number, limits
 
 __all__ = ["Gamma"]
 
@@ -50,7 +50,7 @@ class Gamma(ExponentialFamily):
     def rsample(self, sample_shape: Any = Size()) -> Tensor:
         shape = self._extended_shape(sample_shape)
         value = StandardGamma.apply(self.concentration.expand(shape)) / self.rate.expand(shape)
-        value.detach().clamp_(min=finfo(value.dtype).tiny)
+        value.detach().clamp_(min=limits(value.dtype).tiny)
         return value
 
     def log_prob(self, value: Any) -> Tensor:

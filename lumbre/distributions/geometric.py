@@ -6,10 +6,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-from lumbre import Size, Tensor, finfo, nn, no_grad
+from lumbre import Size, Tensor, nn, no_grad
 from lumbre.distributions import constraints
 from lumbre.distributions.distribution import Distribution
-from lumbre.distributions.utils import broadcast_all, is_number, lazy_property, logits_to_probs, probs_to_logits
+from lumbre.distributions.utils import broadcast_all, is_number, lazy_property, limits, logits_to_probs, probs_to_logits
 
 __all__ = ["Geometric"]
 
@@ -67,7 +67,7 @@ class Geometric(Distribution):
 
     def sample(self, sample_shape: Any = Size()) -> Tensor:
         with no_grad():
-            u = self.probs.new_empty(self._extended_shape(sample_shape)).uniform_(finfo(self.probs.dtype).tiny, 1)
+            u = self.probs.new_empty(self._extended_shape(sample_shape)).uniform_(limits(self.probs.dtype).tiny, 1)
             return (u.log() / (-self.probs).log1p()).floor()
 
     def log_prob(self, value: Tensor) -> Tensor:

@@ -8,12 +8,12 @@ if TYPE_CHECKING:
 
 import math
 
-from lumbre import Tensor, finfo, full_like, ones_like
+from lumbre import Tensor, full_like, ones_like
 from lumbre.distributions import constraints
 from lumbre.distributions.transformed_distribution import TransformedDistribution
 from lumbre.distributions.transforms import AffineTransform, ExpTransform
 from lumbre.distributions.uniform import Uniform
-from lumbre.distributions.utils import broadcast_all, euler_constant, is_number
+from lumbre.distributions.utils import broadcast_all, euler_constant, is_number, limits
 
 __all__ = ["Gumbel"]
 
@@ -30,7 +30,7 @@ class Gumbel(TransformedDistribution):
 
     def __init__(self, loc: Any, scale: Any, validate_args: bool | None = None) -> None:
         self.loc, self.scale = broadcast_all(loc, scale)
-        info = finfo(self.loc.dtype)
+        info = limits(self.loc.dtype)
         low, high = info.tiny, 1 - info.eps
         if not (is_number(loc) and is_number(scale)):
             low, high = full_like(self.loc, low), full_like(self.loc, high)

@@ -6,6 +6,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+from types import GenericAlias
+
 from lumbre import Size, Tensor
 from lumbre.distributions import constraints
 from lumbre.distributions.distribution import Distribution
@@ -23,6 +25,7 @@ class Independent(Distribution):
     """
 
     arg_constraints: dict[str, constraints.Constraint] = {}
+    __class_getitem__ = classmethod(GenericAlias)
 
     def __init__(
         self, base_distribution: Any, reinterpreted_batch_ndims: int, validate_args: bool | None = None

@@ -6,10 +6,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-from lumbre import Size, Tensor, finfo
+from lumbre import Size, Tensor
 from lumbre.distributions import constraints
 from lumbre.distributions.distribution import Distribution
-from lumbre.distributions.utils import broadcast_all, is_number
+from lumbre.distributions.utils import broadcast_all, is_number, limits
 
 __all__ = ["Laplace"]
 
@@ -50,7 +50,7 @@ class Laplace(Distribution):
         return self._expanded(Laplace, batch_shape, _instance, "loc scale")
 
     def rsample(self, sample_shape: Any = Size()) -> Tensor:
-        eps = finfo(self.loc.dtype).eps
+        eps = limits(self.loc.dtype).eps
         u = self.loc.new_empty(self._extended_shape(sample_shape)).uniform_(eps - 1, 1)
         return self.loc - self.scale * u.sign() * (-u.abs()).log1p()
 

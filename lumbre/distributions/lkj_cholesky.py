@@ -8,11 +8,11 @@ if TYPE_CHECKING:
 
 import math
 
-from lumbre import Size, Tensor, arange, cat, diag_embed, finfo, mvlgamma, randn
+from lumbre import Size, Tensor, arange, cat, diag_embed, mvlgamma, randn
 from lumbre.distributions import constraints
 from lumbre.distributions.beta import Beta
 from lumbre.distributions.distribution import Distribution
-from lumbre.distributions.utils import broadcast_all
+from lumbre.distributions.utils import broadcast_all, limits
 
 __all__ = ["LKJCholesky"]
 
@@ -49,7 +49,7 @@ class LKJCholesky(Distribution):
         directions = normals / normals.norm(dim=-1, keepdim=True)
         directions[..., 0, :].fill_(0.0)
         rows = squares.sqrt() * directions
-        rest = (1 - (rows**2).sum(-1)).clamp(min=finfo(rows.dtype).tiny)
+        rest = (1 - (rows**2).sum(-1)).clamp(min=limits(rows.dtype).tiny)
         return rows + diag_embed(rest.sqrt())
 
     def log_prob(self, value: Tensor) -> Tensor:

@@ -16,6 +16,11 @@ from lumbre.distributions.utils import lazy_property, standard_normal
 __all__ = ["MultivariateNormal"]
 
 
+def given_of(**matrices: Tensor | None) -> list[tuple[str, Tensor]]:
+    """Those that are given, with their names."""
+    return [(name, matrix) for name, matrix in matrices.items() if matrix is not None]
+
+
 def precision_to_scale_tril(precision: Tensor) -> Tensor:
     """The Cholesky factor of the inverse of positive definite matrices."""
     factor = linalg.cholesky(precision.flip((-2, -1)))
@@ -68,15 +73,10 @@ class MultivariateNormal(Distribution):
     ) -> None:
         if loc.dim() < 1:
             raise ValueError("loc must be at least one-dimensional.")
-        given = {
-            "covariance_matrix": covariance_matrix,
-            "precision_matrix": precision_matrix,
-            "scale_tril": scale_tril,
-        }
-        given = {name: value for name, value in given.items() if value is not None}
+        given = given_of(covariance_matrix=covariance_matrix, precision_matrix=precision_matrix, scale_tril=scale_tril)
         if len(given) != 1:
             raise ValueError("Exactly one of covariance_matrix or precision_matrix or scale_tril may be specified.")
-        ((name, matrix),) = given.items()
+        ((name, matrix),) = given
         if matrix.dim() < 2:
             what = "scale_tril matrix" if name == "scale_tril" else name
             raise ValueError(f"{what} must be at least two-dimensional, with optional leading batch dimensions")

@@ -9,11 +9,12 @@ if TYPE_CHECKING:
 
 import math
 
-from lumbre import Size, Tensor, broadcast_shapes, cat, eye, finfo, linalg, nn, stack
+from lumbre import Size, Tensor, broadcast_shapes, cat, eye, linalg, nn, stack
 from lumbre.distributions import constraints
 from lumbre.distributions.utils import (
     broadcast_all,
     lazy_property,
+    limits,
     sum_rightmost,
     tril_matrix_to_vec,
     vec_to_tril_matrix,
@@ -437,11 +438,11 @@ class SigmoidTransform(_Plain):
     sign = +1
 
     def _call(self, x: Tensor) -> Tensor:
-        info = finfo(x.dtype)
+        info = limits(x.dtype)
         return x.sigmoid().clamp(min=info.tiny, max=1.0 - info.eps)
 
     def _inverse(self, y: Tensor) -> Tensor:
-        info = finfo(y.dtype)
+        info = limits(y.dtype)
         y = y.clamp(min=info.tiny, max=1.0 - info.eps)
         return y.log() - (-y).log1p()
 
@@ -551,13 +552,14 @@ class AffineTransform(Transform):
         else:
             result = self.scale.abs().log()
         if self._event_dim:
-            result = result.expand(shape) if result.dim() < self._event_dim else result
-            result = result.reshape((*result.shape[: -self._event_dim], -1)).sum(-1)
-            shape = shape[: -self._event_dim]
+            # As in PyTorch, a scale that is spread over an event counts once for each of its own elements.
+            result = result.view((*result.shape[: -self._event_dim], -1)).sum(-1)
+            shape = Size(shape[: -self._event_dim])
         return result.expand(shape)
 
     def _joint(self, shape: Any) -> Any:
-        return broadcast_shapes(shape, getattr(self.loc, "shape", ()), getattr(self.scale, "shape", ()))
+        own = [each.shape for each in (self.loc, self.scale) if isinstance(each, Tensor)]
+        return broadcast_shapes(shape, *own) if any(each != shape for each in own) else Size(shape)
 
     forward_shape = _joint
     inverse_shape = _joint
@@ -575,7 +577,7 @@ class CorrCholeskyTransform(Transform):
 
     def _call(self, x: Tensor) -> Tensor:
         x = x.tanh()
-        eps = finfo(x.dtype).eps
+        eps = limits(x.dtype).eps
         partial = vec_to_tril_matrix(x.clamp(min=-1 + eps, max=1 - eps), diag=-1)
         left = (1 - partial**2).sqrt().cumprod(-1)
         partial = partial + eye(partial.shape[-1], dtype=partial.dtype)
@@ -648,7 +650,7 @@ class StickBreakingTransform(_Plain):
 
     def _inverse(self, y: Tensor) -> Tensor:
         kept = y[..., :-1]
-        rest = (1 - kept.cumsum(-1)).clamp(min=finfo(y.dtype).tiny)
+        rest = (1 - kept.cumsum(-1)).clamp(min=limits(y.dtype).tiny)
         return kept.log() - rest.log() + self._left(kept).log()
 
     def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:

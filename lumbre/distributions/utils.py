@@ -7,6 +7,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+from functools import cache
+
 from lumbre import Tensor, broadcast_tensors, enable_grad, finfo, get_default_dtype, log1p, normal, ones, sigmoid, zeros
 from lumbre import tensor as _tensor
 
@@ -16,6 +18,10 @@ __all__ = [
     "broadcast_all", "clamp_probs", "lazy_property", "logits_to_probs", "probs_to_logits", "tril_matrix_to_vec",
     "vec_to_tril_matrix",
 ]  # fmt: skip
+
+
+# What a dtype can hold, looked up once.
+limits = cache(finfo)
 
 
 def broadcast_all(*values: Any) -> tuple[Tensor, ...]:
@@ -62,7 +68,7 @@ def logits_to_probs(logits: Tensor, is_binary: bool = False) -> Tensor:
 
 def clamp_probs(probs: Tensor) -> Tensor:
     """Probabilities kept off 0 and 1 by the dtype's epsilon."""
-    eps = finfo(probs.dtype).eps
+    eps = limits(probs.dtype).eps
     return probs.clamp(min=eps, max=1 - eps)
 
 
@@ -105,7 +111,7 @@ def vec_to_tril_matrix(vec: Tensor, diag: int = 0) -> Tensor:
     from lumbre import arange
 
     size = (-(1 + 2 * diag) + ((1 + 2 * diag) ** 2 + 8 * vec.shape[-1] + 4 * abs(diag) * (diag + 1)) ** 0.5) / 2
-    if round(size) - size > finfo(vec.dtype).eps:
+    if round(size) - size > limits(vec.dtype).eps:
         raise ValueError(
             f"The size of last dimension is {vec.shape[-1]} which cannot be expressed as the lower triangular part of a square D x D matrix."
         )

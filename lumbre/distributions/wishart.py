@@ -17,7 +17,6 @@ from lumbre import (
     cholesky_solve,
     einsum,
     eye,
-    finfo,
     linalg,
     mvlgamma,
     nan,
@@ -28,8 +27,8 @@ from lumbre import (
 from lumbre.distributions import constraints
 from lumbre.distributions.chi2 import Chi2
 from lumbre.distributions.exp_family import ExponentialFamily
-from lumbre.distributions.multivariate_normal import precision_to_scale_tril
-from lumbre.distributions.utils import is_number, lazy_property
+from lumbre.distributions.multivariate_normal import given_of, precision_to_scale_tril
+from lumbre.distributions.utils import is_number, lazy_property, limits
 
 __all__ = ["Wishart"]
 
@@ -63,15 +62,10 @@ class Wishart(ExponentialFamily):
         scale_tril: Tensor | None = None,
         validate_args: bool | None = None,
     ) -> None:
-        given = {
-            "covariance_matrix": covariance_matrix,
-            "precision_matrix": precision_matrix,
-            "scale_tril": scale_tril,
-        }
-        given = {name: value for name, value in given.items() if value is not None}
+        given = given_of(covariance_matrix=covariance_matrix, precision_matrix=precision_matrix, scale_tril=scale_tril)
         if len(given) != 1:
             raise AssertionError("Exactly one of covariance_matrix or precision_matrix or scale_tril may be specified.")
-        ((name, matrix),) = given.items()
+        ((name, matrix),) = given
         if matrix.dim() < 2:
             raise ValueError("scale_tril must be at least two-dimensional, with optional leading batch dimensions")
         if is_number(df):
@@ -162,7 +156,7 @@ class Wishart(ExponentialFamily):
     def _bartlett_sampling(self, sample_shape: Any = Size()) -> Tensor:
         p = self._event_shape[-1]
         lengths = self._dist_chi2.rsample(sample_shape).sqrt()
-        noise = lengths.clamp(min=finfo(lengths.dtype).eps).diag_embed(dim1=-2, dim2=-1)
+        noise = lengths.clamp(min=limits(lengths.dtype).eps).diag_embed(dim1=-2, dim2=-1)
         rows, columns = tril_indices(p, p, offset=-1)
         shape = (*sample_shape, *self._batch_shape, p * (p - 1) // 2)
         noise[..., rows, columns] = randn(shape, dtype=noise.dtype)
