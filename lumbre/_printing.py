@@ -262,11 +262,11 @@ def tensor_str(tensor: Any) -> str:
     if cls in _plain_types:
         return _text_of(tensor, "tensor(")
     # A subclass must not hear of the operations that printing needs.
-    _C._torch_function_disable(1)
+    _C._torch_function_off(1, 1)
     try:
         text = _text_of(tensor, cls.__name__ + "(")
     finally:
-        _C._torch_function_disable(-1)
+        _C._torch_function_off(-1, -1)
     if _parameter_type is not None and isinstance(tensor, _parameter_type):
         return f"Parameter({text})"
     return text

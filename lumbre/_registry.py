@@ -24,11 +24,9 @@ Tensor = _C.Tensor
 FUNCTION, METHOD, IN_PLACE, IN_PLACE_FUNCTION = 1, 2, 4, 8
 _DERIVATIVES = ("unstated", "none", "refused", "composed", "formula")
 
-_disabled = _C._disabled_torch_function_impl
+_has_override = _C._has_override
 functions: dict[str, Callable] = {}
 _records: list[Record] = []
-# Classes of arguments that never override an operator.
-_plain = {Tensor, int, float, bool, str, type(None), _C.dtype, _C.Size, dict}
 
 
 class Record:
@@ -66,46 +64,14 @@ def records() -> list[Record]:
     return engine + _records
 
 
-def _overriding(arguments: Any) -> Iterator[Any]:
-    for value in arguments:
-        kind = type(value)
-        if kind in _plain:
-            continue
-        if kind is tuple or kind is list:
-            yield from _overriding(value)
-        elif hasattr(kind, "__torch_function__"):
-            yield value
-
-
-def has_override(arguments: Any) -> bool:
-    """Whether an argument (or a member of a list of arguments) brings its own ``__torch_function__``."""
-    for value in arguments:
-        kind = type(value)
-        if kind in _plain:
-            continue
-        if kind is tuple or kind is list:
-            if has_override(value):
-                return True
-        elif getattr(kind, "__torch_function__", _disabled) is not _disabled:
-            return _C._torch_function_disable(0) == 0
-    return False
+def has_override(arguments: Any, keywords: Any = None) -> bool:
+    """Whether a mode is on, or an argument (or a member of a list of them) brings its own ``__torch_function__``."""
+    return _C._has_override(tuple(arguments), keywords)
 
 
 def call_override(function: Callable, arguments: tuple, keywords: dict) -> Any:
-    """Hands a call over to the ``__torch_function__`` of its arguments, subclasses before their bases."""
-    found: list[Any] = []
-    for value in _overriding((*arguments, *keywords.values())):
-        if any(type(value) is type(other) for other in found):
-            continue
-        place = next((i for i, other in enumerate(found) if issubclass(type(value), type(other))), len(found))
-        found.insert(place, value)
-    types = tuple(type(value) for value in found)
-    for value in found:
-        result = value.__torch_function__(function, types, arguments, keywords)
-        if result is not NotImplemented:
-            return result
-    name = getattr(function, "__qualname__", repr(function))
-    raise TypeError(f"no implementation found for '{name}' on types that implement __torch_function__: {list(types)}")
+    """Hands a call over to the mode, or to the ``__torch_function__`` of its arguments, subclasses first."""
+    return _C._call_override(function, (*arguments, *keywords.values()), arguments, keywords)
 
 
 def give(target: Any, result: Any, in_place: bool) -> Any:
@@ -162,7 +128,7 @@ def _make_function(compute: Callable, name: str, text: str, has_out: bool) -> Ca
     if has_out:
 
         def function(*args: Any, out: Any = None, **kwargs: Any) -> Any:
-            if has_override(args) or (kwargs and has_override(kwargs.values())):
+            if _has_override(args, kwargs):
                 if out is not None:
                     kwargs["out"] = out
                 return call_override(function, args, kwargs)
@@ -172,7 +138,7 @@ def _make_function(compute: Callable, name: str, text: str, has_out: bool) -> Ca
     else:
 
         def function(*args: Any, **kwargs: Any) -> Any:
-            if has_override(args) or (kwargs and has_override(kwargs.values())):
+            if _has_override(args, kwargs):
                 return call_override(function, args, kwargs)
             return compute(*args, **kwargs)
 
@@ -181,7 +147,7 @@ def _make_function(compute: Callable, name: str, text: str, has_out: bool) -> Ca
 
 def _make_in_place(compute: Callable, name: str, text: str) -> Callable:
     def function(self: Any, *args: Any, **kwargs: Any) -> Any:
-        if has_override((self, *args)):
+        if _has_override((self, *args), kwargs):
             return call_override(function, (self, *args), kwargs)
         return give(self, compute(self, *args, **kwargs), True)
 

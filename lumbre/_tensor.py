@@ -20,6 +20,8 @@ Tensor = _C.Tensor
 def __repr__(self: Tensor, *, tensor_contents: str | None = None) -> str:
     from lumbre import _printing
 
+    if type(self) is not Tensor and _registry.has_override((self,)):
+        return _registry.call_override(Tensor.__repr__, (self,), {"tensor_contents": tensor_contents})
     return _printing.tensor_str(self)
 
 
@@ -50,6 +52,10 @@ def __contains__(self: Tensor, element: Any) -> bool:
     if isinstance(element, (Tensor, int, float, bool)):
         return bool((self == element).any().item())
     raise RuntimeError(f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {type(element)}.")
+
+
+def __rdiv__(self: Tensor, other: Any) -> Tensor:
+    return Tensor.__rtruediv__(self, other)
 
 
 # --- pickling and copying ---------------------------------------------------------------------------------------------
@@ -123,26 +129,40 @@ def _as_class(result: Any, cls: type) -> Any:
     return result
 
 
+# What these give is as it was stored.
+_AS_STORED = {Tensor.grad.__get__, Tensor._base.__get__}
+
+
 def __torch_function__(cls: type, func: Callable, types: tuple, args: tuple = (), kwargs: dict | None = None) -> Any:
     """Runs an operator on a subclass: its results are of that subclass too."""
     if not all(issubclass(cls, kind) for kind in types):
         return NotImplemented
-    _C._torch_function_disable(1)
+    _C._torch_function_off(1, 0)
     try:
         result = func(*args, **(kwargs or {}))
     finally:
-        _C._torch_function_disable(-1)
-    return result if cls is Tensor else _as_class(result, cls)
+        _C._torch_function_off(-1, 0)
+    return result if cls is Tensor or func in _AS_STORED else _as_class(result, cls)
 
 
 class DisableTorchFunctionSubclass:
     """A block in which subclasses are computed with as plain tensors, and results are plain."""
 
     def __enter__(self) -> None:
-        _C._torch_function_disable(1)
+        _C._torch_function_off(1, 0)
 
     def __exit__(self, *exception: object) -> None:
-        _C._torch_function_disable(-1)
+        _C._torch_function_off(-1, 0)
+
+
+class DisableTorchFunction:
+    """A block in which neither subclasses nor modes are asked."""
+
+    def __enter__(self) -> None:
+        _C._torch_function_off(1, 1)
+
+    def __exit__(self, *exception: object) -> None:
+        _C._torch_function_off(-1, -1)
 
 
 def as_subclass(self: Tensor, cls: type) -> Tensor:
@@ -493,8 +513,10 @@ def set_(self: Tensor, source: Any = None, storage_offset: int = 0, size: Any = 
 # --- putting them on the type -----------------------------------------------------------------------------------------
 
 # Where Python's own `object` has a method too, the engine's type has none of its own.
+# These ask for overrides themselves, or are never overridden.
+_ASKS_ITSELF = {"__dir__", "__repr__", "as_subclass", "backward"}
 _METHODS = (
-    __repr__, __format__, __dir__, __iter__, __reversed__, __contains__, __reduce_ex__, __copy__, __deepcopy__,
+    __repr__, __format__, __dir__, __iter__, __reversed__, __contains__, __rdiv__, __reduce_ex__, __copy__, __deepcopy__,
     as_subclass, backward, retain_grad, register_hook, register_post_accumulate_grad_hook, requires_grad_, cpu, cuda, get_device,
     is_pinned, pin_memory, is_shared, share_memory_, is_complex, is_signed, is_floating_point, numel,
     _type, new, new_tensor, __array_wrap__, apply_, map_, untyped_storage, storage, set_,
@@ -527,7 +549,7 @@ def _complete() -> None:
         name = function.__name__
         function.__qualname__ = f"Tensor.{name}"
         if name not in own:
-            setattr(Tensor, name, function)
+            setattr(Tensor, name, function if name in _ASKS_ITSELF else _C._overridable(function))
     for item in _CONVERSIONS:
         name, _, dtype = item.partition(":")
         if name not in own:
@@ -543,6 +565,7 @@ def _complete() -> None:
         if name not in own or name == "__module__":
             setattr(Tensor, name, value)
     _C.DisableTorchFunctionSubclass = DisableTorchFunctionSubclass
+    _C.DisableTorchFunction = DisableTorchFunction
 
 
 _complete()

@@ -1,6 +1,7 @@
 #include "autograd/engine.h"
 
 #include <algorithm>
+#include <optional>
 #include <unordered_map>
 
 namespace lumbre::autograd {
@@ -162,6 +163,13 @@ class Run {
   }
 
   void apply(Node& node, Gradients& taken, Gradients& given) {
+    struct Timed {
+      int64_t event;
+      explicit Timed(const Node& node) : event(node_watch.begins(node)) {}
+      ~Timed() { node_watch.ended(event); }
+    };
+    std::optional<Timed> timed;
+    if (__builtin_expect(modes.watched & kTimes, 0) && node_watch.begins) timed.emplace(node);
     if (!node.hooks || node.hooks->node.empty()) {
       node.apply(taken, given);
     } else {
@@ -185,6 +193,8 @@ class Run {
 };
 
 }  // namespace
+
+NodeWatch node_watch;
 
 std::vector<Tensor> run(Request request) {
   const GradModeGuard recording(request.create_graph);

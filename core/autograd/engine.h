@@ -15,6 +15,13 @@ struct Request {
   bool accumulate = false;  // into .grad of `inputs`, instead of returning them
 };
 
+// Told of every node that runs while calls are timed; set by whoever writes the times down.
+struct NodeWatch {
+  int64_t (*begins)(const Node& node) = nullptr;
+  void (*ended)(int64_t event) = nullptr;
+};
+extern NodeWatch node_watch;
+
 // The gradients of `inputs` (undefined where the roots do not reach them), or nothing.
 std::vector<Tensor> run(Request request);
 

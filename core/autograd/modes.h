@@ -15,9 +15,7 @@ struct Modes {
   bool anomaly = false;    // nodes remember where they were made, and gradients are checked for NaN
   bool anomaly_nan = true;
   uint8_t watched = 0;  // bits of Watch
-  void watch(Watch why, bool on) noexcept {
-    watched = static_cast<uint8_t>(on ? watched | why : watched & ~why);
-  }
+  void watch(Watch why, bool on) noexcept { watched = static_cast<uint8_t>(on ? watched | why : watched & ~why); }
 };
 
 // One block of thread storage, reached without a call.

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 namespace lumbre {
 
@@ -14,6 +15,9 @@ void release(void* block, size_t bytes) noexcept;
 
 // Gives all idle blocks back to the system.
 void empty_cache() noexcept;
+
+// Bytes that tensors hold; guarded by the interpreter lock, as reference counts are.
+extern int64_t tensor_bytes;
 
 struct MemoryStats {
   size_t idle_bytes;  // held for reuse

@@ -470,7 +470,7 @@ the left is taken as a row, one on the right as a column, and that dimension is 
 >>> torch.matmul(torch.ones(2, 3), torch.ones(3))
 tensor([3., 3.]))",
             .forward = forward_of<matmul>, .derivative = gradients(nullptr, matmul_gradient<0, 1>, "0:1 1:0"),
-            .aliases = "__matmul__ linalg.matmul");
+            .aliases = "linalg.matmul");
 LB_OPERATOR(.signature = "_reversed_matmul(input, other)", .doc = "other @ input.",
             .forward = forward_of<reversed_matmul>, .derivative = gradients(nullptr, matmul_gradient<1, 0>, "0:1 1:0"),
             .forms = kHidden);

@@ -2,6 +2,7 @@
 
 #include "ops/autocast.h"
 #include "ops/backward.h"
+#include "ops/profiling.h"
 
 namespace lumbre {
 
@@ -202,7 +203,7 @@ Result finished(const Operator& record, const Out& out, const Value* values, Res
 }
 
 // Casts what a block of autocast says, then calls.
-Result watched(const Operator& record, const Out& out, Value* values) {
+Result cast_and_called(const Operator& record, const Out& out, Value* values) {
   if (autocast::state().enabled && out.form() == Out::Form::Function) {
     const autocast::Policy policy = autocast::policy_of(record, values);
     if (policy != autocast::Policy::None) {
@@ -213,6 +214,12 @@ Result watched(const Operator& record, const Out& out, Value* values) {
     }
   }
   return invoke_unwatched(record, out, values);
+}
+
+Result watched(const Operator& record, const Out& out, Value* values) {
+  if (!profiling::active()) return cast_and_called(record, out, values);
+  const profiling::Scope scope(record, out.in_place(), values);
+  return cast_and_called(record, out, values);
 }
 
 }  // namespace detail

@@ -1,5 +1,6 @@
-// From Python's arguments to an operator's: binding, overloads, errors, __torch_function__, results.
+// From Python's arguments to an operator's: binding, overloads, errors, results.
 #include "ops/recording.h"
+#include "python/overrides.h"
 #include "python/signature.h"
 
 namespace lumbre::python {
@@ -356,95 +357,6 @@ std::string combination(PyObject* const* arguments, size_t count, PyObject* keyw
        combination(arguments, count, keywords), ", but expected one of:", expected, "\n");
 }
 
-// --- __torch_function__ ---------------------------------------------------------------------------------------------
-
-PyObject* torch_function_name() {
-  static PyObject* name = PyUnicode_InternFromString("__torch_function__");
-  return name;
-}
-
-// What a subclass names as its `__torch_function__` to be computed with as a plain tensor.
-PyObject* disabled_override = nullptr;
-
-bool has_override(PyObject* object) {
-  PyObject* found = _PyType_Lookup(Py_TYPE(object), torch_function_name());
-  return found && found != disabled_override;
-}
-
-bool is_plain(PyObject* object) {
-  return is_exact_tensor(object) || object == Py_None || PyLong_CheckExact(object) || PyFloat_CheckExact(object) ||
-         PyBool_Check(object) || PyUnicode_CheckExact(object) || is_dtype(object);
-}
-
-// The first argument whose type is not plain and has __torch_function__, looking into tuples and lists.
-PyObject* find_override(PyObject* const* arguments, size_t total) {
-  for (size_t i = 0; i < total; ++i) {
-    PyObject* object = arguments[i];
-    if (is_plain(object)) continue;
-    if (PyTuple_CheckExact(object) || PyList_CheckExact(object)) {
-      const auto count = static_cast<size_t>(PySequence_Fast_GET_SIZE(object));
-      if (count && !is_plain(PySequence_Fast_GET_ITEM(object, 0)) && !PyLong_Check(PySequence_Fast_GET_ITEM(object, 0)))
-        if (PyObject* found = find_override(PySequence_Fast_ITEMS(object), count)) return found;
-      for (size_t k = 1; k < count; ++k) {
-        PyObject* item = PySequence_Fast_GET_ITEM(object, static_cast<Py_ssize_t>(k));
-        if (is_tensor(item) && !is_exact_tensor(item) && has_override(item)) return item;
-      }
-      continue;
-    }
-    if (has_override(object)) return object;
-  }
-  return nullptr;
-}
-
-void collect_overrides(PyObject* const* arguments, size_t total, std::vector<PyObject*>& found) {
-  for (size_t i = 0; i < total; ++i) {
-    PyObject* object = arguments[i];
-    if (is_plain(object)) continue;
-    if (PyTuple_CheckExact(object) || PyList_CheckExact(object)) {
-      collect_overrides(PySequence_Fast_ITEMS(object), static_cast<size_t>(PySequence_Fast_GET_SIZE(object)), found);
-      continue;
-    }
-    if (!has_override(object)) continue;
-    bool known = false;
-    for (PyObject* other : found) known |= Py_TYPE(other) == Py_TYPE(object);
-    if (known) continue;
-    // Subclasses go before their bases.
-    size_t at = found.size();
-    for (size_t k = 0; k < found.size(); ++k)
-      if (PyType_IsSubtype(Py_TYPE(object), Py_TYPE(found[k]))) {
-        at = k;
-        break;
-      }
-    found.insert(found.begin() + static_cast<std::ptrdiff_t>(at), object);
-  }
-}
-
-int disable_depth = 0;
-
-PyObject* dispatch_override(PyObject* callable, PyObject* const* arguments, size_t count, PyObject* keywords) {
-  const size_t keyword_count = keywords ? static_cast<size_t>(PyTuple_GET_SIZE(keywords)) : 0;
-  std::vector<PyObject*> found;
-  collect_overrides(arguments, count + keyword_count, found);
-  Object types = Object::steal(PyTuple_New(static_cast<Py_ssize_t>(found.size())));
-  for (size_t i = 0; i < found.size(); ++i)
-    PyTuple_SET_ITEM(types.get(), static_cast<Py_ssize_t>(i), Py_NewRef(Py_TYPE(found[i])));
-  Object positional = Object::steal(PyTuple_New(static_cast<Py_ssize_t>(count)));
-  for (size_t i = 0; i < count; ++i)
-    PyTuple_SET_ITEM(positional.get(), static_cast<Py_ssize_t>(i), Py_NewRef(arguments[i]));
-  Object named = Object::steal(PyDict_New());
-  for (size_t k = 0; k < keyword_count; ++k)
-    if (PyDict_SetItem(named.get(), PyTuple_GET_ITEM(keywords, static_cast<Py_ssize_t>(k)), arguments[count + k]) < 0)
-      throw PythonError{};
-  for (PyObject* object : found) {
-    Object method = Object::steal(PyObject_GetAttr(object, torch_function_name()));
-    Object result = Object::steal(
-        PyObject_CallFunctionObjArgs(method.get(), callable, types.get(), positional.get(), named.get(), nullptr));
-    if (result.get() != Py_NotImplemented) return result.release();
-  }
-  fail(ErrorKind::Type, "no implementation found for '", type_name(callable),
-       "' on types that implement __torch_function__");
-}
-
 void mark_requires_grad(PyObject* object) {
   LB_CHECK(is_floating(tensor_of(object).dtype()), Runtime,
            "Only Tensors of floating point and complex dtype can require gradients");
@@ -478,27 +390,51 @@ PyObject* run(const Overload& overload, Out::Form form, Value* values, const Sid
   return object;
 }
 
+// The method that stands for a Python operator where it is overridden.
+std::string slot_name(const OverloadSet& set, Out::Form form) {
+  static constexpr std::array<std::pair<std::string_view, std::string_view>, 6> names{{{"eq", "eq"},
+                                                                                       {"floor_divide", "floordiv"},
+                                                                                       {"bitwise_and", "and"},
+                                                                                       {"bitwise_or", "or"},
+                                                                                       {"bitwise_xor", "xor"},
+                                                                                       {"bitwise_not", "invert"}}};
+  static constexpr std::array<std::pair<std::string_view, std::string_view>, 9> reversed{
+      {{"rsub", "rsub"},
+       {"_reversed_div", "rdiv"},
+       {"_reversed_floor_divide", "rfloordiv"},
+       {"_reversed_remainder", "rmod"},
+       {"_reversed_pow", "rpow"},
+       {"_reversed_matmul", "rmatmul"},
+       {"_reversed_left_shift", "rlshift"},
+       {"_reversed_right_shift", "rrshift"},
+       {"", ""}}};
+  static constexpr std::array<std::pair<std::string_view, std::string_view>, 2> shifts{
+      {{"bitwise_left_shift", "lshift"}, {"bitwise_right_shift", "rshift"}}};
+  const bool in_place = form == Out::Form::InPlace;
+  const auto find = [&](const auto& table, const char* prefix) -> std::string {
+    for (const auto& [name, method] : table)
+      if (name == set.short_name) return std::string("__") + prefix + std::string(method) + "__";
+    return "";
+  };
+  std::string found = find(shifts, in_place ? "i" : "");
+  if (found.empty()) found = find(reversed, "");
+  if (found.empty() && !(in_place && set.short_name == "floor_divide")) found = find(names, in_place ? "i" : "");
+  return found.empty() ? set.short_name + (in_place ? "_" : "") : found;
+}
+
 }  // namespace
 
-// Guards the default __torch_function__ against calling itself.
-int& torch_function_disable_depth() { return disable_depth; }
-void set_disabled_override(PyObject* function) { disabled_override = Py_NewRef(function); }
-
 PyObject* wrap_like(PyObject* self, const Tensor& tensor) {
-  if (is_exact_tensor(self) || disable_depth > 0 || !has_override(self)) return wrap(tensor);
+  if (is_exact_tensor(self) || override_state.subclasses_off > 0 || !has_override(self)) return wrap(tensor);
   return wrap_as(Py_TYPE(self), tensor);
 }
 
 PyObject* call(OverloadSet& set, Out::Form form, PyObject* const* arguments, size_t count, PyObject* keywords,
                PyObject* callable) {
   const size_t keyword_count = keywords ? static_cast<size_t>(PyTuple_GET_SIZE(keywords)) : 0;
-  if (__builtin_expect(disable_depth == 0, 1) && find_override(arguments, count + keyword_count)) {
-    Object owned = callable ? Object::borrow(callable) : Object();
-    if (!callable) {
-      const std::string name = set.short_name + (form == Out::Form::InPlace ? "_" : "");
-      owned = Object::steal(PyObject_GetAttrString(reinterpret_cast<PyObject*>(tensor_type), name.c_str()));
-    }
-    return dispatch_override(owned.get(), arguments, count, keywords);
+  if (is_overridden(arguments, count + keyword_count)) {
+    if (callable) return dispatch_override(callable, arguments, count, keywords);
+    return dispatch_method(slot_name(set, form).c_str(), arguments, count, keywords);
   }
   const auto& overloads = set.get();
   Mismatch mismatch;

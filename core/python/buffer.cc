@@ -7,9 +7,6 @@
 
 namespace lumbre::python {
 
-int& torch_function_disable_depth();
-void set_disabled_override(PyObject* function);
-
 namespace {
 
 struct StorageObject {
@@ -281,19 +278,6 @@ PyObject* from_buffer(PyObject*, PyObject* args) {
   });
 }
 
-// _disabled_torch_function_impl(func, types, args, kwargs): runs func on subclasses as on tensors.
-PyObject* run_disabled(PyObject*, PyObject* all) {
-  PyObject *function, *types, *arguments = nullptr, *keywords = Py_None;
-  if (!PyArg_ParseTuple(all, "OO|OO", &function, &types, &arguments, &keywords)) return nullptr;
-  return guarded([&] {
-    Object positional = arguments ? Object::steal(PySequence_Tuple(arguments)) : Object::steal(PyTuple_New(0));
-    ++torch_function_disable_depth();
-    PyObject* result = PyObject_Call(function, positional.get(), keywords == Py_None ? nullptr : keywords);
-    --torch_function_disable_depth();
-    return result;
-  });
-}
-
 // `tensor.__dict__`: made at the first look. From then on the cycle collector has to know the tensor.
 PyObject* attributes_of(PyObject* self, void* context) {
   PyObject* attributes = PyObject_GenericGetDict(self, context);
@@ -302,14 +286,10 @@ PyObject* attributes_of(PyObject* self, void* context) {
 }
 PyGetSetDef attributes_property{"__dict__", attributes_of, PyObject_GenericSetDict, nullptr, nullptr};
 
-PyMethodDef functions[] = {{"_storage_of", storage_of_tensor, METH_O, nullptr},
-                           {"_tensor_over", tensor_over, METH_VARARGS, nullptr},
-                           {"_set_storage", set_storage, METH_VARARGS, nullptr},
-                           {"_give", give, METH_VARARGS, nullptr},
-                           {"_frombuffer", from_buffer, METH_VARARGS, nullptr},
-                           {"_disabled_torch_function_impl", run_disabled, METH_VARARGS,
-                            "For `__torch_function__` of subclasses whose results are plain tensors."},
-                           {nullptr}};
+PyMethodDef functions[] = {
+    {"_storage_of", storage_of_tensor, METH_O, nullptr},  {"_tensor_over", tensor_over, METH_VARARGS, nullptr},
+    {"_set_storage", set_storage, METH_VARARGS, nullptr}, {"_give", give, METH_VARARGS, nullptr},
+    {"_frombuffer", from_buffer, METH_VARARGS, nullptr},  {nullptr}};
 
 }  // namespace
 
@@ -328,7 +308,6 @@ void add_buffers(PyObject* module) {
   if (PyModule_AddObjectRef(module, "UntypedStorage", reinterpret_cast<PyObject*>(storage_type)) < 0)
     throw PythonError{};
   if (PyModule_AddFunctions(module, functions) < 0) throw PythonError{};
-  set_disabled_override(Object::steal(PyObject_GetAttrString(module, "_disabled_torch_function_impl")).get());
   // Not by setting an attribute: `__dict__` of a type is the type's own.
   Object property = Object::steal(PyDescr_NewGetSet(tensor_type, &attributes_property));
   if (PyDict_SetItemString(tensor_type->tp_dict, "__dict__", property.get()) < 0) throw PythonError{};

@@ -6,11 +6,10 @@
 #include "base/blas.h"
 #include "base/memory.h"
 #include "base/threads.h"
-#include "python/objects.h"
+#include "python/overrides.h"
 
 namespace lumbre::python {
 
-int& torch_function_disable_depth();
 void add_numpy(PyObject* module);
 void add_dlpack(PyObject* module);
 void add_buffers(PyObject* module);
@@ -179,20 +178,18 @@ PyObject* result_type(PyObject*, PyObject* args) {
     return Py_NewRef(dtype_object(state.result()));
   });
 }
-PyObject* disable_override(PyObject*, PyObject* delta) {
-  const long step = PyLong_AsLong(delta);
-  if (step == -1 && PyErr_Occurred() && !PyLong_Check(delta)) return nullptr;
-  torch_function_disable_depth() += static_cast<int>(step);
-  return PyLong_FromLong(torch_function_disable_depth());
-}
 PyObject* release_memory(PyObject*, PyObject*) {
   empty_cache();
   Py_RETURN_NONE;
 }
 
 // tensor(data, *, dtype=None, device=None, requires_grad=False, pin_memory=False)
-PyObject* make_tensor(PyObject*, PyObject* const* args, Py_ssize_t count, PyObject* names) {
+PyObject* make_tensor(PyObject* module, PyObject* const* args, Py_ssize_t count, PyObject* names) {
   return guarded([&]() -> PyObject* {
+    if (__builtin_expect(override_state.mode_waits, 0)) {
+      Object own = Object::steal(PyObject_GetAttrString(module, "tensor"));
+      return dispatch_override(own.get(), args, static_cast<size_t>(count), names);
+    }
     const Py_ssize_t named = names ? PyTuple_GET_SIZE(names) : 0;
     PyObject* data = count ? args[0] : nullptr;
     std::optional<DType> dtype;
@@ -263,7 +260,6 @@ PyMethodDef functions[] = {
      "can_cast(from_, to) -> bool: whether promotion allows writing one dtype to the other."},
     {"result_type", result_type, METH_VARARGS,
      "result_type(tensor1, tensor2) -> dtype: what an operation of both gives."},
-    {"_torch_function_disable", disable_override, METH_O, nullptr},
     {"_empty_cache", release_memory, METH_NOARGS, nullptr},
     {"tensor", reinterpret_cast<PyCFunction>(make_tensor), METH_FASTCALL | METH_KEYWORDS,
      "tensor(data, *, dtype=None, device=None, requires_grad=False, pin_memory=False) -> Tensor\n\nA new tensor from "

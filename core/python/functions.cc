@@ -65,6 +65,12 @@ PyObject* get_qualified_name(PyObject* self, void*) {
   if (Py_TYPE(self) == method_type) return PyUnicode_FromFormat("Tensor.%U", function(self)->name);
   return Py_NewRef(function(self)->name);
 }
+PyObject* get_dotted_name(PyObject* self, void*) {
+  if (Py_TYPE(self) == method_type) return get_qualified_name(self, nullptr);
+  const std::string& name = function(self)->set->name;
+  const std::string home = name.substr(0, name.size() - function(self)->set->short_name.size());
+  return PyUnicode_FromFormat("%s%U", home.c_str(), function(self)->name);
+}
 PyObject* get_signatures(PyObject* self, void*) {
   return guarded([&]() -> PyObject* {
     Object list = Object::steal(PyList_New(0));
@@ -88,6 +94,7 @@ PyMemberDef members[] = {{"__vectorcalloffset__", T_PYSSIZET, offsetof(FunctionO
                          {nullptr}};
 PyGetSetDef properties[] = {{"__doc__", get_doc, nullptr, nullptr, nullptr},
                             {"__qualname__", get_qualified_name, nullptr, nullptr, nullptr},
+                            {"_dotted_name", get_dotted_name, nullptr, nullptr, nullptr},
                             {"signatures", get_signatures, nullptr, "The signatures of the overloads.", nullptr},
                             {nullptr}};
 

@@ -2,7 +2,7 @@
 // masks are left for one call of index / index_put_.
 #include "ops/backward.h"
 #include "ops/views.h"
-#include "python/objects.h"
+#include "python/overrides.h"
 
 namespace lumbre::python {
 
@@ -203,7 +203,14 @@ Object index_list(const Indexed& indexed) {
        "`tensor.item<T>()` in C++ to convert a 0-dim tensor to a number");
 }
 
-bool overridden(PyObject* self) { return !is_exact_tensor(self); }
+// Most indices are looked at no further.
+bool index_overrides(PyObject* self, PyObject* index) {
+  if (__builtin_expect(is_exact_tensor(self) && !override_state.mode_waits, 1) &&
+      (PyLong_Check(index) || PySlice_Check(index) || PyTuple_Check(index) || PyList_Check(index) ||
+       is_exact_tensor(index) || index == Py_None || index == Py_Ellipsis))
+    return false;
+  return is_overridden(std::array{self, index}.data(), 2);
+}
 
 // Python's numbers and NumPy's integers; NumPy's other numbers are refused, as PyTorch does.
 bool to_value(PyObject* value, Scalar& number) {
@@ -232,6 +239,7 @@ Tensor fitted(const Tensor& value, const Tensor& target) {
 
 PyObject* get_item(PyObject* self, PyObject* index) {
   return guarded([&]() -> PyObject* {
+    if (index_overrides(self, index)) return dispatch_method("__getitem__", std::array{self, index}.data(), 2);
     const Tensor& t = tensor_of(self);
     if (PyLong_CheckExact(index) && is_exact_tensor(self)) {
       if (t.ndim() == 0) refuse_number(index);
@@ -249,13 +257,17 @@ PyObject* get_item(PyObject* self, PyObject* index) {
     Object view = Object::steal(wrap(indexed.view));
     Object indices = index_list(indexed);
     Object result = Object::steal(call_operator("_index", {view.get(), indices.get()}));
-    return overridden(self) ? wrap_like(self, tensor_of(result.get())) : result.release();
+    return is_exact_tensor(self) ? result.release() : wrap_like(self, tensor_of(result.get()));
   });
 }
 
 int set_item(PyObject* self, PyObject* index, PyObject* value) {
   return guarded([&]() -> int {
     LB_CHECK(value, Type, "Tensor does not support deleting items");
+    if (index_overrides(self, index) || (!is_exact_tensor(value) && is_tensor(value) && is_overridden(value))) {
+      Object done = Object::steal(dispatch_method("__setitem__", std::array{self, index, value}.data(), 3));
+      return 0;
+    }
     const Tensor& t = tensor_of(self);
     if (t.ndim() == 0 && PyLong_Check(index) && !PyBool_Check(index)) refuse_number(index);
     if (index == Py_False) return 0;

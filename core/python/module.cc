@@ -1,4 +1,4 @@
-#include "python/objects.h"
+#include "python/overrides.h"
 
 namespace {
 
@@ -12,6 +12,7 @@ PyMODINIT_FUNC PyInit__C() {
     Object module = Object::steal(PyModule_Create(&definition));
     add_dtypes(module.get());
     add_tensor_type(module.get());
+    add_overrides(module.get());
     add_generator(module.get());
     add_functions(module.get());
     add_bridges(module.get());

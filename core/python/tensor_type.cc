@@ -2,6 +2,7 @@
 
 #include "ops/backward.h"
 #include "python/autograd.h"
+#include "python/overrides.h"
 #include "python/signature.h"
 
 namespace lumbre::python {
@@ -267,6 +268,7 @@ PyObject* item(PyObject* self, PyObject*) {
   return guarded([&] { return scalar_object(tensor_of(self).item()); });
 }
 PyObject* is_contiguous(PyObject* self, PyObject* args, PyObject* keywords) {
+  if (is_overridden(self)) return guarded([&] { return dispatch_method("is_contiguous", &self, 1); });
   PyObject* format = nullptr;
   static const char* names[] = {"memory_format", nullptr};
   if (!PyArg_ParseTupleAndKeywords(args, keywords, "|O:is_contiguous", const_cast<char**>(names), &format))
@@ -322,33 +324,36 @@ PyObject* as_type(PyObject* self, PyObject* type) {
     const Tensor& t = tensor_of(self);
     return wrap_as(reinterpret_cast<PyTypeObject*>(type),
                    autograd::requires_grad(t) && autograd::grad_enabled()
-                       ? op::call<"view_as">(t, t)
+                       ? op::call<"_alias">(t)
                        : Tensor::over(t->storage, t.dtype(), t.sizes(), t.strides(), t->offset));
   });
 }
 
 PyMethodDef methods[] = {
-    {"size", reinterpret_cast<PyCFunction>(size_method), METH_FASTCALL | METH_KEYWORDS,
+    {"size", reinterpret_cast<PyCFunction>(fast_arguments<"size", size_method>), METH_FASTCALL | METH_KEYWORDS,
      "size(dim=None): the sizes, or one."},
-    {"stride", reinterpret_cast<PyCFunction>(stride_method), METH_FASTCALL | METH_KEYWORDS,
+    {"stride", reinterpret_cast<PyCFunction>(fast_arguments<"stride", stride_method>), METH_FASTCALL | METH_KEYWORDS,
      "stride(dim=None): the strides in elements, or one."},
-    {"dim", dim_method, METH_NOARGS, "The number of dimensions."},
-    {"ndimension", dim_method, METH_NOARGS, "The number of dimensions."},
-    {"storage_offset", storage_offset, METH_NOARGS, "The first element's place in the storage, in elements."},
-    {"data_ptr", data_ptr, METH_NOARGS, "The address of the first element."},
-    {"element_size", element_size, METH_NOARGS, "The size of one element in bytes."},
-    {"tolist", tolist, METH_NOARGS, "The elements as (nested) lists of Python numbers."},
-    {"item", item, METH_NOARGS, "The one element as a Python number."},
+    {"dim", no_arguments<"dim", dim_method>, METH_NOARGS, "The number of dimensions."},
+    {"ndimension", no_arguments<"ndimension", dim_method>, METH_NOARGS, "The number of dimensions."},
+    {"storage_offset", no_arguments<"storage_offset", storage_offset>, METH_NOARGS,
+     "The first element's place in the storage, in elements."},
+    {"data_ptr", no_arguments<"data_ptr", data_ptr>, METH_NOARGS, "The address of the first element."},
+    {"element_size", no_arguments<"element_size", element_size>, METH_NOARGS, "The size of one element in bytes."},
+    {"tolist", no_arguments<"tolist", tolist>, METH_NOARGS, "The elements as (nested) lists of Python numbers."},
+    {"item", no_arguments<"item", item>, METH_NOARGS, "The one element as a Python number."},
     {"is_contiguous", reinterpret_cast<PyCFunction>(is_contiguous), METH_VARARGS | METH_KEYWORDS,
      "Whether elements lie in row-major (or the given) order without gaps."},
-    {"is_set_to", is_set_to, METH_O, "Whether both are the same view of the same storage."},
+    {"is_set_to", one_argument<"is_set_to", is_set_to>, METH_O, "Whether both are the same view of the same storage."},
     {"_shares_storage", shares_storage, METH_O, nullptr},
     {"_set_geometry", set_geometry, METH_VARARGS, nullptr},
     {"_as_type", as_type, METH_O, nullptr},
-    {"detach", detach, METH_NOARGS, "The same memory without history; operations on it are not recorded."},
-    {"detach_", detach_here, METH_NOARGS, "Forgets the history: the tensor becomes a leaf."},
-    {"_is_view", is_view, METH_NOARGS, "Whether it is a view of another tensor that autograd follows."},
-    {"is_inference", is_inference, METH_NOARGS, "Whether it was made in inference mode."},
+    {"detach", no_arguments<"detach", detach>, METH_NOARGS,
+     "The same memory without history; operations on it are not recorded."},
+    {"detach_", no_arguments<"detach_", detach_here>, METH_NOARGS, "Forgets the history: the tensor becomes a leaf."},
+    {"_is_view", no_arguments<"_is_view", is_view>, METH_NOARGS,
+     "Whether it is a view of another tensor that autograd follows."},
+    {"is_inference", no_arguments<"is_inference", is_inference>, METH_NOARGS, "Whether it was made in inference mode."},
     {nullptr}};
 
 PyMemberDef members[] = {{"__dictoffset__", T_PYSSIZET, offsetof(TensorObject, attributes), READONLY, nullptr},
@@ -358,12 +363,6 @@ PyMemberDef members[] = {{"__dictoffset__", T_PYSSIZET, offsetof(TensorObject, a
 // --- number protocol ------------------------------------------------------------------------------------------------
 
 bool is_operand(PyObject* object) { return is_tensor(object) || is_number(object); }
-
-// True for what may still implement the operation itself: the interpreter then asks it.
-bool has_override(PyObject* object) {
-  static PyObject* name = PyUnicode_InternFromString("__torch_function__");
-  return _PyType_Lookup(Py_TYPE(object), name) != nullptr;
-}
 
 OverloadSet& operator_set(OverloadSet*& cache, const char* name) {
   if (!cache) {
@@ -411,8 +410,19 @@ PyObject* call_direct(OverloadSet& set, PyObject* a, PyObject* b) {
   return result_object(std::move(result), nullptr);
 }
 
-bool direct(PyObject* object) {
+bool is_simple(PyObject* object) {
   return is_exact_tensor(object) || PyFloat_CheckExact(object) || PyLong_CheckExact(object);
+}
+bool direct(PyObject* a, PyObject* b) { return is_simple(a) && is_simple(b) && !override_state.mode_waits; }
+
+// Where all decline that override it, Python goes on and asks the other operand.
+template <class F>
+PyObject* or_not_implemented(PyObject* a, PyObject* b, F f) {
+  if (!is_overridden(std::array{a, b}.data(), 2)) return f();
+  PyObject* result = guarded(f);
+  if (result || !PyErr_ExceptionMatches(PyExc_TypeError)) return result;
+  PyErr_Clear();
+  Py_RETURN_NOTIMPLEMENTED;
 }
 
 // `straight` serves tensor (op) anything; `reversed` serves number (op) tensor with its operands in the same order.
@@ -424,12 +434,14 @@ PyObject* binary(PyObject* a, PyObject* b) {
     if (!(is_operand(a) || has_override(a)) || !(is_operand(b) || has_override(b))) Py_RETURN_NOTIMPLEMENTED;
     if (is_tensor(a) || !is_tensor(b)) {
       OverloadSet& set = operator_set(straight_set, straight.text);
-      if (direct(a) && direct(b)) return call_direct(set, a, b);
-      return call(set, Out::Form::Function, std::array{a, b}.data(), 2, nullptr, nullptr);
+      if (direct(a, b)) return call_direct(set, a, b);
+      return or_not_implemented(
+          a, b, [&] { return call(set, Out::Form::Function, std::array{a, b}.data(), 2, nullptr, nullptr); });
     }
     // number (op) tensor: NumPy's scalars come here too.
     OverloadSet& set = operator_set(reversed_set, reversed.text);
-    return call(set, Out::Form::Function, std::array{b, a}.data(), 2, nullptr, nullptr);
+    return or_not_implemented(
+        a, b, [&] { return call(set, Out::Form::Function, std::array{b, a}.data(), 2, nullptr, nullptr); });
   });
 }
 
@@ -461,16 +473,21 @@ PyObject* invert(PyObject* a) {
 }
 
 PyObject* to_float(PyObject* self) {
-  return guarded([&] { return PyFloat_FromDouble(tensor_of(self).item().as_double()); });
+  return guarded([&]() -> PyObject* {
+    if (is_overridden(self)) return dispatch_method("__float__", &self, 1);
+    return PyFloat_FromDouble(tensor_of(self).item().as_double());
+  });
 }
 PyObject* to_integer(PyObject* self) {
   return guarded([&]() -> PyObject* {
+    if (is_overridden(self)) return dispatch_method("__int__", &self, 1);
     const Scalar value = tensor_of(self).item();
     return value.is_float() ? PyLong_FromDouble(value.as_double()) : PyLong_FromLongLong(value.as_int());
   });
 }
 PyObject* to_index(PyObject* self) {
   return guarded([&]() -> PyObject* {
+    if (is_overridden(self)) return dispatch_method("__index__", &self, 1);
     const Tensor& t = tensor_of(self);
     LB_CHECK(t.count() == 1 && is_integral(t.dtype(), true), Type,
              "only integer tensors of a single element can be converted to an index");
@@ -479,6 +496,7 @@ PyObject* to_index(PyObject* self) {
 }
 int to_bool(PyObject* self) {
   return guarded([&]() -> int {
+    if (is_overridden(self)) return PyObject_IsTrue(Object::steal(dispatch_method("__bool__", &self, 1)).get());
     const Tensor& t = tensor_of(self);
     LB_CHECK(t.count() != 0, Runtime, "Boolean value of Tensor with no values is ambiguous");
     LB_CHECK(t.count() == 1, Runtime, "Boolean value of Tensor with more than one value is ambiguous");
@@ -486,6 +504,8 @@ int to_bool(PyObject* self) {
   });
 }
 Py_ssize_t length(PyObject* self) {
+  if (is_overridden(self))
+    return guarded([&] { return PyLong_AsSsize_t(Object::steal(dispatch_method("__len__", &self, 1)).get()); });
   if (tensor_of(self).ndim() == 0) {
     PyErr_SetString(PyExc_TypeError, "len() of a 0-d tensor");
     return -1;
@@ -499,7 +519,7 @@ PyObject* compare(PyObject* a, PyObject* b, int operation) {
   return guarded([&]() -> PyObject* {
     if (!is_operand(b) && !has_override(b)) Py_RETURN_NOTIMPLEMENTED;
     OverloadSet& set = operator_set(sets[operation], names[operation]);
-    if (direct(a) && direct(b)) return call_direct(set, a, b);
+    if (direct(a, b)) return call_direct(set, a, b);
     return call(set, Out::Form::Function, std::array{a, b}.data(), 2, nullptr, nullptr);
   });
 }
@@ -528,7 +548,7 @@ PyObject* wrap_as(PyTypeObject* type, const Tensor& tensor) {
   Tensor target = tensor;
   if (tensor->python_object) {
     target = autograd::requires_grad(tensor) && autograd::grad_enabled()
-                 ? op::call<"view_as">(tensor, tensor)
+                 ? op::call<"_alias">(tensor)
                  : Tensor::over(tensor->storage, tensor.dtype(), tensor.sizes(), tensor.strides(), tensor->offset);
   }
   if (type == tensor_type) return wrap(target);
@@ -544,7 +564,7 @@ void add_tensor_type(PyObject* module) {
                          {Py_tp_traverse, slot(traverse)},
                          {Py_tp_clear, slot(clear)},
                          {Py_tp_setattro, slot(set_attribute)},
-                         {Py_tp_getset, properties},
+                         {Py_tp_getset, overridable_properties(properties, std::size(properties) - 1)},
                          {Py_tp_methods, methods},
                          {Py_tp_members, members},
                          {Py_tp_hash, slot(hash)},

@@ -1,7 +1,8 @@
-// What watches calls of operators, as Python sees it: automatic casts.
+// What watches calls of operators, as Python sees it: automatic casts, and the profiler.
 
 #include "autograd/modes.h"
 #include "ops/autocast.h"
+#include "ops/profiling.h"
 #include "python/objects.h"
 
 namespace lumbre::python {
@@ -63,7 +64,65 @@ PyObject* autocast_cast(PyObject*, PyObject* args) {
   });
 }
 
+// --- the profiler
+// -----------------------------------------------------------------------------------------------------
+
+PyObject* profiler_start(PyObject*, PyObject* shapes) {
+  profiling::start({.shapes = shapes == Py_True});
+  Py_RETURN_NONE;
+}
+
+std::string event_name(const profiling::Event& event) {
+  if (!event.record) return event.name;
+  std::string_view name = event.record->signature;
+  name = name.substr(0, name.find('('));
+  return "aten::" + std::string(name.substr(name.rfind('.') + 1)) + (event.in_place ? "_" : "");
+}
+Object shapes_object(const profiling::Event& event) {
+  Object list = Object::steal(PyList_New(0));
+  for (const Dims& sizes : event.shapes) {
+    Object shape = Object::steal(PyList_New(sizes.ndim()));
+    for (int d = 0; d < sizes.ndim(); ++d)
+      PyList_SET_ITEM(shape.get(), d, Object::steal(PyLong_FromLongLong(sizes[d])).release());
+    if (PyList_Append(list.get(), shape.get()) < 0) throw PythonError{};
+  }
+  return list;
+}
+// _profiler_stop() -> [(name, begin ns, end ns, parent or -1, memory, the program's own, shapes)]
+PyObject* profiler_stop(PyObject*, PyObject*) {
+  return guarded([&] {
+    const std::vector<profiling::Event> events = profiling::stop();
+    Object list = Object::steal(PyList_New(0));
+    for (const profiling::Event& event : events) {
+      Object shapes = shapes_object(event);
+      Object entry = Object::steal(
+          Py_BuildValue("(sLLLLOO)", event_name(event).c_str(), static_cast<long long>(event.begin),
+                        static_cast<long long>(event.end), static_cast<long long>(event.parent),
+                        static_cast<long long>(event.memory), event.user ? Py_True : Py_False, shapes.get()));
+      if (PyList_Append(list.get(), entry.get()) < 0) throw PythonError{};
+    }
+    return list.release();
+  });
+}
+PyObject* profiler_open(PyObject*, PyObject* name) {
+  const char* text = PyUnicode_AsUTF8(name);
+  if (!text) return nullptr;
+  return guarded([&] { return PyLong_FromLongLong(profiling::open(text, true)); });
+}
+PyObject* profiler_close(PyObject*, PyObject* event) {
+  const long long index = PyLong_AsLongLong(event);
+  if (index == -1 && PyErr_Occurred()) return nullptr;
+  profiling::close(index);
+  Py_RETURN_NONE;
+}
+PyObject* profiler_active(PyObject*, PyObject*) { return PyBool_FromLong(profiling::active()); }
+
 PyMethodDef functions[] = {
+    {"_profiler_start", profiler_start, METH_O, nullptr},
+    {"_profiler_stop", profiler_stop, METH_NOARGS, nullptr},
+    {"_profiler_open", profiler_open, METH_O, nullptr},
+    {"_profiler_close", profiler_close, METH_O, nullptr},
+    {"_profiler_active", profiler_active, METH_NOARGS, nullptr},
     {"_autocast_enabled", autocast_enabled, METH_NOARGS, nullptr},
     {"_autocast_enable", autocast_enable, METH_O, nullptr},
     {"_autocast_dtype", autocast_dtype, METH_NOARGS, nullptr},

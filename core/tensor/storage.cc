@@ -12,11 +12,14 @@ namespace {
 using Blocks = FreeList<sizeof(Storage), alignof(Storage)>;
 }
 
+int64_t tensor_bytes = 0;
+
 Ref<Storage> Storage::make(size_t bytes, bool zeroed) {
   char* data = nullptr;
   if (bytes > kInlineBytes) data = static_cast<char*>(zeroed ? allocate_zeroed(bytes) : allocate(bytes));
   Storage* storage = ::new (Blocks::take()) Storage;
   storage->bytes_ = storage->capacity_ = bytes;
+  tensor_bytes += static_cast<int64_t>(bytes);
   if (data) {
     storage->owner_ = Owner::Allocator;
     storage->data_ = data;
@@ -44,6 +47,7 @@ void Storage::free_data() noexcept {
 }
 
 void Storage::destroy(Storage* storage) noexcept {
+  if (storage->owner_ != Owner::Foreign) tensor_bytes -= static_cast<int64_t>(storage->bytes_);
   storage->free_data();
   storage->~Storage();
   Blocks::give(storage);
@@ -51,12 +55,15 @@ void Storage::destroy(Storage* storage) noexcept {
 
 void Storage::resize(size_t bytes) {
   LB_CHECK(resizable(), Runtime, "Trying to resize storage that is not resizable");
+  const int64_t growth = static_cast<int64_t>(bytes) - static_cast<int64_t>(bytes_);
   if (bytes <= capacity_) {
+    tensor_bytes += growth;
     if (bytes > bytes_) std::memset(data_ + bytes_, 0, bytes - bytes_);
     bytes_ = bytes;
     return;
   }
   char* grown = static_cast<char*>(allocate(bytes));
+  tensor_bytes += growth;
   std::memcpy(grown, data_, bytes_);
   std::memset(grown + bytes_, 0, bytes - bytes_);
   free_data();
