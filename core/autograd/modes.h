@@ -6,7 +6,8 @@
 namespace lumbre::autograd {
 
 struct Modes {
-  bool grad = true;        // operations are recorded
+  bool grad = true;        // operations are recorded: asked for, and not in inference mode
+  bool asked = true;       // what is_grad_enabled() tells
   bool inference = false;  // results never meet autograd
   bool anomaly = false;    // nodes remember where they were made, and gradients are checked for NaN
   bool anomaly_nan = true;
@@ -19,13 +20,18 @@ inline bool grad_enabled() noexcept { return modes.grad; }
 
 class GradModeGuard {
  public:
-  explicit GradModeGuard(bool enabled) noexcept : previous_(std::exchange(modes.grad, enabled)) {}
-  ~GradModeGuard() { modes.grad = previous_; }
+  explicit GradModeGuard(bool enabled) noexcept
+      : previous_(std::exchange(modes.grad, enabled && !modes.inference)),
+        asked_(std::exchange(modes.asked, enabled)) {}
+  ~GradModeGuard() {
+    modes.grad = previous_;
+    modes.asked = asked_;
+  }
   GradModeGuard(const GradModeGuard&) = delete;
   GradModeGuard& operator=(const GradModeGuard&) = delete;
 
  private:
-  bool previous_;
+  bool previous_, asked_;
 };
 
 }  // namespace lumbre::autograd

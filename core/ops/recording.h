@@ -10,10 +10,12 @@ namespace detail {
 bool takes_part(const Operator& record, const Out& out, const Value* values);
 Result recorded(const Operator& record, const Out& out, Value* values);
 Result finished(const Operator& record, const Out& out, const Value* values, Result result);
+void check_targets(const Out& out);
 }  // namespace detail
 
 // The one way to call an operator: Python's functions, methods and slots come here, and so do formulas.
 inline Result invoke(const Operator& record, const Out& out, Value* values) {
+  if (out.form() != Out::Form::Function) detail::check_targets(out);
   if (autograd::grad_enabled() && detail::takes_part(record, out, values)) return detail::recorded(record, out, values);
   return detail::finished(record, out, values, record.forward.thunk(out, values));
 }
