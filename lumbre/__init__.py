@@ -88,7 +88,7 @@ _LAZY_NAMES = {
     "get_printoptions": "_printing",
     "save": "serialization",
     "load": "serialization",
-    "vmap": "_transforms",
+    "vmap": "_vmap",
     **{f"{kind}_window": "_windows" for kind in ("bartlett", "blackman", "hamming", "hann", "kaiser")},
     "UntypedStorage": "storage",
     "TypedStorage": "storage",

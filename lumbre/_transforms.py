@@ -1,7 +1,7 @@
-"""Functions of functions: gradients, Jacobians and maps over a batch (``torch.func``).
+"""Functions of functions: gradients, Jacobians and products with them (``torch.func``).
 
-Gradients nest: an inner one records what an outer one needs. ``vmap`` runs the function once per member of the batch
-and stacks the results, so that every operator can be mapped, at the cost of a loop.
+They nest: an inner one records what an outer one needs. Forward-mode products are made by two backward passes: the product
+of the transposed Jacobian with u is linear in u, and its own transposed Jacobian is the one asked for.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 Tensor = _C.Tensor
-__all__ = ["grad", "grad_and_value", "hessian", "jacfwd", "jacrev", "jvp", "vjp", "vmap"]
+__all__ = ["grad", "grad_and_value", "hessian", "jacfwd", "jacrev", "jvp", "linearize", "vjp"]
 
 
 # --- structures of tensors --------------------------------------------------------------------------------------------
@@ -29,6 +29,19 @@ def _leaves(tree: Any) -> list[Any]:
     if isinstance(tree, (tuple, list)):
         return [leaf for value in tree for leaf in _leaves(value)]
     return [tree]
+
+
+def structure(tree: Any) -> str:
+    """A tree without its leaves, as PyTorch writes it."""
+    if isinstance(tree, dict):
+        kind, context, parts = "dict", str(list(tree)), list(tree.values())
+    elif isinstance(tree, (tuple, list)):
+        named = hasattr(tree, "_fields")
+        kind, parts = "namedtuple" if named else type(tree).__name__, list(tree)
+        context = type(tree).__name__ if named else "None"
+    else:
+        return "*"
+    return f"TreeSpec({kind}, {context}, [{f',{chr(10)}  '.join(structure(part) for part in parts)}])"
 
 
 def _map(function: Callable, tree: Any) -> Any:
@@ -50,8 +63,10 @@ def _followed(tree: Any) -> Any:
     """Tensors that require gradients and still belong to the graph of an outer transform."""
 
     def one(value: Any) -> Any:
-        if not isinstance(value, Tensor) or not value.is_floating_point():
-            return value
+        if not isinstance(value, Tensor):
+            raise ValueError(f"Thing passed to transform API must be Tensor, got {type(value)}")
+        if not value.is_floating_point():
+            raise RuntimeError("only Tensors of floating point dtype can require gradients")
         return value.view_as(value) if value.requires_grad else value.detach().requires_grad_()
 
     return _map(one, tree)
@@ -87,6 +102,8 @@ def _plain(tree: Any, outer: Any) -> Any:
 
 def _chosen(args: tuple, argnums: Any) -> tuple[int, ...]:
     numbers = argnums if isinstance(argnums, tuple) else (argnums,)
+    if not numbers:
+        raise RuntimeError("argnums must be non-empty")
     for number in numbers:
         if not -len(args) <= number < len(args):
             raise RuntimeError(f"Got argnum={number}, but only {len(args)} positional inputs")
@@ -116,11 +133,11 @@ def grad_and_value(func: Callable, argnums: Any = 0, has_aux: bool = False) -> C
             raise RuntimeError(f"grad_and_value(f)(*args): Expected f(*args) to return a Tensor, got {type(output)}")
         if output.dim() != 0:
             raise RuntimeError(
-                "grad_and_value(f)(*args): Expected f(*args) to return a scalar tensor, got tensor with "
+                "grad_and_value(f)(*args): Expected f(*args) to return a scalar Tensor, got tensor with "
                 f"{output.dim()} dims. Maybe you wanted to use the vjp or jacrev APIs instead?"
             )
         trees = [followed[i] for i in numbers]
-        inputs = [leaf for leaf in _leaves(trees) if isinstance(leaf, Tensor)]
+        inputs = _leaves(trees)
         if output.requires_grad:
             found = _gradients(output, inputs, create_graph=True, allow_unused=True)
         else:
@@ -158,11 +175,9 @@ def vjp(func: Callable, *primals: Any, has_aux: bool = False) -> Any:
     (tensor([1.]),)
     """
     followed = _followed(primals)
-    output = func(*followed)
-    aux = None
-    if has_aux:
-        output, aux = output
-    inputs = [leaf for leaf in _leaves(followed) if isinstance(leaf, Tensor)]
+    output, aux = _with_aux(func(*followed), has_aux, "vjp(f, *primals)")
+    _check_outputs(output, "vjp(f, *primals)")
+    inputs = _leaves(followed)
 
     def pull(*cotangents: Any, retain_graph: bool = True, create_graph: bool | None = None) -> Any:
         tree = cotangents[0] if not isinstance(output, tuple) or len(cotangents) == 1 else cotangents
@@ -186,6 +201,79 @@ def vjp(func: Callable, *primals: Any, has_aux: bool = False) -> Any:
     return (value, pull, aux) if has_aux else (value, pull)
 
 
+class _Linear:
+    """What a function's tangents are made from: its inputs, its outputs and their gradients by a vector of seeds."""
+
+    def __init__(self, inputs: list[Tensor], outputs: list[Tensor]) -> None:
+        from lumbre import zeros_like
+
+        self.inputs, self.outputs = inputs, outputs
+        self.seeds = [zeros_like(one).requires_grad_() for one in outputs]
+        pairs = [(o, s) for o, s in zip(outputs, self.seeds, strict=True) if o.requires_grad]
+        self.back: Any = (None,) * len(inputs)
+        if pairs:
+            ends, seeds = zip(*pairs, strict=True)
+            self.back = _gradients(list(ends), inputs, list(seeds), create_graph=True, allow_unused=True)
+
+    @property
+    def constant(self) -> bool:
+        return all(one is None for one in self.back)
+
+    def product(self, directions: list[Tensor]) -> list[Tensor]:
+        """The tangents of the outputs for tangents of the inputs."""
+        reached = [(g, d) for g, d in zip(self.back, directions, strict=True) if g is not None and g.requires_grad]
+        found: Any = (None,) * len(self.seeds)
+        if reached:
+            ends, weights = zip(*reached, strict=True)
+            found = _gradients(list(ends), self.seeds, list(weights), create_graph=True, allow_unused=True)
+        return _zeros_where_unused(found, self.seeds)
+
+
+_JVP = "jvp(f, primals, tangents)"
+
+
+def _with_aux(output: Any, has_aux: bool, where: str) -> tuple[Any, Any]:
+    if not has_aux:
+        return output, None
+    if not (isinstance(output, tuple) and len(output) == 2):
+        raise RuntimeError(f"{where}: output of function f should be a tuple: (output, aux) if has_aux is True")
+    return output
+
+
+def _check_outputs(output: Any, where: str) -> None:
+    for leaf in _leaves(output):
+        if not isinstance(leaf, Tensor):
+            raise RuntimeError(
+                f"{where}: expected f(*primals) to return only tensors, got unsupported type {type(leaf)}"
+            )
+
+
+def _check_primals(primals: Any, tangents: Any) -> None:
+    if not isinstance(primals, tuple):
+        raise RuntimeError(f"{_JVP}: Expected primals to be a tuple. E.g. it should be valid to call f(*primals).")
+    if structure(primals) != structure(tangents):
+        raise RuntimeError(
+            f"{_JVP}: Expected primals and tangents to have the same python structure. For example, if primals is a tuple "
+            f"of 3 tensors, tangents also must be. Got primals with structure {structure(primals)} and tangents with "
+            f"structure {structure(tangents)}"
+        )
+    if not _leaves(primals):
+        raise RuntimeError(f"{_JVP}: Expected primals to contain at least one Tensor.")
+    for what, tree in (("Primal", primals), ("Tangent", tangents)):
+        for leaf in _leaves(tree):
+            if not isinstance(leaf, Tensor):
+                raise RuntimeError(f"{_JVP}: Expected {what} to be tensors, got {type(leaf)}")
+    for primal, tangent in zip(_leaves(primals), _leaves(tangents), strict=True):
+        if not primal.is_floating_point():
+            raise ValueError(f"Expected primal to be floating point or complex, but got: {primal.dtype}")
+        if primal.shape != tangent.shape:
+            raise RuntimeError(
+                "Trying to set a forward gradient that has a different size than that of the original Tensor, this is not "
+                f"supported. Tensor is of size {list(primal.shape)} while the given forward gradient is of size "
+                f"{list(tangent.shape)}."
+            )
+
+
 @_recording
 def jvp(func: Callable, primals: tuple, tangents: tuple, *, strict: bool = False, has_aux: bool = False) -> Any:
     """func(*primals), and the product of its Jacobian with the tangents, by two backward passes.
@@ -193,29 +281,49 @@ def jvp(func: Callable, primals: tuple, tangents: tuple, *, strict: bool = False
     >>> torch.func.jvp(torch.exp, (torch.zeros(1),), (torch.ones(1),))
     (tensor([1.]), tensor([1.]))
     """
-    from lumbre import zeros_like
+    _check_primals(primals, tangents)
+    followed = _followed(primals)
+    output, aux = _with_aux(func(*followed), has_aux, _JVP)
+    _check_outputs(output, _JVP)
+    linear = _Linear(_leaves(followed), _leaves(output))
+    if strict and linear.constant:
+        raise RuntimeError(
+            "jvp(f, primals, tangents, strict=True): The output of f is independent of the inputs. This is not allowed "
+            "with strict=True."
+        )
+    product = _filled(output, linear.product(_leaves(tangents)))
+    value, product, aux = _plain((output, product, aux), (primals, tangents))
+    return (value, product, aux) if has_aux else (value, product)
 
+
+@_recording
+def linearize(func: Callable, *primals: Any) -> tuple[Any, Callable]:
+    """func(*primals), and a function that takes tangents through the Jacobian there, without computing func again.
+
+    >>> value, push = torch.func.linearize(torch.exp, torch.zeros(1))
+    >>> push(torch.ones(1))
+    tensor([1.])
+    """
     followed = _followed(primals)
     output = func(*followed)
-    aux = None
-    if has_aux:
-        output, aux = output
-    inputs = [leaf for leaf in _leaves(followed) if isinstance(leaf, Tensor)]
-    outputs = _leaves(output)
-    seeds = [zeros_like(one).requires_grad_() for one in outputs]
-    pairs = [(o, s) for o, s in zip(outputs, seeds, strict=True) if o.requires_grad]
-    directions = [leaf for leaf in _leaves(tangents) if isinstance(leaf, Tensor)]
-    products: Any = [zeros_like(one) for one in outputs]
-    if pairs:
-        back = _gradients([o for o, _ in pairs], inputs, [s for _, s in pairs], create_graph=True, allow_unused=True)
-        reached = [(g, d) for g, d in zip(back, directions, strict=True) if g is not None and g.requires_grad]
-        if reached:
-            found = _gradients(
-                [g for g, _ in reached], seeds, [d for _, d in reached], create_graph=True, allow_unused=True
+    _check_outputs(output, "linearize(f, *primals)")
+    linear = _Linear(_leaves(followed), _leaves(output))
+
+    @_recording
+    def push(*tangents: Any) -> Any:
+        if structure(tangents) != structure(primals):
+            raise RuntimeError(
+                f"Expected the tangents {structure(tangents)} to have the same argspec as the primals {structure(primals)}"
             )
-            products = _zeros_where_unused(found, seeds)
-    value, product = _plain((output, _filled(output, products)), (primals, tangents))
-    return (value, product, aux) if has_aux else (value, product)
+        for i, (primal, tangent) in enumerate(zip(_leaves(primals), _leaves(tangents), strict=True)):
+            if tangent.shape != primal.shape:
+                raise RuntimeError(
+                    f"tangent:{i} with shape {tangent.shape} in flattened pytree doesn't match the shape {primal.shape} "
+                    "of the corresponding primal."
+                )
+        return _plain(_filled(output, linear.product(_leaves(tangents))), (primals, tangents))
+
+    return _plain(output, primals), push
 
 
 def _jacobian_rows(output: Tensor, inputs: list[Tensor]) -> list[Tensor]:
@@ -235,24 +343,18 @@ def _jacobian_rows(output: Tensor, inputs: list[Tensor]) -> list[Tensor]:
     ]
 
 
-def jacrev(func: Callable, argnums: Any = 0, *, has_aux: bool = False, chunk_size: int | None = None) -> Callable:
-    """A function that gives the Jacobian of ``func``, a backward pass per element of its result.
-
-    >>> torch.func.jacrev(torch.sin)(torch.zeros(2))
-    tensor([[1., 0.],
-            [0., 1.]])
-    """
-
+def _jacobian(func: Callable, argnums: Any, has_aux: bool, where: str) -> Callable:
     @_recording
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         numbers = _chosen(args, argnums)
+        if where == _JVP:
+            for number in numbers:
+                _check_primals((args[number],), (args[number],))
         followed = [_followed(arg) if i in numbers else arg for i, arg in enumerate(args)]
-        output = func(*followed, **kwargs)
-        aux = None
-        if has_aux:
-            output, aux = output
+        output, aux = _with_aux(func(*followed, **kwargs), has_aux, where)
+        _check_outputs(output, where)
         trees = [followed[i] for i in numbers]
-        inputs = [leaf for leaf in _leaves(trees) if isinstance(leaf, Tensor)]
+        inputs = _leaves(trees)
 
         def block(one: Tensor) -> Any:
             filled = _filled(trees, _jacobian_rows(one, inputs))
@@ -264,9 +366,26 @@ def jacrev(func: Callable, argnums: Any = 0, *, has_aux: bool = False, chunk_siz
     return wrapped
 
 
+def jacrev(func: Callable, argnums: Any = 0, *, has_aux: bool = False, chunk_size: int | None = None) -> Callable:
+    """A function that gives the Jacobian of ``func``, a backward pass per element of its result.
+
+    >>> torch.func.jacrev(torch.sin)(torch.zeros(2))
+    tensor([[1., 0.],
+            [0., 1.]])
+    """
+    if chunk_size is not None and chunk_size <= 0:
+        raise ValueError("jacrev: `chunk_size` should be greater than 0.")
+    return _jacobian(func, argnums, has_aux, "vjp(f, *primals)")
+
+
 def jacfwd(func: Callable, argnums: Any = 0, has_aux: bool = False, *, randomness: str = "error") -> Callable:
-    """The Jacobian, as ``jacrev`` computes it: there is no forward-mode differentiation."""
-    return jacrev(func, argnums, has_aux=has_aux)
+    """The same Jacobian as ``jacrev`` gives, and computed like it: one backward pass costs less here than one forward.
+
+    >>> torch.func.jacfwd(torch.sin)(torch.zeros(2))
+    tensor([[1., 0.],
+            [0., 1.]])
+    """
+    return _jacobian(func, argnums, has_aux, _JVP)
 
 
 def hessian(func: Callable, argnums: Any = 0) -> Callable:
@@ -275,72 +394,4 @@ def hessian(func: Callable, argnums: Any = 0) -> Callable:
     >>> torch.func.hessian(lambda x: (x ** 3).sum())(torch.tensor([1.]))
     tensor([[6.]])
     """
-    return jacrev(jacrev(func, argnums), argnums)
-
-
-# --- batches ----------------------------------------------------------------------------------------------------------
-
-
-def _spread(dims: Any, tree: Any, name: str) -> list[tuple[Any, Any]]:
-    """(leaf, dimension) for each leaf: one dimension may serve for a whole structure."""
-    if dims is None or isinstance(dims, int):
-        return [(leaf, dims if isinstance(leaf, Tensor) else None) for leaf in _leaves(tree)]
-    if isinstance(tree, dict):
-        return [pair for key in tree for pair in _spread(dims[key], tree[key], name)]
-    if not isinstance(tree, (tuple, list)) or len(dims) != len(tree):
-        raise ValueError(
-            f"vmap({name}, in_dims={dims}, ...)(<inputs>): in_dims is not compatible with the structure of `inputs`."
-        )
-    return [pair for d, part in zip(dims, tree, strict=True) for pair in _spread(d, part, name)]
-
-
-def vmap(
-    func: Callable, in_dims: Any = 0, out_dims: Any = 0, randomness: str = "error", *, chunk_size: int | None = None
-) -> Callable:
-    """A function that maps ``func`` over a dimension of its arguments and stacks the results.
-
-    ``in_dims`` names the dimension of each argument (None: the same for all), ``out_dims`` that of each result.
-
-    >>> torch.func.vmap(torch.dot)(torch.ones(2, 3), torch.ones(2, 3))
-    tensor([3., 3.])
-    """
-    if randomness not in ("error", "different", "same"):
-        raise RuntimeError(f"Only allowed values for randomness are 'error', 'different', or 'same'. Got {randomness}")
-    name = getattr(func, "__name__", repr(func))
-
-    @wraps(func)
-    def wrapped(*args: Any, **kwargs: Any) -> Any:
-        pairs = _spread(in_dims, args, name)
-        keyed = [(leaf, 0 if isinstance(leaf, Tensor) else None) for leaf in _leaves(kwargs)]
-        sizes = {leaf.size(dim) for leaf, dim in pairs + keyed if dim is not None}
-        if not sizes:
-            raise ValueError(f"vmap({name}, in_dims={in_dims}, ...)(<inputs>): at least one input must be mapped over")
-        if len(sizes) > 1:
-            raise ValueError(
-                f"vmap: Expected all tensors to have the same size in the mapped dimension, got sizes "
-                f"{[leaf.size(dim) for leaf, dim in pairs + keyed if dim is not None]} for the mapped dimension"
-            )
-        count = sizes.pop()
-        results = []
-        for i in range(count):
-            own = _filled(args, [leaf if dim is None else leaf.select(dim, i) for leaf, dim in pairs])
-            named = _filled(kwargs, [leaf if dim is None else leaf.select(dim, i) for leaf, dim in keyed])
-            results.append(func(*own, **named))
-        if not results:
-            raise RuntimeError("vmap over a dimension of size 0 is not supported")
-        return _stacked(results, out_dims)
-
-    return wrapped
-
-
-def _stacked(results: list[Any], out_dims: Any) -> Any:
-    from lumbre import stack
-
-    dims = [dim for _, dim in _spread(out_dims, results[0], "func")]
-    columns = zip(*(_leaves(result) for result in results), strict=True)
-    made = []
-    for column, dim in zip(columns, dims, strict=True):
-        if not isinstance(column[0], Tensor):
-            raise ValueError(f"vmap: the function must return Tensors, got {type(column[0])}")
-        made.append(column[0] if dim is None else stack(list(column), dim))
-    return _filled(results[0], made)
+    return jacfwd(jacrev(func, argnums), argnums)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lumbre import _C, _identity
-from lumbre._transforms import grad, grad_and_value, hessian, jacfwd, jacrev, jvp, vjp, vmap
+from lumbre._transforms import grad, grad_and_value, hessian, jacfwd, jacrev, jvp, linearize, vjp
+from lumbre._vmap import vmap
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,7 +14,8 @@ if TYPE_CHECKING:
 
 Tensor = _C.Tensor
 __all__ = [
-    "functional_call", "grad", "grad_and_value", "hessian", "jacfwd", "jacrev", "jvp", "stack_module_state", "vjp", "vmap",
+    "functional_call", "grad", "grad_and_value", "hessian", "jacfwd", "jacrev", "jvp", "linearize", "stack_module_state",
+    "vjp", "vmap",
 ]  # fmt: skip
 
 

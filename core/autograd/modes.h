@@ -10,7 +10,8 @@ namespace lumbre::autograd {
 enum Watch : uint8_t { kCasts = 1, kTimes = 2 };
 
 struct Modes {
-  bool grad = true;        // operations are recorded
+  bool grad = true;        // operations are recorded: asked for, and not in inference mode
+  bool asked = true;       // what is_grad_enabled() tells
   bool inference = false;  // results never meet autograd
   bool anomaly = false;    // nodes remember where they were made, and gradients are checked for NaN
   bool anomaly_nan = true;
@@ -25,13 +26,18 @@ inline bool grad_enabled() noexcept { return modes.grad; }
 
 class GradModeGuard {
  public:
-  explicit GradModeGuard(bool enabled) noexcept : previous_(std::exchange(modes.grad, enabled)) {}
-  ~GradModeGuard() { modes.grad = previous_; }
+  explicit GradModeGuard(bool enabled) noexcept
+      : previous_(std::exchange(modes.grad, enabled && !modes.inference)),
+        asked_(std::exchange(modes.asked, enabled)) {}
+  ~GradModeGuard() {
+    modes.grad = previous_;
+    modes.asked = asked_;
+  }
   GradModeGuard(const GradModeGuard&) = delete;
   GradModeGuard& operator=(const GradModeGuard&) = delete;
 
  private:
-  bool previous_;
+  bool previous_, asked_;
 };
 
 }  // namespace lumbre::autograd

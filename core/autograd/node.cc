@@ -205,6 +205,7 @@ Edge gradient_edge(const Tensor& t) {
   if (!requires_grad(t)) return {};
   History& history = own_history(t);
   if (history.node) return {history.node, history.output};
+  if (!t->requires_grad) return {};
   if (!history.accumulator) return {NodeRef(std::make_unique<AccumulateGrad>(t).release()), 0};
   return {NodeRef(history.accumulator), 0};
 }
@@ -215,7 +216,7 @@ void detach_in_place(const Tensor& t) {
       "Can't detach views in-place. Use detach() instead. If you are using DistributedDataParallel (DDP) for "
       "training, and gradient_as_bucket_view is set as True, gradients are views of DDP buckets, and hence "
       "detach_() cannot be called on these gradients. To fix this error, please refer to the Optimizer.zero_grad() "
-      "function in torch/optim/optimizer.py as a solution.");
+      "function in torch/optim/optimizer.py as the solution.");
   t->requires_grad = false;
   if (History* history = history_of(t)) {
     history->node = NodeRef();
@@ -224,8 +225,12 @@ void detach_in_place(const Tensor& t) {
 }
 
 void note_view(const Tensor& view, const Tensor& of) {
+  if (__builtin_expect(of->inference, 0)) {
+    view->inference = true;
+    return;
+  }
   view->base = of->base ? of->base : Ref<TensorData>(of.get());
-  ViewKind kind = grad_enabled() ? ViewKind::Normal : ViewKind::NoGrad;
+  ViewKind kind = grad_enabled() ? ViewKind::Normal : modes.inference ? ViewKind::Inference : ViewKind::NoGrad;
   const auto parent = static_cast<ViewKind>(of->view_kind);
   if (of->base && kind == ViewKind::Normal && parent != ViewKind::None) kind = parent;
   view->view_kind = static_cast<uint8_t>(kind);
@@ -240,6 +245,13 @@ std::string operation_of(const Node& node) {
   return name.substr(0, name.find("Backward"));
 }
 }  // namespace
+
+void refuse_inference_write() {
+  fail(ErrorKind::Runtime,
+       "Inplace update to inference tensor outside InferenceMode is not allowed."
+       "You can make a clone to get a normal tensor before doing inplace update."
+       "See https://github.com/pytorch/rfcs/pull/17 for more details.");
+}
 
 void check_in_place(const Tensor& target, bool recorded) {
   if (!grad_enabled()) return;
@@ -263,6 +275,11 @@ void check_in_place(const Tensor& target, bool recorded) {
           "returned as-is) and the autograd logic to handle view+inplace would override the custom backward "
           "associated with the custom Function, leading to incorrect gradients. This behavior is forbidden. You can "
           "fix this by cloning the output of the custom Function.");
+      LB_CHECK(kind != ViewKind::Inference, Runtime,
+               "A view was created in inference mode and is being modified inplace in normal mode. Given that this use "
+               "case is ambiguous and error-prone, it is forbidden. You can clarify your code by moving both the view "
+               "and the inplace either both inside the inference_mode block (if you don't want the inplace to be "
+               "tracked) or both outside (if you want the inplace to be tracked).");
       LB_CHECK(kind != ViewKind::NoGrad, Runtime,
                "A view was created in no_grad mode and is being modified inplace with "
                "grad mode enabled. Given that this use case is ambiguous and error-prone, it is forbidden. You can "
@@ -336,13 +353,14 @@ Tensor SavedTensor::unpack(Node* owner) const {
     const NodeRef node = is_output_ ? NodeRef(owner) : node_of(tensor_);
     const History* history = history_of(tensor_);
     const std::string source =
-        node ? text(", which is output ", is_output_ ? output_ : history->output, " of ", node->name(), ",") : "";
+        node ? text(", which is output ", is_output_ ? output_ : history->output, " of ", operation_of(*node), ",")
+             : "";
     fail(ErrorKind::Runtime,
          "one of the variables needed for gradient computation has been modified by an inplace operation: [torch.",
          dtype_title(tensor_.dtype()), "Tensor ", tensor_.sizes(), "]", source, " is at version ",
          tensor_->storage->version, "; expected version ", version_,
          " instead. Hint: enable anomaly detection to find the operation that failed to compute its gradient, with "
-         "torch.autograd.set_detect_anomaly(True).");
+         "torch.autograd.set_detect_anomaly(True, check_nan=False).");
   }
   if (!is_output_ || !owner || !grad_enabled()) return tensor_;
   Tensor output = Tensor::over(tensor_->storage, tensor_.dtype(), tensor_.sizes(), tensor_.strides(), tensor_->offset);

@@ -141,8 +141,9 @@ History& own_history(const Tensor& t);
 // Whether operations on the tensor are recorded. A view follows its base through in-place operations.
 void refresh_view(const Tensor& view);
 inline bool requires_grad(const Tensor& t) {
-  if (__builtin_expect(t->base && t->view_version != t->storage->version, 0)) refresh_view(t);
-  return t->requires_grad;
+  if (__builtin_expect(!t->base, 1)) return t->requires_grad;
+  if (t->view_version != t->storage->version) refresh_view(t);
+  return t->requires_grad || t->base->requires_grad;  // what was viewed unrecorded has no edge, but is not constant
 }
 NodeRef node_of(const Tensor& t);  // null for a leaf
 inline bool is_leaf(const Tensor& t) { return !node_of(t); }
@@ -186,9 +187,14 @@ class SavedTensor {
 extern std::unique_ptr<SavedTensor::Packed> (*pack_hook)(const Tensor&);
 
 // Marks `view` as a view of `of`'s memory that autograd follows.
-enum class ViewKind : uint8_t { None, Normal, NoGrad, OneOfMany, Custom };
+enum class ViewKind : uint8_t { None, Normal, NoGrad, Inference, OneOfMany, Custom };
 void note_view(const Tensor& view, const Tensor& of);
 
+// Tensors made in inference mode are written to there alone: they count no versions.
+void refuse_inference_write();
+inline void check_inference_write(const Tensor& target) {
+  if (__builtin_expect(target->inference, 0) && !modes.inference && !target->untracked) refuse_inference_write();
+}
 // Throws PyTorch's errors when `target` may not be written to while recording.
 void check_in_place(const Tensor& target, bool recorded);
 // `target` was written to by the operation of `node` (whose first edge, for a view, belongs to the view's gradient).

@@ -138,6 +138,10 @@ const Operator& find_record(std::string_view name, std::span<const Param> kinds)
 
 namespace detail {
 
+void check_targets(const Out& out) {
+  for (int i = 0; i < Out::kMax && out.target(i); ++i) autograd::check_inference_write(*out.target(i));
+}
+
 bool takes_part(const Operator& record, const Out& out, const Value* values) {
   if (out.form() == Out::Form::Given) {
     for (int i = 0; i < Out::kMax; ++i)

@@ -10,9 +10,11 @@ namespace detail {
 bool takes_part(const Operator& record, const Out& out, const Value* values);
 Result recorded(const Operator& record, const Out& out, Value* values);
 Result finished(const Operator& record, const Out& out, const Value* values, Result result);
+void check_targets(const Out& out);
 Result watched(const Operator& record, const Out& out, Value* values);
 
 inline Result invoke_unwatched(const Operator& record, const Out& out, Value* values) {
+  if (out.form() != Out::Form::Function) check_targets(out);
   if (autograd::grad_enabled() && takes_part(record, out, values)) return recorded(record, out, values);
   return finished(record, out, values, record.forward.thunk(out, values));
 }

@@ -625,11 +625,16 @@ PyObject* set_mode(bool autograd::Modes::* mode, PyObject* value) {
   autograd::modes.*mode = value == Py_True;
   return PyBool_FromLong(before);
 }
-PyObject* set_grad(PyObject*, PyObject* value) { return set_mode(&autograd::Modes::grad, value); }
-PyObject* set_inference(PyObject*, PyObject* value) { return set_mode(&autograd::Modes::inference, value); }
+PyObject* set_recording(bool autograd::Modes::* mode, PyObject* value) {
+  PyObject* before = set_mode(mode, value);
+  autograd::modes.grad = autograd::modes.asked && !autograd::modes.inference;
+  return before;
+}
+PyObject* set_grad(PyObject*, PyObject* value) { return set_recording(&autograd::Modes::asked, value); }
+PyObject* set_inference(PyObject*, PyObject* value) { return set_recording(&autograd::Modes::inference, value); }
 PyObject* set_anomaly(PyObject*, PyObject* value) { return set_mode(&autograd::Modes::anomaly, value); }
 PyObject* set_anomaly_nan(PyObject*, PyObject* value) { return set_mode(&autograd::Modes::anomaly_nan, value); }
-PyObject* get_grad_mode(PyObject*, PyObject*) { return PyBool_FromLong(autograd::modes.grad); }
+PyObject* get_grad_mode(PyObject*, PyObject*) { return PyBool_FromLong(autograd::modes.asked); }
 PyObject* get_inference_mode(PyObject*, PyObject*) { return PyBool_FromLong(autograd::modes.inference); }
 PyObject* get_anomaly(PyObject*, PyObject*) { return PyBool_FromLong(autograd::modes.anomaly); }
 
@@ -758,7 +763,9 @@ int set_gradient(PyObject* self, PyObject* value, void*) {
 PyObject* detach(PyObject* self, PyObject*) {
   return guarded([&] {
     const Tensor& t = tensor_of(self);
-    return wrap_like(self, Tensor::over(t->storage, t.dtype(), t.sizes(), t.strides(), t->offset));
+    const Tensor same = Tensor::over(t->storage, t.dtype(), t.sizes(), t.strides(), t->offset);
+    same->inference = t->inference;
+    return wrap_like(self, same);
   });
 }
 PyObject* detach_here(PyObject* self, PyObject*) {

@@ -6,6 +6,8 @@
 #include "base/blas.h"
 #include "base/memory.h"
 #include "base/threads.h"
+#include "autograd/modes.h"
+#include "python/objects.h"
 #include "python/overrides.h"
 
 namespace lumbre::python {
@@ -223,6 +225,7 @@ PyObject* make_tensor(PyObject* module, PyObject* const* args, Py_ssize_t count,
     }
     LB_CHECK(data, Type, "tensor() missing 1 required positional arguments: \"data\"");
     Tensor result = tensor_from_data(data, dtype, true);
+    result->inference = autograd::modes.inference;
     if (requires_grad) {
       LB_CHECK(is_floating(result.dtype()), Runtime,
                "Only Tensors of floating point and complex dtype can require gradients");

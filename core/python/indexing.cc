@@ -269,6 +269,7 @@ int set_item(PyObject* self, PyObject* index, PyObject* value) {
       return 0;
     }
     const Tensor& t = tensor_of(self);
+    autograd::check_inference_write(t);
     if (t.ndim() == 0 && PyLong_Check(index) && !PyBool_Check(index)) refuse_number(index);
     if (index == Py_False) return 0;
     Indexed indexed = apply(t, index == Py_True ? Py_None : index);  // one boolean: all of it, or nothing

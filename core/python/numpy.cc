@@ -1,5 +1,6 @@
 // The NumPy bridge: both ways without a copy. NumPy itself is loaded when first needed.
 #define NPY_NO_DEPRECATED_API NPY_2_0_API_VERSION
+#include "autograd/modes.h"
 #include "python/objects.h"
 
 #include <numpy/arrayobject.h>
@@ -128,7 +129,9 @@ PyObject* from_numpy(PyObject*, PyObject* object) {
       load_numpy();
       LB_CHECK(PyArray_Check(object), Type, "expected np.ndarray (got ", Py_TYPE(object)->tp_name, ")");
     }
-    return wrap(share(reinterpret_cast<PyArrayObject*>(object), true));
+    const Tensor result = share(reinterpret_cast<PyArrayObject*>(object), true);
+    result->inference = autograd::modes.inference;
+    return wrap(result);
   });
 }
 

@@ -144,7 +144,12 @@ PyObject* get_item_size(PyObject* self, void*) { return PyLong_FromSize_t(tensor
 PyObject* get_bytes(PyObject* self, void*) {
   return PyLong_FromLongLong(tensor_of(self).count() * static_cast<int64_t>(tensor_of(self).item_bytes()));
 }
-PyObject* get_version(PyObject* self, void*) { return PyLong_FromUnsignedLong(tensor_of(self)->storage->version); }
+PyObject* get_version(PyObject* self, void*) {
+  return guarded([&] {
+    LB_CHECK(!tensor_of(self)->inference, Runtime, "Inference tensors do not track version counter.");
+    return PyLong_FromUnsignedLong(tensor_of(self)->storage->version);
+  });
+}
 PyObject* get_real(PyObject* self, void*) { return Py_NewRef(self); }
 PyObject* get_imag(PyObject*, void*) {
   return PyErr_Format(PyExc_RuntimeError, "imag is not implemented for tensors with non-complex dtypes.");
@@ -158,6 +163,7 @@ PyObject* get_data(PyObject* self, void*) {
     const Tensor& t = tensor_of(self);
     const Tensor same = Tensor::over(t->storage, t.dtype(), t.sizes(), t.strides(), t->offset);
     same->untracked = true;
+    same->inference = t->inference;
     return wrap_like(self, same);
   });
 }
@@ -168,6 +174,7 @@ int set_data(PyObject* self, PyObject* value, void*) {
     const Tensor& source = tensor_of(value);
     const Tensor& target = tensor_of(self);
     target->storage = source->storage;
+    target->inference = source->inference;
     target->dtype = source.dtype();
     target->set_geometry(source.sizes(), source.strides(), source->offset);
     return 0;
@@ -316,16 +323,20 @@ PyObject* set_geometry(PyObject* self, PyObject* args) {
   });
 }
 
+// Another tensor over the same memory, recorded where recording is on.
+Tensor another(const Tensor& t) {
+  if (autograd::requires_grad(t) && autograd::grad_enabled()) return op::call<"view_as">(t, t);
+  const Tensor same = Tensor::over(t->storage, t.dtype(), t.sizes(), t.strides(), t->offset);
+  same->inference = t->inference;
+  return same;
+}
+
 // _as_type(cls): an object of a subclass over the same memory.
 PyObject* as_type(PyObject* self, PyObject* type) {
   return guarded([&]() -> PyObject* {
     LB_CHECK(PyType_Check(type) && PyType_IsSubtype(reinterpret_cast<PyTypeObject*>(type), tensor_type), Type,
              "cls must be a subclass of Tensor");
-    const Tensor& t = tensor_of(self);
-    return wrap_as(reinterpret_cast<PyTypeObject*>(type),
-                   autograd::requires_grad(t) && autograd::grad_enabled()
-                       ? op::call<"_alias">(t)
-                       : Tensor::over(t->storage, t.dtype(), t.sizes(), t.strides(), t->offset));
+    return wrap_as(reinterpret_cast<PyTypeObject*>(type), another(tensor_of(self)));
   });
 }
 
@@ -547,9 +558,7 @@ PyObject* wrap(const Tensor& tensor) {
 PyObject* wrap_as(PyTypeObject* type, const Tensor& tensor) {
   Tensor target = tensor;
   if (tensor->python_object) {
-    target = autograd::requires_grad(tensor) && autograd::grad_enabled()
-                 ? op::call<"_alias">(tensor)
-                 : Tensor::over(tensor->storage, tensor.dtype(), tensor.sizes(), tensor.strides(), tensor->offset);
+    target = another(tensor);
   }
   if (type == tensor_type) return wrap(target);
   auto* self = reinterpret_cast<TensorObject*>(type->tp_alloc(type, 0));

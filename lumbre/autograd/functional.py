@@ -110,6 +110,13 @@ def jvp(func: Callable, inputs: Any, v: Any = None, create_graph: bool = False, 
     return _given(_finished(outputs, create_graph), several_out), _given(_finished(tangents, create_graph), several_out)
 
 
+def _check_forward(strategy: str, vectorize: bool) -> None:
+    if strategy == "forward-mode" and not vectorize:
+        raise NotImplementedError(
+            "Computing Jacobian using forward-AD or forward-over-reverse Hessian isonly implemented for `vectorize=True`."
+        )
+
+
 def jacobian(
     func: Callable, inputs: Any, create_graph: bool = False, strict: bool = False, vectorize: bool = False,
     strategy: str = "reverse-mode",
@@ -127,6 +134,7 @@ def jacobian(
             'Expected strategy to be either "forward-mode" or "reverse-mode". Hint: If your function has more outputs than '
             'inputs, "forward-mode" tends to be more performant. Otherwise, prefer to use "reverse-mode".'
         )
+    _check_forward(strategy, vectorize)
     with _recording():
         several, members = _tuple(inputs, "inputs")
         leaves = _leaves(members, create_graph)
@@ -171,6 +179,8 @@ def hessian(
     tensor([[ 6.,  0.],
             [ 0., 12.]])
     """
+
+    _check_forward(outer_jacobian_strategy, vectorize)
 
     def gradient(*values: Tensor) -> Any:
         found = _gradients((_scalar(func, values),), values, (None,), strict, create_graph=True)

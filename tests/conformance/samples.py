@@ -10,7 +10,7 @@ import contextlib
 import functools
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any
 
 import numpy as np
@@ -64,6 +64,9 @@ def to_lumbre(value: Any, memo: dict[int, Any]) -> Any:
         raise Unsupported("complex")
     if isinstance(value, torch.nn.Module) or (callable(value) and getattr(value, "__module__", "").startswith("torch")):
         return counterpart(value)
+    if is_dataclass(value) and not isinstance(value, type):  # options
+        given = {each.name: to_lumbre(getattr(value, each.name), memo) for each in fields(value)}
+        return getattr(lumbre.nn, type(value).__name__)(**given)
     if isinstance(value, tuple) and hasattr(value, "_fields"):
         return type(value)(*(to_lumbre(item, memo) for item in value))
     if isinstance(value, list | tuple):

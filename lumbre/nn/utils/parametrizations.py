@@ -1,4 +1,4 @@
-"""Ready parametrizations: weights as direction and length, weights of spectral norm 1."""
+"""Ready parametrizations: weights as direction and length, of spectral norm 1, orthogonal."""
 
 from __future__ import annotations
 
@@ -123,15 +123,127 @@ def spectral_norm(
     return module
 
 
+_MAPS = ("matrix_exp", "cayley", "householder")
+
+
+def _signed(matrix: Tensor, values: Tensor) -> Tensor:
+    """The columns times the signs of values."""
+    return matrix * values.sign().unsqueeze(-2)
+
+
+def _is_orthogonal(q: Tensor) -> bool:
+    from lumbre import allclose, eye, finfo
+
+    return allclose(q.mT @ q, eye(q.size(-1), dtype=q.dtype), atol=10.0 * q.size(-2) * finfo(q.dtype).eps)
+
+
+def _nearest(matrix: Tensor) -> Tensor:
+    """The orthogonal factor of a matrix whose triangular one has a positive diagonal."""
+    from lumbre import geqrf, linalg
+
+    packed, tau = geqrf(matrix)
+    return _signed(linalg.householder_product(packed, tau), packed.diagonal(dim1=-2, dim2=-1))
+
+
+class _Orthogonal(Module):
+    """An orthogonal matrix from any one: the exponential or the Cayley transform of its skew part, or reflections."""
+
+    base: Tensor | None
+
+    def __init__(self, weight: Tensor, orthogonal_map: str, *, use_trivialization: bool = True) -> None:
+        super().__init__()
+        self.shape = weight.shape
+        self.orthogonal_map = orthogonal_map
+        self.trivialized = use_trivialization
+        if use_trivialization:
+            self.register_buffer("base", None)
+
+    def _tall(self, x: Tensor) -> Tensor:
+        """The map of a matrix with as many rows as columns or more."""
+        rows, columns = x.size(-2), x.size(-1)
+        from lumbre import cat, eye, linalg
+
+        if self.orthogonal_map == "householder":
+            a = x.tril(-1)
+            q = linalg.householder_product(a, 2.0 / (1.0 + (a * a).sum(-2)))
+            return q * x.diagonal(dim1=-2, dim2=-1).int().unsqueeze(-2)
+        x = x.tril()
+        if rows != columns:
+            x = cat([x, x.new_zeros((*x.shape[:-1], rows - columns))], -1)
+        skew = x - x.mT
+        if self.orthogonal_map == "matrix_exp":
+            q = linalg.matrix_exp(skew)
+        else:
+            one = eye(rows, dtype=skew.dtype)
+            q = linalg.solve(one - 0.5 * skew, one + 0.5 * skew)
+        return q[..., :columns] if rows != columns else q
+
+    def forward(self, X: Tensor) -> Tensor:
+        wide = X.size(-2) < X.size(-1)
+        q = self._tall(X.mT if wide else X)
+        if self.trivialized:
+            q = self.base @ q
+        return q.mT if wide else q
+
+    def right_inverse(self, Q: Tensor) -> Tensor:
+        if Q.shape != self.shape:
+            raise ValueError(
+                f"Expected a matrix or batch of matrices of shape {self.shape}. Got a tensor of shape {Q.shape}."
+            )
+        from lumbre import no_grad
+
+        with no_grad():
+            return self._inverse(Q)
+
+    def _inverse(self, given: Tensor) -> Tensor:
+        from lumbre import cat, geqrf, randn, zeros_like
+
+        wide = given.size(-2) < given.size(-1)
+        q = given.mT if wide else given
+        rows, columns = q.size(-2), q.size(-1)
+        if not self.trivialized:
+            if self.orthogonal_map != "householder":
+                raise NotImplementedError(
+                    "It is not possible to assign to the matrix exponential or the Cayley parametrizations when "
+                    "use_trivialization=False."
+                )
+            packed, tau = geqrf(q)
+            diagonal = packed.diagonal(dim1=-2, dim2=-1)
+            diagonal.sign_()
+            diagonal[tau == 0.0] *= -1
+            return packed.mT if wide else packed
+        if rows != columns:
+            q = _nearest(cat([q, randn(*q.shape[:-2], rows, rows - columns, dtype=q.dtype)], -1))
+        else:
+            q = q.clone() if _is_orthogonal(q) else _nearest(q)
+        self.base = q
+        # Minus the identity: its skew part is zero, and it stands for no reflection.
+        start = zeros_like(given)
+        start.diagonal(dim1=-2, dim2=-1).fill_(-1.0)
+        return start
+
+
 def orthogonal(
     module: Module, name: str = "weight", orthogonal_map: str | None = None, *, use_trivialization: bool = True
 ) -> Any:
-    """Parametrizes a weight to be orthogonal. NotImplementedError: its maps need decompositions that are not there yet."""
+    """Parametrizes a weight to have orthonormal rows or columns, whichever are fewer.
+
+    ``orthogonal_map`` is 'matrix_exp' (for square weights by default), 'cayley' or 'householder' (for others). With
+    ``use_trivialization`` the map acts around the weight of now, which may also be assigned.
+
+    >>> net = torch.nn.utils.parametrizations.orthogonal(torch.nn.Linear(2, 4))
+    >>> torch.dist(net.weight.T @ net.weight, torch.eye(2)) < 1e-5
+    tensor(True)
+    """
     weight = _tensor_of(module, name)
     if weight.ndim < 2:
         raise ValueError(f"Expected a matrix or batch of matrices. Got a tensor of {weight.ndim} dimensions.")
-    if orthogonal_map is not None and orthogonal_map not in ("matrix_exp", "cayley", "householder"):
+    if orthogonal_map is None:
+        orthogonal_map = "matrix_exp" if weight.size(-2) == weight.size(-1) else "householder"
+    if orthogonal_map not in _MAPS:
         raise ValueError(
             f'orthogonal_map has to be one of "matrix_exp", "cayley", "householder". Got: {orthogonal_map}'
         )
-    raise NotImplementedError("parametrizations.orthogonal needs matrix_exp and geqrf, which Lumbre does not have yet")
+    made = _Orthogonal(weight, orthogonal_map, use_trivialization=use_trivialization)
+    parametrize.register_parametrization(module, name, made, unsafe=True)
+    return module
