@@ -118,7 +118,7 @@ inline void multiply_tile(const T* planes, const int64_t* offsets, int64_t taps,
     for (int c = 0; c < C; ++c) x[c] = load(p + c * kL);
 #pragma GCC unroll 8
     for (int r = 0; r < R; ++r) {
-      const Vector<T> w = Vector<T>{} + weights[t * R + r];
+      const Vector<T> w = weights[t * R + r] - Vector<T>{};  // a broadcast without an addition
 #pragma GCC unroll 4
       for (int c = 0; c < C; ++c) s[r][c] += w * x[c];
     }

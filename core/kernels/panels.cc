@@ -41,7 +41,7 @@ void multiply_panel(int64_t k, const T* a, int64_t a_pitch, const T* panel, T* c
     const Vector low = row[0], high = row[1];
 #pragma GCC unroll 8
     for (int r = 0; r < R; ++r) {
-      const Vector factor = Vector{} + a[r * a_pitch + p];
+      const Vector factor = a[r * a_pitch + p] - Vector{};  // a broadcast without an addition
       sums[r][0] += factor * low;
       sums[r][1] += factor * high;
     }

@@ -105,7 +105,7 @@ class Block {
 
 // Sequences are independent of each other: each thread takes some of them through all steps. Their numbers depend on
 // the batch only.
-int64_t rows_together(int64_t batch) { return std::clamp<int64_t>((batch / 4 + 7) / 8 * 8, 8, 32); }
+int64_t rows_together(int64_t batch) { return std::clamp<int64_t>((batch / 2 + 7) / 8 * 8, 8, 32); }
 
 struct Sequence {
   int64_t steps, batch, width, item;
