@@ -1,6 +1,7 @@
 #include "kernels/convolution.h"
 
 #include <cstring>
+#include <utility>
 
 #include "base/level.h"
 
@@ -118,7 +119,7 @@ inline void multiply_tile(const T* planes, const int64_t* offsets, int64_t taps,
     for (int c = 0; c < C; ++c) x[c] = load(p + c * kL);
 #pragma GCC unroll 8
     for (int r = 0; r < R; ++r) {
-      const Vector<T> w = Vector<T>{} + weights[t * R + r];
+      const Vector<T> w = weights[t * R + r] - Vector<T>{};  // a broadcast without an addition
 #pragma GCC unroll 4
       for (int c = 0; c < C; ++c) s[r][c] += w * x[c];
     }
@@ -169,13 +170,21 @@ void multiply_planes(const void* planes_data, const int64_t* offsets, int64_t ta
   call(&multiply_rows<T, 1>);
 }
 
+// The sum of all lanes, by halves, in registers.
+template <class V, size_t... I>
+inline auto half_sum(V v, std::index_sequence<I...>) {
+  return __builtin_shufflevector(v, v, I...) + __builtin_shufflevector(v, v, (sizeof...(I) + I)...);
+}
+template <class T, int kCount, class V>
+inline T sum_of(V v) {
+  if constexpr (kCount == 2)
+    return v[0] + v[1];
+  else
+    return sum_of<T, kCount / 2>(half_sum(v, std::make_index_sequence<kCount / 2>{}));
+}
 template <class T>
 inline T lane_sum(Vector<T> v) {
-  T lanes[kLanes<T>];
-  std::memcpy(lanes, &v, sizeof v);
-  for (int width = kLanes<T> / 2; width > 0; width /= 2)
-    for (int i = 0; i < width; ++i) lanes[i] += lanes[i + width];
-  return lanes[0];
+  return sum_of<T, kLanes<T>>(v);
 }
 
 template <class T, int R, int C>
@@ -184,30 +193,35 @@ inline void correlate_tile(const T* rows, int64_t row_pitch, const T* planes, co
   constexpr int64_t kL = kLanes<T>;
   Vector<T> s[R][C] = {};
   const T* p[C];
-#pragma GCC unroll 4
+#pragma GCC unroll 8
   for (int c = 0; c < C; ++c) p[c] = planes + offsets[c];
   for (int64_t i = 0; i < run; i += kL) {
     Vector<T> g[R];
 #pragma GCC unroll 4
     for (int r = 0; r < R; ++r) g[r] = load(rows + r * row_pitch + i);
-#pragma GCC unroll 4
+#pragma GCC unroll 8
     for (int c = 0; c < C; ++c) {
       const Vector<T> x = load(p[c] + i);
 #pragma GCC unroll 4
       for (int r = 0; r < R; ++r) s[r][c] += g[r] * x;
     }
   }
+#pragma GCC unroll 4
   for (int r = 0; r < R; ++r)
+#pragma GCC unroll 8
     for (int c = 0; c < C; ++c) target[r * pitch + c] += lane_sum<T>(s[r][c]);
 }
 
 template <class T, int R>
 void correlate_rows(const T* rows, int64_t row_pitch, const T* planes, const int64_t* offsets, int64_t columns,
                     int64_t run, T* target, int64_t pitch) {
-  constexpr int kC = kRowBlock == 8 ? 4 : 3;
+  constexpr int kC = kRowBlock == 8 ? 6 : 3;
   int64_t c = 0;
   for (; c + kC <= columns; c += kC)
     correlate_tile<T, R, kC>(rows, row_pitch, planes, offsets + c, run, target + c, pitch);
+  if constexpr (kC == 6)
+    for (; c + 3 <= columns; c += 3)
+      correlate_tile<T, R, 3>(rows, row_pitch, planes, offsets + c, run, target + c, pitch);
   for (; c < columns; ++c) correlate_tile<T, R, 1>(rows, row_pitch, planes, offsets + c, run, target + c, pitch);
 }
 

@@ -7,16 +7,24 @@ namespace lumbre {
 namespace LB_LEVEL {
 
 template <class T>
-void lstm_forward(int64_t rows, int64_t width, const void* gates, const void* cell, void* active, void* hidden,
-                  void* next) {
+void lstm_forward(int64_t rows, int64_t width, const void* gates, const void* recurrent, int64_t pitch,
+                  const void* cell, void* active, void* hidden, void* next) {
   for (int64_t row = 0; row < rows; ++row) {
-    const T* __restrict g = static_cast<const T*>(gates) + row * 4 * width;
+    const T* g = static_cast<const T*>(gates) + row * 4 * width;
     const T* __restrict c = static_cast<const T*>(cell) + row * width;
     T* __restrict a = static_cast<T*>(active) + row * 4 * width;
     T* __restrict h = static_cast<T*>(hidden) + row * width;
     T* __restrict n = static_cast<T*>(next) + row * width;
+    if (recurrent) {
+      const T* __restrict more = static_cast<const T*>(recurrent) + row * pitch;
+      for (int64_t j = 0; j < 4 * width; ++j) a[j] = g[j] + more[j];
+      g = a;
+    }
+#pragma GCC ivdep
     for (int64_t j = 0; j < 2 * width; ++j) a[j] = T(1) / (T(1) + math::exp(-g[j]));
+#pragma GCC ivdep
     for (int64_t j = 2 * width; j < 3 * width; ++j) a[j] = math::tanh(g[j]);
+#pragma GCC ivdep
     for (int64_t j = 3 * width; j < 4 * width; ++j) a[j] = T(1) / (T(1) + math::exp(-g[j]));
     for (int64_t j = 0; j < width; ++j) n[j] = a[width + j] * c[j] + a[j] * a[2 * width + j];
     for (int64_t j = 0; j < width; ++j) h[j] = a[3 * width + j] * math::tanh(n[j]);
@@ -25,20 +33,29 @@ void lstm_forward(int64_t rows, int64_t width, const void* gates, const void* ce
 
 template <class T>
 void lstm_backward(int64_t rows, int64_t width, const void* active, const void* cell, const void* next,
-                   const void* grad_hidden, const void* grad_next, void* grad_gates, void* grad_cell) {
+                   const void* grad_hidden, const void* grad_later, int64_t pitch, const void* grad_next,
+                   void* grad_gates, void* grad_cell) {
   for (int64_t row = 0; row < rows; ++row) {
     const T* __restrict a = static_cast<const T*>(active) + row * 4 * width;
     const T* __restrict c = static_cast<const T*>(cell) + row * width;
     const T* __restrict n = static_cast<const T*>(next) + row * width;
     const T* gh = grad_hidden ? static_cast<const T*>(grad_hidden) + row * width : nullptr;
     const T* gn = grad_next ? static_cast<const T*>(grad_next) + row * width : nullptr;
-    T* __restrict gg = static_cast<T*>(grad_gates) + row * 4 * width;
-    T* __restrict gc = static_cast<T*>(grad_cell) + row * width;
+    T* gg = static_cast<T*>(grad_gates) + row * 4 * width;
+    T* gc = static_cast<T*>(grad_cell) + row * width;
+    // What comes to the hidden state and the cell, gathered first: the loops below have no choices.
+    T* hidden = gg;
+    for (int64_t j = 0; j < width; ++j) hidden[j] = gh ? gh[j] : T(0);
+    if (const T* later = static_cast<const T*>(grad_later); later)
+      for (int64_t j = 0; j < width; ++j) hidden[j] += later[row * pitch + j];
+    for (int64_t j = 0; j < width; ++j) gc[j] = gn ? gn[j] : T(0);
+#pragma GCC ivdep
     for (int64_t j = 0; j < width; ++j) {
-      const T t = math::tanh(n[j]), o = a[3 * width + j], h = gh ? gh[j] : T(0);
-      gc[j] = (gn ? gn[j] : T(0)) + h * o * (T(1) - t * t);
+      const T t = math::tanh(n[j]), o = a[3 * width + j], h = hidden[j];
+      gc[j] += h * o * (T(1) - t * t);
       gg[3 * width + j] = h * t * o * (T(1) - o);
     }
+#pragma GCC ivdep
     for (int64_t j = 0; j < width; ++j) {
       const T i = a[j], f = a[width + j], g = a[2 * width + j], d = gc[j];
       gg[j] = d * g * i * (T(1) - i);

@@ -1,8 +1,7 @@
 """Pooling over windows of signals, images and volumes, of any dtype that the engine compares or adds.
 
-A plane is the flattened last one, two or three dimensions. What a window covers is a table of places in the plane, made
-once for each geometry; the greatest element is found without recording and then picked by its place, so that the
-gradient is a scatter.
+Arguments are checked here, once for each geometry; the loops are the engine's. A plane is the flattened last one, two
+or three dimensions; signals are planes of one row.
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ from __future__ import annotations
 from functools import lru_cache
 from math import prod
 
-from lumbre import _C, arange, int64, no_grad, tensor, zeros
+from lumbre import _C, int64, tensor, zeros
 from lumbre._registry import operator
 
 TYPE_CHECKING = False
@@ -36,15 +35,15 @@ def _many(value: Any, dims: int, name: str) -> tuple[int, ...]:
     return value
 
 
-def _check_rank(input: Tensor, dims: int, name: str) -> None:
-    if input.dim() not in (dims + 1, dims + 2):
+def _check_rank(shape: tuple[int, ...], dims: int, name: str) -> None:
+    if len(shape) not in (dims + 1, dims + 2):
         raise RuntimeError(
-            f"{name}: Expected {dims + 1}D or {dims + 2}D input tensor, but got {input.dim()}D: {list(input.shape)}"
+            f"{name}: Expected {dims + 1}D or {dims + 2}D input tensor, but got {len(shape)}D: {list(shape)}"
         )
-    if any(size == 0 for size in input.shape[-dims - 1 :]):
+    if any(size == 0 for size in shape[-dims - 1 :]):
         raise RuntimeError(
             f"Expected {dims + 1}D or {dims + 2}D (batch mode) tensor with optional 0 dim batch size for input, "
-            f"but got: {list(input.shape)}"
+            f"but got: {list(shape)}"
         )
 
 
@@ -72,38 +71,15 @@ def _output_size(size: int, kernel: int, stride: int, padding: int, dilation: in
     return out - 1 if (out - 1) * stride >= size + padding else out
 
 
-def _output_sizes(input: Tensor, geometry: Sequence[Sequence[int]], ceil_mode: bool) -> tuple[int, ...]:
+def _output_sizes(shape: tuple[int, ...], geometry: Sequence[Sequence[int]], ceil_mode: bool) -> tuple[int, ...]:
     dims = len(geometry[0])
-    sizes = input.shape[-dims:]
+    sizes = shape[-dims:]
     out = tuple(_output_size(*each, ceil_mode) for each in zip(sizes, *geometry, strict=True))
     if any(size < 1 for size in out):
-        channels = input.size(-dims - 1)
+        channels = shape[-dims - 1]
         before, after = ("x".join(map(str, (channels, *each))) for each in (sizes, out))
         raise RuntimeError(f"Given input size: ({before}). Calculated output size: ({after}). Output size is too small")
     return out
-
-
-@lru_cache(maxsize=512)
-def _window_rows(size: int, out: int, kernel: int, stride: int, padding: int, dilation: int) -> Rows:
-    """What each window of a dimension covers; places outside stand for the first one inside."""
-    rows = []
-    for start in range(-padding, -padding + out * stride, stride):
-        inside = [place for place in range(start, start + kernel * dilation, dilation) if 0 <= place < size]
-        first = inside[0] if inside else size - 1
-        rows.append(tuple(place if 0 <= place < size else first for place in _span(start, kernel, dilation)))
-    return tuple(rows)
-
-
-def _span(start: int, count: int, step: int) -> range:
-    return range(start, start + count * step, step)
-
-
-@lru_cache(maxsize=512)
-def _adaptive_rows(size: int, out: int) -> Rows:
-    """What each of ``out`` parts of a dimension covers, filled up with its first place."""
-    spans = [range(i * size // out, -(-(i + 1) * size // out)) for i in range(out)]
-    width = max(map(len, spans), default=0)
-    return tuple((*span, *(span[0],) * (width - len(span))) for span in spans)
 
 
 @lru_cache(maxsize=128)
@@ -118,35 +94,21 @@ def _places(sizes: tuple[int, ...], rows: tuple[Rows, ...]) -> Tensor:
     return table
 
 
-def _greatest(input: Tensor, out: tuple[int, ...], rows: tuple[Rows, ...]) -> tuple[Tensor, Tensor]:
-    """The greatest of each window and its place in the plane."""
-    dims = len(out)
-    lead, sizes = tuple(input.shape[:-dims]), tuple(input.shape[-dims:])
-    planes = input.reshape(prod(lead), prod(sizes))
-    table = _places(sizes, rows)
-    windows, taps = table.shape
-    with no_grad():
-        covered = planes.detach().index_select(1, table.reshape(-1)).view(planes.size(0), windows, taps)
-        chosen = covered.argmax(-1) + arange(0, windows * taps, taps)
-        where = table.reshape(-1).index_select(0, chosen.reshape(-1)).view(planes.size(0), windows)
-    return planes.gather(1, where).view(*lead, *out), where.view(*lead, *out)
+def _flat(values: Any) -> Any:
+    """Lists as tuples, which can be looked up."""
+    return tuple(values) if isinstance(values, list) else values
 
 
-def _max_pool(
-    dims: int,
-    input: Tensor,
-    kernel_size: Any,
-    stride: Any,
-    padding: Any,
-    dilation: Any,
-    ceil_mode: bool,
-    return_indices: bool,
-) -> Any:
+@lru_cache(maxsize=512)
+def _max_geometry(
+    dims: int, shape: tuple[int, ...], kernel_size: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool
+) -> tuple[tuple[int, ...], ...]:
+    """Output sizes, kernel, stride, padding and dilation, checked."""
     name = f"max_pool{dims}d"
     kernel = _many(kernel_size, dims, f"{name}: kernel_size")
     stride = kernel if stride is None or stride == () else _many(stride, dims, f"{name}: stride")
     padding, dilation = _many(padding, dims, f"{name}: padding"), _many(dilation, dims, f"{name}: dilation")
-    _check_rank(input, dims, name)
+    _check_rank(shape, dims, name)
     if any(each <= 0 for each in dilation):
         raise RuntimeError(f"dilation should be greater than zero, but got dilation: {list(dilation)}")
     reach = tuple(spread * (size - 1) + 1 for size, spread in zip(kernel, dilation, strict=True))
@@ -160,9 +122,31 @@ def _max_pool(
                 f"and dilation={spread}"
             )
     geometry = (kernel, stride, padding, dilation)
-    out = _output_sizes(input, geometry, ceil_mode)
-    rows = tuple(_window_rows(*each) for each in zip(input.shape[-dims:], out, *geometry, strict=True))
-    values, where = _greatest(input, out, rows)
+    out = _output_sizes(shape, geometry, ceil_mode)
+    if dims == 1:
+        return (1, *out), (1, *kernel), (1, *stride), (0, *padding), (1, *dilation)
+    return out, *geometry
+
+
+def _max_pool(
+    dims: int,
+    input: Tensor,
+    kernel_size: Any,
+    stride: Any,
+    padding: Any,
+    dilation: Any,
+    ceil_mode: bool,
+    return_indices: bool,
+) -> Any:
+    geometry = _max_geometry(
+        dims, input.shape, _flat(kernel_size), _flat(stride), _flat(padding), _flat(dilation), ceil_mode
+    )
+    if input.dtype is _C.bool:
+        raise NotImplementedError(f"\"max_pool{dims}d\" not implemented for 'Bool'")
+    if dims == 1:
+        values, where = _C._functions["_max_pool2d"](input.unsqueeze(-2), *geometry)
+        return (values.squeeze(-2), where.squeeze(-2)) if return_indices else values.squeeze(-2)
+    values, where = _C._functions[f"_max_pool{dims}d"](input, *geometry)
     return (values, where) if return_indices else values
 
 
@@ -219,35 +203,27 @@ max_pool3d, max_pool3d_with_indices = _max_pool_family(
 )
 
 
-def _counts(size: int, out: int, kernel: int, stride: int, padding: int, include: bool) -> list[int]:
-    """How many elements each window of a dimension is divided by."""
-    found = []
-    for start in range(-padding, -padding + out * stride, stride):
-        stop = min(start + kernel, size + padding)
-        if not include:
-            start, stop = max(start, 0), min(stop, size)
-        found.append(stop - start)
-    return found
-
-
-def _window_sums(input: Tensor, out: tuple[int, ...], geometry: Sequence[Sequence[int]]) -> Tensor:
-    """The sums of windows over the last dimensions, one dimension after the other."""
-    dims = len(out)
-    sizes = input.shape[-dims:]
-    kernel, stride, padding = geometry
-    if kernel == stride and not any(padding) and all(o * k == s for o, k, s in zip(out, kernel, sizes, strict=True)):
-        split = [each for pair in zip(out, kernel, strict=True) for each in pair]
-        return input.reshape(*input.shape[:-dims], *split).sum(tuple(range(-2 * dims + 1, 0, 2)))
-    for place, (size, count, k, step, pad) in enumerate(zip(sizes, out, *geometry, strict=True)):
-        behind = (count - 1) * step + k - size - pad
-        edges = (0, 0) * (dims - 1 - place) + (pad, max(behind, 0))
-        padded = _pad(input, edges) if pad or behind > 0 else input
-        total, dim = None, place - dims
-        for offset in range(k):
-            index = (Ellipsis, slice(offset, offset + (count - 1) * step + 1, step), *(slice(None),) * (-dim - 1))
-            total = padded[index] if total is None else total + padded[index]
-        input = total
-    return input
+@lru_cache(maxsize=512)
+def _avg_geometry(
+    dims: int, shape: tuple[int, ...], kernel_size: Any, stride: Any, padding: Any, ceil_mode: bool
+) -> tuple[tuple[int, ...], ...]:
+    """Output sizes, kernel, stride and padding, checked."""
+    name = f"avg_pool{dims}d"
+    kernel = _many(kernel_size, dims, f"{name}: kernel_size")
+    stride = kernel if stride is None or stride == () else _many(stride, dims, f"{name}: stride")
+    padding = _many(padding, dims, f"{name}: padding")
+    _check_rank(shape, dims, name)
+    _check_windows(name, kernel, stride, padding)
+    if dims == 3 and any(size < covered for size, covered in zip(shape[-3:], kernel, strict=True)):
+        image, window = (
+            " ".join(f"{a}: {n}" for a, n in zip(names, each, strict=True))
+            for names, each in ((("T", "H", "W"), shape[-3:]), (("kT", "kH", "kW"), kernel))
+        )
+        raise RuntimeError(f"input image ({image}) smaller than kernel size ({window})")
+    out = _output_sizes(shape, (kernel, stride, padding, (1,) * dims), ceil_mode)
+    if dims == 1:
+        return (1, *out), (1, *kernel), (1, *stride), (0, *padding)
+    return out, kernel, stride, padding
 
 
 def _avg_pool(
@@ -260,40 +236,22 @@ def _avg_pool(
     include: bool,
     divisor: int | None,
 ) -> Tensor:
-    name = f"avg_pool{dims}d"
-    kernel = _many(kernel_size, dims, f"{name}: kernel_size")
-    stride = kernel if stride is None or stride == () else _many(stride, dims, f"{name}: stride")
-    padding = _many(padding, dims, f"{name}: padding")
-    _check_rank(input, dims, name)
-    _check_windows(name, kernel, stride, padding)
     if divisor == 0:
         raise RuntimeError("divisor must be not zero")
-    out = _output_sizes(input, (kernel, stride, padding, (1,) * dims), ceil_mode)
+    geometry = _avg_geometry(dims, input.shape, _flat(kernel_size), _flat(stride), _flat(padding), ceil_mode)
     dtype = input.dtype
-    if dtype is _C.bool or (not dtype.is_floating_point and dtype is not int64):
-        raise NotImplementedError(f"\"{name}_out_frame\" not implemented for '{_kind(dtype)}'")
-    values = input.float() if dtype.itemsize == 2 else input
-    sums = _window_sums(values, out, (kernel, stride, padding))
-    if divisor is None:
-        whole = ceil_mode or (not include and any(padding))
-        divisor = (
-            _divisors(tuple(input.shape[-dims:]), out, kernel, stride, padding, include) if whole else prod(kernel)
-        )
-    if dtype is int64:
-        return sums.div(divisor, rounding_mode="trunc")
-    return (sums / divisor).to(dtype)
-
-
-@lru_cache(maxsize=128)
-def _divisors(sizes: tuple, out: tuple, kernel: tuple, stride: tuple, padding: tuple, include: bool) -> Tensor:
-    total = tensor(1, dtype=int64)
-    for each in zip(sizes, out, kernel, stride, padding, strict=True):
-        total = total.unsqueeze(-1) * tensor(_counts(*each, include), dtype=int64)
-    return total
+    refused = dtype.itemsize == 2 if dtype.is_floating_point else dtype is not int64
+    if refused and (dims == 3 or not dtype.is_floating_point):
+        kernel = "avg_pool3d_out_frame" if dims == 3 else "avg_pool2d"
+        raise NotImplementedError(f"\"{kernel}\" not implemented for '{_kind(dtype)}'")
+    if dims == 1:
+        return _C._functions["_average_pool2d"](input.unsqueeze(-2), *geometry, include, divisor).squeeze(-2)
+    return _C._functions[f"_average_pool{dims}d"](input, *geometry, include, divisor)
 
 
 def _kind(dtype: _C.dtype) -> str:
     names = {"uint8": "Byte", "int8": "Char", "int16": "Short", "int32": "Int", "int64": "Long", "bool": "Bool"}
+    names |= {"float16": "Half", "bfloat16": "BFloat16"}
     return names[str(dtype).rpartition(".")[2]]
 
 
@@ -415,46 +373,29 @@ def _adaptive_sizes(dims: int, input: Tensor, output_size: Any, name: str) -> tu
     return out
 
 
-@lru_cache(maxsize=128)
-def _averaging(size: int, out: int, dtype: _C.dtype) -> Tensor:
-    """The matrix (size, out) whose columns average the parts of a dimension."""
-    matrix = [[0.0] * out for _ in range(size)]
-    for i in range(out):
-        start, stop = i * size // out, -(-(i + 1) * size // out)
-        for place in range(start, stop):
-            matrix[place][i] = 1.0 / (stop - start)
-    return tensor(matrix, dtype=dtype).reshape(size, out)
-
-
 def _adaptive_avg_pool(dims: int, input: Tensor, output_size: Any) -> Tensor:
     name = f"adaptive_avg_pool{dims}d"
     out = _adaptive_sizes(dims, input, output_size, name)
-    dtype = input.dtype
-    if not dtype.is_floating_point:
-        raise NotImplementedError(f"\"{name}_cpu\" not implemented for '{_kind(dtype)}'")
-    if 0 in out:
-        return input.new_zeros((*input.shape[:-dims], *out))
-    values = input.float() if dtype.itemsize == 2 else input
-    sizes = input.shape[-dims:]
-    if all(size % count == 0 for size, count in zip(sizes, out, strict=True)):
-        split = [each for size, count in zip(sizes, out, strict=True) for each in (count, size // count)]
-        values = values.reshape(*values.shape[:-dims], *split).mean(tuple(range(-2 * dims + 1, 0, 2)))
-        return values.to(dtype)
-    for place, (size, count) in enumerate(zip(sizes, out, strict=True)):
-        if size != count:
-            dim = place - dims
-            values = (values.transpose(dim, -1) @ _averaging(size, count, values.dtype)).transpose(dim, -1)
-    return values.contiguous().to(dtype)
+    if not input.dtype.is_floating_point:
+        raise NotImplementedError(f"\"{name}_cpu\" not implemented for '{_kind(input.dtype)}'")
+    if dims == 1:
+        return _adaptive_average(2, input.unsqueeze(-2), (1, *out)).squeeze(-2)
+    return _adaptive_average(dims, input, out)
+
+
+def _adaptive_average(dims: int, input: Tensor, out: tuple[int, ...]) -> Tensor:
+    if all(size == 1 for size in out) and input.numel():
+        return input.mean(tuple(range(-dims, 0)), keepdim=True)
+    return _C._functions[f"_adaptive_average_pool{dims}d"](input, out, (), (), (), False, None)
 
 
 def _adaptive_max_pool(dims: int, input: Tensor, output_size: Any, return_indices: bool) -> Any:
     out = _adaptive_sizes(dims, input, output_size, f"adaptive_max_pool{dims}d")
-    if 0 in out or input.numel() == 0:
-        shape = (*input.shape[:-dims], *out)
-        values, where = input.new_zeros(shape), zeros(shape, dtype=int64)
+    if dims == 1:
+        pair = _C._functions["_adaptive_max_pool2d"](input.unsqueeze(-2), (1, *out), (), (), (), ())
+        values, where = (each.squeeze(-2) for each in pair)
     else:
-        rows = tuple(_adaptive_rows(size, count) for size, count in zip(input.shape[-dims:], out, strict=True))
-        values, where = _greatest(input, out, rows)
+        values, where = _C._functions[f"_adaptive_max_pool{dims}d"](input, out, (), (), (), ())
     return (values, where) if return_indices else values
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 Tensor = _C.Tensor
 _lstm_gates = _C._functions["_lstm_gates"]
+_lstm_sequence = _C._functions["_lstm_sequence"]
 State = tuple[Tensor, ...]
 
 
@@ -102,6 +103,10 @@ def _run_padded(steps: Tensor, state: State, cell: _Cell, weights: _Weights, rev
     """One direction of a layer over (T, B, features)."""
     length, batch, features = steps.shape
     projected = _project_input(steps.reshape(length * batch, features), cell, weights)
+    if cell is _LSTM and weights.projection is None and projected.dtype.itemsize > 2:
+        gates = projected.view(length, batch, projected.size(1))
+        output, _, _, *last = _lstm_sequence(gates, *state, weights.hh, reverse)
+        return output, tuple(last)
     inputs = projected.view(length, batch, projected.size(1)).unbind(0)
     outputs = []
     for each in reversed(inputs) if reverse else inputs:
