@@ -32,7 +32,8 @@ $(VENV)/.demo: $(VENV)/.build
 
 # PyTorch is the reference that the tests compare with; nothing of Lumbre needs it.
 $(VENV)/.test: $(VENV)/.build
-	$(BIN)/python -m pip install --quiet torch==$(TORCH_VERSION) scipy mpmath pytest pytest-xdist hypothesis expecttest
+	$(BIN)/python -m pip install --quiet torch==$(TORCH_VERSION) scipy mpmath pytest pytest-xdist hypothesis expecttest \
+	  safetensors tensorboard
 	@touch $@
 
 $(VENV)/.lint: $(VENV)/.build

@@ -88,6 +88,9 @@ def _shared(obj: Any, dtype: Any) -> Tensor | None:
         return obj
     if isinstance(obj, (list, tuple, int, float)):
         return None
+    if isinstance(obj, _C.UntypedStorage):
+        kind = _C.get_default_dtype() if dtype is None else dtype
+        return _C._tensor_over(obj, kind, 0, (obj.nbytes() // kind.itemsize,), None)
     found = _from_protocol(obj)
     if isinstance(found, Tensor):
         return found

@@ -342,15 +342,18 @@ def pin_memory(self: Tensor, device: Any = None) -> Tensor:
 
 
 def is_shared(self: Tensor) -> bool:
-    """False: no tensor's memory is shared with other processes."""
-    return False
+    """Whether other processes can see its memory."""
+    return self.untyped_storage().is_shared()
 
 
 def share_memory_(self: Tensor) -> Tensor:
-    """Would move the memory to where other processes see it. NotImplementedError: that is not there yet."""
-    raise NotImplementedError(
-        "Lumbre does not share tensors between processes yet; send them through a queue or a pipe, which copies them"
-    )
+    """Moves the memory to where other processes see it, and what they write to it; itself.
+
+    >>> torch.zeros(2).share_memory_().is_shared()
+    True
+    """
+    self.untyped_storage().share_memory_()
+    return self
 
 
 def is_complex(self: Tensor) -> bool:

@@ -37,7 +37,7 @@ def __getitem__(self: UntypedStorage, index: Any) -> Any:
         start, stop, step = index.indices(self.nbytes())
         if step != 1:
             raise RuntimeError(f"Trying to slice with a step of {step}, but only a step of 1 is supported")
-        return UntypedStorage(self.tolist()[start:stop])
+        return self._piece(start, max(start, stop))
     return _element(self, _C.uint8, index).item()
 
 
@@ -95,17 +95,73 @@ def __repr__(self: UntypedStorage) -> str:
     return _text_of(self.tolist(), "UntypedStorage", "")
 
 
+def untyped(self: UntypedStorage) -> UntypedStorage:
+    """Itself."""
+    return self
+
+
 def is_shared(self: UntypedStorage) -> bool:
-    """False: no memory is shared with other processes."""
-    return False
+    """Whether other processes can see the memory."""
+    return self._descriptor() >= 0
+
+
+def _make_shared_memory(size: int) -> int:
+    """The descriptor of new memory that has no name: it is gone with the last process that knows it."""
+    import os
+
+    descriptor = os.memfd_create("lumbre", os.MFD_CLOEXEC)
+    try:
+        os.ftruncate(descriptor, max(size, 1))
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def share_memory_(self: UntypedStorage) -> UntypedStorage:
+    """Moves the bytes to memory that other processes can see; itself."""
+    if self.is_shared():
+        return self
+    import os
+
+    descriptor = _make_shared_memory(self.nbytes())
+    try:
+        return self._share(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _new_shared(cls: type, size: int, *, device: Any = "cpu") -> UntypedStorage:
+    """Zeros that other processes can see."""
+    return UntypedStorage(size).share_memory_()
+
+
+def from_file(cls: type, filename: str, shared: bool = False, nbytes: int = 0) -> UntypedStorage:
+    """The bytes of a file, read as they are needed. Shared: what is written goes to the file, which is made, and grown
+    to ``nbytes``, where needed; else it stays in memory.
+    """
+    import os
+
+    flags = os.O_RDWR | os.O_CREAT if shared else os.O_RDONLY
+    descriptor = os.open(filename, flags | getattr(os, "O_CLOEXEC", 0), 0o666)
+    try:
+        size = os.fstat(descriptor).st_size
+        if shared and size < nbytes:
+            os.ftruncate(descriptor, nbytes)
+        return _C._map_storage(descriptor, nbytes or size, shared, False)
+    finally:
+        os.close(descriptor)
 
 
 for _function in (
     tolist, __iter__, __getitem__, __setitem__, fill_, copy_, clone, cpu, element_size, __copy__, __deepcopy__,
-    __reduce__, __repr__, is_shared,
+    __reduce__, __repr__, untyped, is_shared, share_memory_,
 ):  # fmt: skip
     _function.__qualname__ = f"UntypedStorage.{_function.__name__}"
     setattr(UntypedStorage, _function.__name__, _function)
+for _function in (_new_shared, from_file):
+    _function.__qualname__ = f"UntypedStorage.{_function.__name__}"
+    setattr(UntypedStorage, _function.__name__, classmethod(_function))
 for _name, _value in {"device": property(lambda self: _device_cpu()), "is_cuda": False}.items():
     setattr(UntypedStorage, _name, _value)
 
@@ -244,8 +300,20 @@ class TypedStorage:
         return self._untyped_storage.resizable()
 
     def is_shared(self) -> bool:
-        """False: no memory is shared with other processes."""
-        return False
+        """Whether other processes can see the memory."""
+        return self._untyped_storage.is_shared()
+
+    def share_memory_(self) -> TypedStorage:
+        """Moves the elements to memory that other processes can see; itself."""
+        self._untyped_storage.share_memory_()
+        return self
+
+    @classmethod
+    def from_file(cls, filename: str, shared: bool = False, size: int = 0) -> TypedStorage:
+        """The elements of a file; see ``UntypedStorage.from_file``."""
+        made = cls()
+        made._untyped_storage = UntypedStorage.from_file(filename, shared, size * made.dtype.itemsize)
+        return made
 
     def is_pinned(self, device: Any = None) -> bool:
         """False."""

@@ -144,7 +144,33 @@ def test_missing_names_are_attribute_errors():
             getattr(torch, name)
     with pytest.raises(AttributeError, match="linalg' has no attribute 'no_such'"):
         _ = torch.linalg.no_such
-    assert not hasattr(torch, "uint16")
+
+
+def test_dtypes_that_are_not_computed_in():
+    reference = pytest.importorskip("torch", reason="PyTorch is the reference")
+    names = (
+        "uint16", "uint32", "uint64", "complex32", "complex64", "complex128", "float8_e4m3fn", "float8_e4m3fnuz",
+        "float8_e5m2", "float8_e5m2fnuz", "float8_e8m0fnu", "float4_e2m1fn_x2", "qint8", "quint8", "qint32",
+    )  # fmt: skip
+    for name in names:
+        ours, theirs = getattr(torch, name), getattr(reference, name)
+        assert isinstance(ours, torch.dtype)
+        assert str(ours).rpartition(".")[2] == str(theirs).rpartition(".")[2]
+        assert (ours.itemsize, ours.is_floating_point, ours.is_complex) == (
+            theirs.itemsize, theirs.is_floating_point, theirs.is_complex,
+        )  # fmt: skip
+        for use in (
+            lambda ours=ours: torch.empty(2, dtype=ours), lambda ours=ours: torch.ones(2).to(ours),
+            lambda ours=ours: torch.tensor([1], dtype=ours), lambda ours=ours: torch.ones(2).type(ours),
+            lambda ours=ours: torch.set_default_dtype(ours), lambda ours=ours: torch.promote_types(ours, torch.int8),
+            lambda ours=ours: torch.frombuffer(bytearray(16), dtype=ours), lambda ours=ours: torch.ones(2).view(ours),
+            lambda ours=ours: torch.ones(2).sum(dtype=ours), lambda ours=ours: torch.zeros(2).new_tensor([1], dtype=ours),
+            lambda ours=ours: torch.asarray([1.0], dtype=ours), lambda ours=ours: torch.nn.Linear(1, 1, dtype=ours),
+        ):  # fmt: skip
+            with pytest.raises((NotImplementedError, TypeError)):
+                use()
+    assert torch.complex64.to_real() is torch.float32
+    assert torch.cfloat is torch.complex64
 
 
 def test_import_is_light():

@@ -1,4 +1,11 @@
 // Storages as Python objects, tensors over Python buffers, and writing results into targets for operators in Python.
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
 #include <cstring>
 #include <memory>
 
@@ -66,6 +73,90 @@ PyObject* storage_new(PyTypeObject* type, PyObject* args, PyObject* keywords) {
   });
 }
 
+// --- memory that processes share -------------------------------------------------------------------------------------
+
+// A mapped file or a piece of shared memory. The descriptor, where it is kept, names the memory to other processes.
+struct Mapping {
+  void* address;
+  size_t bytes;
+  int descriptor;
+  Mapping(void* a, size_t b, int d) : address(a), bytes(b), descriptor(d) {}
+  Mapping(const Mapping&) = delete;
+  Mapping& operator=(const Mapping&) = delete;
+  ~Mapping() {
+    munmap(address, std::max<size_t>(bytes, 1));
+    if (descriptor >= 0) ::close(descriptor);
+  }
+};
+void release_mapping(void* context) noexcept { std::unique_ptr<Mapping>(static_cast<Mapping*>(context)).reset(); }
+
+std::unique_ptr<Mapping> map_descriptor(int descriptor, size_t bytes, bool shared, bool keep) {
+  struct stat status;
+  LB_CHECK(fstat(descriptor, &status) == 0, Runtime, "unable to stat a file: ", std::strerror(errno));
+  LB_CHECK(status.st_size >= 0 && static_cast<size_t>(status.st_size) >= bytes, Runtime, "the file has ",
+           static_cast<int64_t>(status.st_size), " bytes, less than ", bytes);
+  const size_t length = std::max<size_t>(bytes, 1);
+  const int visibility = shared ? MAP_SHARED : MAP_PRIVATE;
+  void* address = mmap(nullptr, length, PROT_READ | PROT_WRITE, visibility, descriptor, 0);
+  LB_CHECK(address != MAP_FAILED, Runtime, "unable to mmap ", bytes, " bytes: ", std::strerror(errno));
+  auto mapping = std::make_unique<Mapping>(address, bytes, -1);
+  if (keep) {
+    mapping->descriptor = fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
+    LB_CHECK(mapping->descriptor >= 0, Runtime, "unable to duplicate a file descriptor: ", std::strerror(errno));
+  }
+  return mapping;
+}
+
+// _map_storage(descriptor, bytes, shared, keep): a storage over a file, which must have that many bytes.
+PyObject* map_storage(PyObject*, PyObject* args) {
+  int descriptor, shared, keep;
+  Py_ssize_t bytes;
+  if (!PyArg_ParseTuple(args, "inpp", &descriptor, &bytes, &shared, &keep)) return nullptr;
+  return guarded([&] {
+    LB_CHECK(bytes >= 0, Runtime, "a storage cannot have ", static_cast<int64_t>(bytes), " bytes");
+    auto mapping = map_descriptor(descriptor, static_cast<size_t>(bytes), shared, keep);
+    void* address = mapping->address;
+    return wrap_storage(Storage::adopt(address, static_cast<size_t>(bytes), release_mapping, mapping.release()));
+  });
+}
+// _share(descriptor): moves the bytes to the shared memory that the descriptor names, and keeps a duplicate of it.
+PyObject* storage_share(PyObject* self, PyObject* number) {
+  const long descriptor = PyLong_AsLong(number);
+  if (descriptor == -1 && PyErr_Occurred()) return nullptr;
+  return guarded([&]() -> PyObject* {
+    const Ref<Storage>& storage = storage_of(self);
+    LB_CHECK(storage->resizable(), Runtime,
+             "the memory of this storage is used by others, an array for instance: it cannot move to shared memory");
+    auto mapping = map_descriptor(static_cast<int>(descriptor), storage->bytes(), true, true);
+    void* address = mapping->address;
+    storage->move_to(address, release_mapping, mapping.release());
+    return Py_NewRef(self);
+  });
+}
+// The descriptor of its shared memory, or -1.
+PyObject* storage_descriptor(PyObject* self, PyObject*) {
+  const void* context = storage_of(self)->context_of(release_mapping);
+  return PyLong_FromLong(context ? static_cast<const Mapping*>(context)->descriptor : -1);
+}
+
+void release_whole(void* context) noexcept {
+  std::unique_ptr<Ref<Storage>>(static_cast<Ref<Storage>*>(context)).reset();
+}
+// _piece(start, stop): a storage over some of the bytes, which keeps the whole alive.
+PyObject* storage_piece(PyObject* self, PyObject* args) {
+  Py_ssize_t start, stop;
+  if (!PyArg_ParseTuple(args, "nn", &start, &stop)) return nullptr;
+  return guarded([&] {
+    const Ref<Storage>& storage = storage_of(self);
+    LB_CHECK(0 <= start && start <= stop && static_cast<size_t>(stop) <= storage->bytes(), Index,
+             "a piece of a storage lies inside it");
+    storage->note_export();
+    auto whole = std::make_unique<Ref<Storage>>(storage);
+    const auto bytes = static_cast<size_t>(stop - start);
+    return wrap_storage(Storage::adopt(storage->data() + start, bytes, release_whole, whole.release()));
+  });
+}
+
 PyObject* storage_bytes(PyObject* self, PyObject*) { return PyLong_FromSize_t(storage_of(self)->bytes()); }
 Py_ssize_t storage_length(PyObject* self) { return static_cast<Py_ssize_t>(storage_of(self)->bytes()); }
 PyObject* storage_address(PyObject* self, PyObject*) { return PyLong_FromVoidPtr(storage_of(self)->data()); }
@@ -93,6 +184,9 @@ PyMethodDef storage_methods[] = {{"_bytes", storage_copy_bytes, METH_NOARGS, "A 
                                  {"size", storage_bytes, METH_NOARGS, "The size in bytes."},
                                  {"data_ptr", storage_address, METH_NOARGS, "The address of the first byte."},
                                  {"resizable", storage_resizable, METH_NOARGS, "Whether the memory is Lumbre's own."},
+                                 {"_share", storage_share, METH_O, nullptr},
+                                 {"_descriptor", storage_descriptor, METH_NOARGS, nullptr},
+                                 {"_piece", storage_piece, METH_VARARGS, nullptr},
                                  {"resize_", storage_resize, METH_O, "Grows to a number of bytes; new bytes are zero."},
                                  {nullptr}};
 PyGetSetDef storage_properties[] = {
@@ -286,10 +380,13 @@ PyObject* attributes_of(PyObject* self, void* context) {
 }
 PyGetSetDef attributes_property{"__dict__", attributes_of, PyObject_GenericSetDict, nullptr, nullptr};
 
-PyMethodDef functions[] = {
-    {"_storage_of", storage_of_tensor, METH_O, nullptr},  {"_tensor_over", tensor_over, METH_VARARGS, nullptr},
-    {"_set_storage", set_storage, METH_VARARGS, nullptr}, {"_give", give, METH_VARARGS, nullptr},
-    {"_frombuffer", from_buffer, METH_VARARGS, nullptr},  {nullptr}};
+PyMethodDef functions[] = {{"_map_storage", map_storage, METH_VARARGS, nullptr},
+                           {"_storage_of", storage_of_tensor, METH_O, nullptr},
+                           {"_tensor_over", tensor_over, METH_VARARGS, nullptr},
+                           {"_set_storage", set_storage, METH_VARARGS, nullptr},
+                           {"_give", give, METH_VARARGS, nullptr},
+                           {"_frombuffer", from_buffer, METH_VARARGS, nullptr},
+                           {nullptr}};
 
 }  // namespace
 

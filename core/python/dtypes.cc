@@ -19,6 +19,22 @@ NamedObject* dtypes[kDTypeCount];
 NamedObject* formats[4];
 NamedObject* layouts[2];
 
+// Dtypes of PyTorch that Lumbre does not compute in. They can be named, compared and asked; using one is an error.
+struct Absent {
+  const char* name;
+  uint8_t bytes;
+  bool floating, complex, is_signed;
+};
+constexpr Absent kAbsent[] = {{"uint16", 2, false, false, false},        {"uint32", 4, false, false, false},
+                              {"uint64", 8, false, false, false},        {"complex32", 4, false, true, true},
+                              {"complex64", 8, false, true, true},       {"complex128", 16, false, true, true},
+                              {"float8_e4m3fn", 1, true, false, true},   {"float8_e4m3fnuz", 1, true, false, true},
+                              {"float8_e5m2", 1, true, false, true},     {"float8_e5m2fnuz", 1, true, false, true},
+                              {"float8_e8m0fnu", 1, true, false, false}, {"float4_e2m1fn_x2", 1, true, false, true},
+                              {"qint8", 1, false, false, true},          {"quint8", 1, false, false, false},
+                              {"qint32", 4, false, false, true},         {"quint4x2", 1, false, false, false},
+                              {"quint2x4", 1, false, false, false}};
+
 NamedObject* named(PyObject* self) { return reinterpret_cast<NamedObject*>(self); }
 
 PyObject* named_repr(PyObject* self) { return PyUnicode_FromFormat("%s.%s", prefix.c_str(), named(self)->name); }
@@ -26,17 +42,34 @@ PyObject* named_repr(PyObject* self) { return PyUnicode_FromFormat("%s.%s", pref
 PyObject* named_reduce(PyObject* self, PyObject*) { return PyUnicode_FromString(named(self)->name); }
 PyObject* named_self(PyObject* self, PyObject*) { return Py_NewRef(self); }
 
-DType dtype_value(PyObject* self) { return static_cast<DType>(named(self)->value); }
-PyObject* dtype_is_floating(PyObject* self, void*) { return PyBool_FromLong(is_floating(dtype_value(self))); }
-PyObject* dtype_is_complex(PyObject*, void*) { Py_RETURN_FALSE; }
-PyObject* dtype_is_signed(PyObject* self, void*) { return PyBool_FromLong(is_signed(dtype_value(self))); }
-PyObject* dtype_item_size(PyObject* self, void*) { return PyLong_FromSize_t(item_size(dtype_value(self))); }
-PyObject* dtype_to_real(PyObject* self, PyObject*) { return Py_NewRef(self); }
+const Absent* absent(PyObject* self) {
+  return named(self)->value < kDTypeCount ? nullptr : &kAbsent[named(self)->value - kDTypeCount];
+}
+DType dtype_value(PyObject* self) {
+  LB_CHECK(!absent(self), NotImplemented, "Lumbre does not compute in ", prefix, ".", named(self)->name,
+           ": it has bool, uint8, int8, int16, int32, int64, float16, bfloat16, float32 and float64");
+  return static_cast<DType>(named(self)->value);
+}
+PyObject* dtype_is_floating(PyObject* self, void*) {
+  return PyBool_FromLong(absent(self) ? absent(self)->floating : is_floating(dtype_value(self)));
+}
+PyObject* dtype_is_complex(PyObject* self, void*) { return PyBool_FromLong(absent(self) && absent(self)->complex); }
+PyObject* dtype_is_signed(PyObject* self, void*) {
+  return PyBool_FromLong(absent(self) ? absent(self)->is_signed : is_signed(dtype_value(self)));
+}
+PyObject* dtype_item_size(PyObject* self, void*) {
+  return PyLong_FromSize_t(absent(self) ? absent(self)->bytes : item_size(dtype_value(self)));
+}
+PyObject* dtype_to_real(PyObject* self, PyObject*) {
+  if (!absent(self) || !absent(self)->complex) return Py_NewRef(self);
+  const bool is_double = absent(self)->bytes == 16, is_half = absent(self)->bytes == 4;
+  return Py_NewRef(dtype_object(is_double ? DType::Float64 : is_half ? DType::Float16 : DType::Float32));
+}
 
 PyMethodDef dtype_methods[] = {{"__reduce__", named_reduce, METH_NOARGS, nullptr},
                                {"__copy__", named_self, METH_NOARGS, nullptr},
                                {"__deepcopy__", named_self, METH_O, nullptr},
-                               {"to_real", dtype_to_real, METH_NOARGS, "The real dtype of the same precision: itself."},
+                               {"to_real", dtype_to_real, METH_NOARGS, "The real dtype of the same precision."},
                                {nullptr}};
 PyMethodDef named_methods[] = {{"__reduce__", named_reduce, METH_NOARGS, nullptr},
                                {"__copy__", named_self, METH_NOARGS, nullptr},
@@ -182,6 +215,11 @@ void add_dtypes(PyObject* module) {
     dtypes[i] = make_named(dtype_type, static_cast<uint8_t>(i), name);
     add(module, name, dtype_object(static_cast<DType>(i)));
   }
+  for (size_t i = 0; i < std::size(kAbsent); ++i)
+    add(module, kAbsent[i].name,
+        Object::steal(
+            reinterpret_cast<PyObject*>(make_named(dtype_type, static_cast<uint8_t>(kDTypeCount + i), kAbsent[i].name)))
+            .get());
   const char* format_names[] = {"contiguous_format", "preserve_format", "channels_last", "channels_last_3d"};
   for (int i = 0; i < 4; ++i) {
     formats[i] = make_named(memory_format_type, static_cast<uint8_t>(i), format_names[i]);

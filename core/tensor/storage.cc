@@ -72,4 +72,16 @@ void Storage::resize(size_t bytes) {
   bytes_ = capacity_ = bytes;
 }
 
+void Storage::move_to(void* data, ReleaseFn release, void* context) {
+  LB_CHECK(resizable(), Runtime, "the memory of this storage is used by others, an array for instance: it cannot move");
+  std::memcpy(data, data_, bytes_);
+  free_data();
+  tensor_bytes -= static_cast<int64_t>(bytes_);
+  owner_ = Owner::Foreign;
+  data_ = static_cast<char*>(data);
+  capacity_ = bytes_;
+  release_ = release;
+  context_ = context;
+}
+
 }  // namespace lumbre

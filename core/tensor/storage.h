@@ -27,6 +27,13 @@ class Storage {
   void note_export() noexcept { exported_ = true; }
   // Keeps the old bytes and clears the new ones. Throws for memory that is not ours.
   void resize(size_t bytes);
+  // The bytes go to another place of the same size, which is then somebody else's memory as adopt() takes it. Throws
+  // where somebody knows the old place.
+  void move_to(void* data, ReleaseFn release, void* context);
+  // What adopt() or move_to() was given together with this function; null for other memory.
+  void* context_of(ReleaseFn release) const noexcept {
+    return owner_ == Owner::Foreign && release_ == release ? context_ : nullptr;
+  }
 
   uint32_t version = 0;
   void* python_object = nullptr;  // borrowed: the one Python object that stands for this storage, if any
