@@ -58,6 +58,17 @@ std::vector<Tensor> standardized(const Tensor& input, const Dims& dims, double e
   return op::call<"_standardize">.all(input, dims, eps);
 }
 
+// Whether the loops over rows (normalization_rows.cc) take these.
+bool by_rows(const Tensor& input, const OptionalTensor& weight, const OptionalTensor& bias) {
+  const auto fits = [&](const OptionalTensor& t) { return !t || t->dtype() == input.dtype(); };
+  return (input.dtype() == DType::Float32 || input.dtype() == DType::Float64) && input.is_contiguous() &&
+         input.count() > 0 && fits(weight) && fits(bias);
+}
+// Rows of channels are worth it from some length on.
+bool has_long_rows(const Tensor& input) {
+  return input.count() / std::max<int64_t>(input.sizes()[0] * input.sizes()[1], 1) >= 16;
+}
+
 Dims last_dims(const Tensor& input, const Dims& shape, const char* name) {
   const int n = shape.ndim();
   LB_CHECK(n >= 1, Runtime,
@@ -89,6 +100,8 @@ Tensor layer_norm(const Tensor& input, const Dims& shape, const OptionalTensor& 
   const Dims dims = last_dims(input, shape, "layer_norm");
   check_affine(weight, shape, "weight");
   check_affine(bias, shape, "bias");
+  if (by_rows(input, weight, bias))
+    return op::call<"_layer_norm_rows">.all(input, weight, bias, int64_t{shape.ndim()}, eps)[0];
   return op::cast(scaled_and_moved(standardized(input, dims, eps)[0], weight, bias, shape), input.dtype());
 }
 
@@ -155,12 +168,15 @@ Tensor batch_norm(const Tensor& input, const OptionalTensor& running_mean, const
            input.sizes(), ")");
   // No values leave the running statistics as they are.
   if (n == 0) return op::cast(scaled_and_moved(input, weight, bias, sizes), input.dtype());
-  const std::vector<Tensor> parts = standardized(input, dims, eps);
-  follow(running_mean, parts[2], momentum);
+  const bool rows = by_rows(input, weight, bias) && has_long_rows(input);
+  const std::vector<Tensor> parts =
+      rows ? op::call<"_batch_norm_rows">.all(input, weight, bias, int64_t{1}, eps) : standardized(input, dims, eps);
+  follow(running_mean, parts[rows ? 1 : 2], momentum);
   if (running_var) {
     const autograd::GradModeGuard off(false);
     follow(running_var, op::mul(parts[3], Scalar(static_cast<double>(n) / static_cast<double>(n - 1))), momentum);
   }
+  if (rows) return parts[0];
   return op::cast(scaled_and_moved(parts[0], weight, bias, sizes), input.dtype());
 }
 
@@ -182,6 +198,8 @@ Tensor group_norm(const Tensor& input, int64_t groups, const OptionalTensor& wei
   check(weight, "weight");
   check(bias, "bias");
   if (input.count() == 0) return op::call<"clone">(input, MemoryFormat::Contiguous);
+  if (by_rows(input, weight, bias) && has_long_rows(input))
+    return op::call<"_group_norm_rows">.all(input, weight, bias, groups, eps)[0];
   const int64_t n = input.sizes()[0];
   const Tensor grouped = op::reshape(input, {n, groups, input.count() / (n * groups)});
   const Tensor normal = op::reshape(standardized(grouped, Dims{2}, eps)[0], input.sizes());
