@@ -31,6 +31,15 @@ def _ratio(size: int, out: int, scale: float | None, align: bool) -> float:
     return 1.0 / scale if scale is not None and scale > 0 else size / out
 
 
+def _fixed(weights: list[Tensor]) -> list[Tensor]:
+    """Weights of bytes, rounded to what fits into 16 bits: as many binary places as the greatest one leaves."""
+    greatest = max(float(each.max()) for each in weights)
+    places = 0
+    while places < 22 and int(0.5 + greatest * 2 ** (places + 1)) < 1 << 15:
+        places += 1
+    return [(each.abs() * 2**places + 0.5).floor() * each.sign() / 2**places for each in weights]
+
+
 def _nearest(x: Tensor, dim: int, out: int, scale: float | None, exact: bool) -> Tensor:
     size = x.size(dim)
     step = _C.tensor(_ratio(size, out, scale, False), dtype=_C.float32)
@@ -38,7 +47,7 @@ def _nearest(x: Tensor, dim: int, out: int, scale: float | None, exact: bool) ->
     return x.index_select(dim, places)
 
 
-def _linear(x: Tensor, dim: int, out: int, scale: float | None, align: bool) -> Tensor:
+def _linear(x: Tensor, dim: int, out: int, scale: float | None, align: bool, whole: bool) -> Tensor:
     size = x.size(dim)
     kind = x.dtype if x.dtype is _C.float64 else _C.float32
     step = _C.tensor(_ratio(size, out, scale, align), dtype=kind)
@@ -49,7 +58,8 @@ def _linear(x: Tensor, dim: int, out: int, scale: float | None, align: bool) -> 
     shape = [1] * x.dim()
     shape[dim] = out
     weight = (source - low).view(shape)
-    return x.index_select(dim, low) * (1 - weight) + x.index_select(dim, high) * weight
+    near, far = _fixed([1 - weight, weight]) if whole else (1 - weight, weight)
+    return x.index_select(dim, low) * near + x.index_select(dim, high) * far
 
 
 def _cubic_weights(t: Tensor, a: float) -> list[Tensor]:
@@ -64,7 +74,7 @@ def _cubic_weights(t: Tensor, a: float) -> list[Tensor]:
     return [far(t + 1), near(t), near(1 - t), far(2 - t)]
 
 
-def _cubic(x: Tensor, dim: int, out: int, scale: float | None, align: bool) -> Tensor:
+def _cubic(x: Tensor, dim: int, out: int, scale: float | None, align: bool, whole: bool) -> Tensor:
     size = x.size(dim)
     kind = x.dtype if x.dtype is _C.float64 else _C.float32
     step = _ratio(size, out, scale, align)
@@ -74,14 +84,21 @@ def _cubic(x: Tensor, dim: int, out: int, scale: float | None, align: bool) -> T
     shape = [1] * x.dim()
     shape[dim] = out
     result = None
-    for offset, weight in enumerate(_cubic_weights(source - low, -0.75)):
+    weights = _cubic_weights(source - low, -0.75)
+    if whole:  # weights of places outside are added to the border's before they are rounded
+        matrix = x.new_zeros((out, size))
+        for offset, weight in enumerate(weights):
+            places = (low.long() + offset - 1).clamp(0, size - 1)
+            matrix = matrix.scatter_add(1, places.unsqueeze(1), weight.unsqueeze(1))
+        return (x.movedim(dim, -1) @ _fixed([matrix])[0].t()).movedim(-1, dim)
+    for offset, weight in enumerate(weights):
         places = (low.long() + offset - 1).clamp(0, size - 1)
         part = x.index_select(dim, places) * weight.view(shape)
         result = part if result is None else result + part
     return result  # type: ignore[return-value]
 
 
-def _antialiased(x: Tensor, dim: int, out: int, scale: float | None, align: bool, cubic: bool) -> Tensor:
+def _antialiased(x: Tensor, dim: int, out: int, scale: float | None, align: bool, cubic: bool, whole: bool) -> Tensor:
     """Each result is a weighted mean over as many elements as it stands for."""
     size = x.size(dim)
     kind = x.dtype if x.dtype is _C.float64 else _C.float32
@@ -97,6 +114,8 @@ def _antialiased(x: Tensor, dim: int, out: int, scale: float | None, align: bool
         total = sum(weights) or 1.0
         rows.append([0.0] * first + [w / total for w in weights] + [0.0] * (size - last))
     matrix = _C.tensor(rows, dtype=kind)
+    if whole:
+        (matrix,) = _fixed([matrix])
     return (x.movedim(dim, -1).to(kind) @ matrix.t()).movedim(-1, dim)
 
 
@@ -243,18 +262,18 @@ def _resized(input: Tensor, sizes: list[int], scales: list, mode: str, align: bo
         x = x.float()
     whole = not x.dtype.is_floating_point and not mode.startswith("nearest")
     if whole:
-        x = x.float()
+        x = x.double()
     # The last dimension first: then the largest part of the work is done on the smallest memory.
     for i in reversed(range(len(sizes))):
         dim, out, scale = i + 2, sizes[i], scales[i]
         if mode.startswith("nearest"):
             x = _nearest(x, dim, out, scale, mode == "nearest-exact")
         elif antialias:
-            x = _antialiased(x, dim, out, scale, align, mode == "bicubic")
+            x = _antialiased(x, dim, out, scale, align, mode == "bicubic", whole)
         elif mode == "bicubic":
-            x = _cubic(x, dim, out, scale, align)
+            x = _cubic(x, dim, out, scale, align, whole)
         else:
-            x = _linear(x, dim, out, scale, align)
+            x = _linear(x, dim, out, scale, align, whole)
         if whole:
             x = (x + 0.5).floor().clamp(0, 255)
     return x.to(input.dtype)
