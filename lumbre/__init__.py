@@ -141,7 +141,12 @@ def __getattr__(name: str) -> object:
         else:
             value = globals()[name] = module if where == name else getattr(module, name)
             return value
-    raise AttributeError(f"module '{_identity.printed_name}' has no attribute '{name}'")
+    error = AttributeError(f"module '{_identity.printed_name}' has no attribute '{name}'")
+    from lumbre import _absent
+
+    if why := _absent.reason(name):
+        error.add_note(why)
+    raise error
 
 
 def __dir__() -> list[str]:

@@ -90,6 +90,11 @@ class _Finder:
         spec = importlib.machinery.PathFinder.find_spec(name, path)
         if spec is not None and spec.loader is not None:
             _wrap_execution(spec, _execute_under_both_names)
+        if spec is None:
+            from lumbre import _absent
+
+            if why := _absent.reason(rest):
+                raise ModuleNotFoundError(f"No module named {name!r}: {why}", name=name)
         return spec
 
     @staticmethod

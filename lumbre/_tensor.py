@@ -310,6 +310,70 @@ def _node_metadata(self: Any) -> dict:
 _C.Node.metadata = property(_node_metadata, doc="A dictionary for the user.")
 
 
+# --- the older and the sparse ------------------------------------------------------------------------------------------
+
+
+def resize(self: Tensor, *sizes: Any) -> Tensor:
+    """A view of other sizes: ``reshape`` by a deprecated name; the number of elements must stay."""
+    import warnings
+
+    warnings.warn("non-inplace resize is deprecated", stacklevel=2)
+    count: Any = 1
+    for size in sizes:
+        count = count * size  # of a tuple, which PyTorch does not take here: the tuple
+    if count != self.numel():
+        shown = "x".join(str(size) for size in self.shape)
+        given = sizes[0] if len(sizes) == 1 else "x".join(str(size) for size in sizes)
+        raise RuntimeError(
+            f"requested resize to {given} ({count} elements in total), but the given tensor "
+            f"has a size of {shown} ({self.numel()} elements). autograd's resize can only change the shape of a given "
+            "tensor, while preserving the number of elements. "
+        )
+    return self.reshape(sizes)
+
+
+def resize_as(self: Tensor, tensor: Tensor) -> Tensor:
+    """``resize`` to the sizes of another."""
+    import warnings
+
+    warnings.warn("non-inplace resize_as is deprecated", stacklevel=2)
+    return self.reshape(tensor.shape)
+
+
+def _refuse_sparse(name: str, expected: str) -> Callable:
+    def method(self: Tensor) -> Any:
+        raise RuntimeError(f"{name} expected {expected} but got Strided")
+
+    method.__name__ = method.__qualname__ = name
+    method.__doc__ = "RuntimeError: the tensor is not sparse."
+    return method
+
+
+indices = _refuse_sparse("indices", "sparse coordinate tensor layout")
+values = _refuse_sparse("values", "sparse tensor layout")
+coalesce = _refuse_sparse("coalesce", "sparse coordinate tensor layout")
+
+
+def to_dense(self: Tensor, dtype: Any = None, *, masked_grad: bool | None = None) -> Tensor:
+    """Itself: every tensor is dense."""
+    return self if dtype is None else self.to(dtype)
+
+
+def to_sparse(self: Tensor, *args: Any, **options: Any) -> Tensor:
+    """NotImplementedError: there are strided tensors only."""
+    raise NotImplementedError("Lumbre has strided tensors only")
+
+
+def sparse_dim(self: Tensor) -> int:
+    """0."""
+    return 0
+
+
+def dense_dim(self: Tensor) -> int:
+    """The number of dimensions."""
+    return self.ndim
+
+
 # --- devices and sharing ----------------------------------------------------------------------------------------------
 
 
@@ -522,7 +586,7 @@ _METHODS = (
     __repr__, __format__, __dir__, __iter__, __reversed__, __contains__, __rdiv__, __reduce_ex__, __copy__, __deepcopy__,
     as_subclass, backward, retain_grad, register_hook, register_post_accumulate_grad_hook, requires_grad_, cpu, cuda, get_device,
     is_pinned, pin_memory, is_shared, share_memory_, is_complex, is_signed, is_floating_point, numel,
-    _type, new, new_tensor, __array_wrap__, apply_, map_, untyped_storage, storage, set_,
+    _type, new, new_tensor, resize, resize_as, indices, values, coalesce, to_dense, to_sparse, sparse_dim, dense_dim, __array_wrap__, apply_, map_, untyped_storage, storage, set_,
 )  # fmt: skip
 _CONVERSIONS = (
     "bool", "byte:uint8", "char:int8", "short:int16", "int:int32", "long:int64", "half:float16", "bfloat16",

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 from typing import Final
 
 __all__ = [
-    "Final", "export", "ignore", "is_scripting", "is_tracing", "load", "save", "script", "script_if_tracing", "trace",
-    "unused",
+    "Final", "export", "freeze", "ignore", "is_scripting", "is_tracing", "load", "optimize_for_inference", "save", "script",
+    "script_if_tracing", "trace", "unused",
 ]  # fmt: skip
 
 
@@ -55,6 +55,16 @@ def unused(fn: Callable) -> Callable:
 def ignore(drop: Any = False, **kwargs: Any) -> Any:
     """Returns the method as it is; also called with arguments."""
     return drop if callable(drop) else lambda fn: fn
+
+
+def freeze(mod: Any, preserved_attrs: Any = None, optimize_numerics: bool = True) -> Any:
+    """Returns the module as it is."""
+    return mod
+
+
+def optimize_for_inference(mod: Any, other_methods: Any = None) -> Any:
+    """Returns the module as it is."""
+    return mod
 
 
 def is_scripting() -> bool:

@@ -1,5 +1,6 @@
 #include "python/signature.h"
 
+#include <algorithm>
 #include <map>
 
 namespace lumbre::python {
@@ -218,7 +219,9 @@ Overload Overload::parse(const Operator& record) {
   const size_t arrow = signature.find("-> (", close);
   if (arrow != std::string_view::npos) {
     const std::string_view fields = signature.substr(arrow + 4, signature.rfind(')') - arrow - 4);
-    overload.fields_type = fields_type_of(overload.name, fields);
+    std::string whole(signature.substr(0, signature.find('(')));
+    std::replace(whole.begin(), whole.end(), '.', '_');  // torch.return_types.linalg_qr
+    overload.fields_type = fields_type_of(whole, fields);
   }
   return overload;
 }

@@ -325,7 +325,7 @@ PyObject* set_geometry(PyObject* self, PyObject* args) {
 
 // Another tensor over the same memory, recorded where recording is on.
 Tensor another(const Tensor& t) {
-  if (autograd::requires_grad(t) && autograd::grad_enabled()) return op::call<"view_as">(t, t);
+  if (autograd::requires_grad(t) && autograd::grad_enabled()) return op::call<"_alias">(t);
   const Tensor same = Tensor::over(t->storage, t.dtype(), t.sizes(), t.strides(), t->offset);
   same->inference = t->inference;
   return same;

@@ -101,6 +101,32 @@ class stream:
         return None
 
 
+def memory_cached(device: Any = None) -> int:
+    """``memory_reserved`` by its older name: 0."""
+    import warnings
+
+    warnings.warn(
+        "`torch.cuda.memory_cached` has been renamed to `torch.cuda.memory_reserved`", FutureWarning, stacklevel=2
+    )
+    return 0
+
+
+class _TensorTypes(type):
+    """Nothing is an instance of a tensor type of a device that is not here."""
+
+    def __call__(cls, *args: Any, **kwargs: Any) -> NoReturn:
+        raise TypeError(
+            f"type {_identity.prefix()}cuda.{cls.__name__} not available. Torch not compiled with CUDA enabled."
+        )
+
+    def __instancecheck__(cls, instance: object) -> bool:
+        return False
+
+
+for _name in ("Bool", "Byte", "Char", "Short", "Int", "Long", "Half", "BFloat16", "Float", "Double"):
+    globals()[_name + "Tensor"] = _TensorTypes(_name + "Tensor", (), {"is_cuda": True})
+
+
 def __getattr__(name: str) -> object:
     if name == "amp":
         from importlib import import_module

@@ -9,7 +9,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["DataParallel", "data_parallel"]
+__all__ = ["DataParallel", "DistributedDataParallel", "data_parallel"]
 
 
 class DataParallel(Module):
@@ -27,6 +27,14 @@ class DataParallel(Module):
     def forward(self, *inputs: Any, **kwargs: Any) -> Any:
         """The module's result."""
         return self.module(*inputs, **kwargs)
+
+
+class DistributedDataParallel(Module):
+    """ValueError, as in PyTorch where no process group was made: Lumbre has none."""
+
+    def __init__(self, module: Module, *args: Any, **kwargs: Any) -> None:
+        super().__init__()
+        raise ValueError("Default process group has not been initialized, please make sure to call init_process_group.")
 
 
 def data_parallel(

@@ -19,6 +19,7 @@ SAMPLES = 8
 # What differs, and why.
 KNOWN = {
     "linalg.pinv": "PyTorch's ends in a product of half precision; here it is one computation",
+    "nn.functional.linear_cross_entropy": "PyTorch's chunked form is one operator, which casts do not enter",
 }
 
 

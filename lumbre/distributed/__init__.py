@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from lumbre import _identity
+from enum import Enum
+
+from lumbre import _absent, _identity
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,7 +19,20 @@ _QUESTIONS = (
     "is_torchelastic_launched",
 )  # fmt: skip
 
-__all__ = [*_QUESTIONS, *_GROUP_OPERATIONS, "init_process_group"]
+__all__ = [*_QUESTIONS, *_GROUP_OPERATIONS, "ReduceOp", "init_process_group"]
+
+
+class ReduceOp(Enum):
+    """How an operation of a group combines: named, never run."""
+
+    SUM = 0
+    AVG = 1
+    PRODUCT = 2
+    MIN = 3
+    MAX = 4
+    BAND = 5
+    BOR = 6
+    BXOR = 7
 
 
 def init_process_group(*args: Any, **kwargs: Any) -> NoReturn:
@@ -38,4 +53,7 @@ def __getattr__(name: str) -> object:
         return _no
     if name in _GROUP_OPERATIONS:
         return _no_group
-    raise AttributeError(f"module '{_identity.prefix()}distributed' has no attribute '{name}'")
+    error = AttributeError(f"module '{_identity.prefix()}distributed' has no attribute '{name}'")
+    if why := _absent.reason(f"distributed.{name}"):
+        error.add_note(why)
+    raise error
