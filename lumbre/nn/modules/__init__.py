@@ -7,7 +7,7 @@ from importlib import import_module
 _FILES = (
     "module", "container", "linear", "activation", "dropout", "sparse", "loss", "distance", "flatten",
     "pixelshuffle", "channelshuffle", "lazy", "conv", "pooling", "normalization", "batchnorm", "instancenorm", "rnn", "transformer", "attention", "padding", "upsampling", "fold",
-    "adaptive", "linear_cross_entropy_options", "linear_cross_entropy",
+    "adaptive", "linear_cross_entropy_options",
 )  # fmt: skip
 
 __all__: list[str] = []
