@@ -1,5 +1,6 @@
 #include "kernels/pooling.h"
 
+#include <algorithm>
 #include <cstring>
 #include <limits>
 #include <type_traits>
@@ -150,10 +151,9 @@ void max_window(const PoolWindows& w, const RowSpan& s, const T* plane, int64_t 
       if (v > best || v != v) best = v, at = place;
     }
   });
-  // A window that covers nothing.
-  const int64_t last = w.in_size() - 1;
+  // A window that covers nothing has its first place outside.
   *out = best;
-  *where = at < last ? at : last;
+  *where = std::clamp<int64_t>(at, 0, w.in_size() - 1);
 }
 
 // The elements that are read behind the first tap of the first whole window.
@@ -189,15 +189,31 @@ void max_pool(const PoolWindows& w, const void* in, int64_t elements, int64_t be
   });
 }
 
+// False where a place is outside of its plane.
 template <class T>
-void max_pool_back(int64_t in_size, int64_t out_size, const void* out, const int64_t* where, int64_t begin, int64_t end,
+bool max_pool_back(int64_t in_size, int64_t out_size, const void* out, const int64_t* where, int64_t begin, int64_t end,
                    void* in) {
   for (int64_t p = begin; p < end; ++p) {
     T* to = static_cast<T*>(in) + p * in_size;
     const T* from = static_cast<const T*>(out) + p * out_size;
     const int64_t* at = where + p * out_size;
     std::memset(to, 0, static_cast<size_t>(in_size) * sizeof(T));
-    for (int64_t i = 0; i < out_size; ++i) to[at[i]] = static_cast<T>(to[at[i]] + from[i]);
+    for (int64_t i = 0; i < out_size; ++i) {
+      if (at[i] < 0 || at[i] >= in_size) return false;
+      to[at[i]] = static_cast<T>(to[at[i]] + from[i]);
+    }
+  }
+  return true;
+}
+
+// Integers divided by nothing, for windows that cover nothing, give nothing.
+template <class T>
+inline T shared(T sum, int64_t by) {
+  if constexpr (std::is_floating_point_v<T>) {
+    return sum / static_cast<T>(by);
+  } else {
+    if (by == 0) return 0;
+    return by == -1 ? static_cast<T>(uint64_t{0} - static_cast<uint64_t>(sum)) : static_cast<T>(sum / by);
   }
 }
 
@@ -231,9 +247,9 @@ void average_rows(const PoolWindows& w, const T* in, int64_t elements, int64_t b
     for (int64_t i = done; i < w.out[2]; ++i) o[i] = sum_window(w, s, plane, i);
     if (divisors) {
       const int64_t* by = divisors + r % w.rows() * w.out[2];
-      for (int64_t i = 0; i < w.out[2]; ++i) o[i] = static_cast<T>(o[i] / static_cast<T>(by[i]));
+      for (int64_t i = 0; i < w.out[2]; ++i) o[i] = shared(o[i], by[i]);
     } else {
-      for (int64_t i = 0; i < w.out[2]; ++i) o[i] = static_cast<T>(o[i] / static_cast<T>(divisor));
+      for (int64_t i = 0; i < w.out[2]; ++i) o[i] = shared(o[i], divisor);
     }
   }
 }
@@ -283,7 +299,7 @@ void average_pool_back(const PoolWindows& w, const void* out, int64_t begin, int
         const T* g = static_cast<const T*>(out) + p * w.out_size() + r * w.out[2] + from;
         for (int64_t i = 0; i < n; ++i) {
           const int64_t by = divisors ? divisors[r * w.out[2] + from + i] : divisor;
-          buffer[i] = static_cast<T>(g[i] / static_cast<T>(by));
+          buffer[i] = shared(g[i], by);
         }
         const auto within = [&](int64_t o) { return o < from ? 0 : o - from < n ? o - from : n; };
         part.first[2] = w.first[2] + from;

@@ -27,7 +27,7 @@ struct PoolWindows {
 using MaxPoolLoop = void (*)(const PoolWindows& windows, const void* in, int64_t elements, int64_t begin, int64_t end,
                              void* out, int64_t* where);
 // in[plane][where] += out, for planes from `begin` to `end`, over zeros.
-using MaxPoolBackLoop = void (*)(int64_t in_size, int64_t out_size, const void* out, const int64_t* where,
+using MaxPoolBackLoop = bool (*)(int64_t in_size, int64_t out_size, const void* out, const int64_t* where,
                                  int64_t begin, int64_t end, void* in);
 // The sums of windows divided by divisors[output of a plane], or by `divisor` where there are none.
 using AveragePoolLoop = void (*)(const PoolWindows& windows, const void* in, int64_t elements, int64_t begin,

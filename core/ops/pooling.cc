@@ -1,6 +1,7 @@
 // Pooling over windows: what the functions of nn.functional_pooling, which check their arguments, come down to.
 #include "kernels/pooling.h"
 
+#include <atomic>
 #include <vector>
 
 #include "base/threads.h"
@@ -11,6 +12,8 @@ namespace {
 
 // Taps of windows that are worth a chunk of their own, and those from which the interpreter lock is let go.
 constexpr int64_t kChunkTaps = 32768, kLongPooling = 2000000;
+// So that a place, a product of a step and a tensor's size, fits 64 bits.
+constexpr int64_t kLargestStep = INT32_MAX;
 
 // Windows of the last dimensions of a tensor: of `kernel`, or, where that is empty, parts that cover everything.
 struct Geometry {
@@ -69,7 +72,6 @@ void divide(Geometry& g, int axis, int64_t size, int64_t out) {
 
 Geometry geometry(const Dims& in, const Dims& out, const Setting& s) {
   const size_t dims = out.size();
-  LB_CHECK(dims >= 1 && dims <= 3 && in.size() > dims, Runtime, "pooling has 1 to 3 dimensions and channels, got ", in);
   const bool adaptive = s.kernel.empty();
   for (const Dims* each : {&s.kernel, &s.stride, &s.padding, &s.dilation})
     LB_CHECK(each->size() == (adaptive ? 0 : dims), Runtime, "pooling takes one number for each dimension");
@@ -88,8 +90,9 @@ Geometry geometry(const Dims& in, const Dims& out, const Setting& s) {
       divide(g, axis, size, count);
     } else {
       const auto k = static_cast<size_t>(d);
-      LB_CHECK(s.kernel[k] > 0 && s.stride[k] > 0 && s.dilation[k] > 0 && s.padding[k] >= 0, Runtime,
-               "kernel, stride and dilation are positive");
+      for (const Dims* each : {&s.kernel, &s.stride, &s.padding, &s.dilation})
+        LB_CHECK((*each)[k] >= (each == &s.padding ? 0 : 1) && (*each)[k] <= kLargestStep, Runtime,
+                 "kernel, stride and dilation are positive and padding is not negative, all below 2 ** 31");
       cover(g, axis, size, count, s.kernel[k], s.stride[k], s.padding[k], s.dilation[k]);
     }
     g.windows.first[axis] = g.first[axis].data();
@@ -99,6 +102,8 @@ Geometry geometry(const Dims& in, const Dims& out, const Setting& s) {
 }
 
 Dims pooled_sizes(const Dims& in, const Dims& out) {
+  LB_CHECK(out.size() >= 1 && out.size() <= 3 && in.size() > out.size(), Runtime,
+           "pooling has 1 to 3 dimensions and channels, got ", in, " and ", out);
   Dims sizes = in;
   for (size_t i = 0; i < out.size(); ++i) sizes[in.size() - out.size() + i] = out[i];
   return sizes;
@@ -142,6 +147,8 @@ std::tuple<Tensor, Tensor> max_pool(const Tensor& input, const Dims& out, const 
 // g added to the places of a plane that were the greatest.
 Tensor max_pool_slope(const Tensor& g, const Tensor& where, const Dims& sizes, int dims) {
   const DType dtype = computed(g.dtype());
+  LB_CHECK(g.sizes() == where.sizes(), Runtime, "the sizes of a pooling do not fit: ", g.sizes(), " and ",
+           where.sizes());
   const Tensor from = g.to(dtype).contiguous(), at = where.contiguous();
   const Tensor to = Tensor::empty(sizes, dtype);
   int64_t planes = 1, in_size = 1, out_size = 1;
@@ -154,10 +161,15 @@ Tensor max_pool_slope(const Tensor& g, const Tensor& where, const Dims& sizes, i
     }
   }
   if (to.count() > 0) {
-    const LongWork released(to.count() > kLongPooling);
-    parallel_for(planes, std::max<int64_t>(1, kChunkTaps / in_size), [&](int64_t begin, int64_t end) {
-      loops_of(dtype).max_back(in_size, out_size, from.bytes(), at.as<int64_t>(), begin, end, to.bytes());
-    });
+    std::atomic<bool> inside{true};
+    {
+      const LongWork released(to.count() > kLongPooling);
+      parallel_for(planes, std::max<int64_t>(1, kChunkTaps / in_size), [&](int64_t begin, int64_t end) {
+        if (!loops_of(dtype).max_back(in_size, out_size, from.bytes(), at.as<int64_t>(), begin, end, to.bytes()))
+          inside = false;
+      });
+    }
+    LB_CHECK(inside, Runtime, "the places of a max pooling's values have been changed: some are outside of the input");
   }
   return laid_out_like(g, to.to(g.dtype()), static_cast<size_t>(dims));
 }
@@ -199,7 +211,10 @@ int64_t with_padding(int64_t start, int64_t kernel, int64_t size, int64_t paddin
 }
 
 Divisors divisors(const Geometry& g, const Setting& s, bool include, std::optional<int64_t> given) {
-  if (given) return {{}, *given};
+  if (given) {
+    LB_CHECK(*given != 0, Runtime, "divisor must be not zero");
+    return {{}, *given};
+  }
   Divisors result;
   const auto dims = s.kernel.size();
   const bool padded = include && dims > 0;

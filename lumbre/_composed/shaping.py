@@ -164,9 +164,7 @@ def combinations(input: Any, r: int = 2, with_replacement: bool = False) -> Any:
 
     choose = itertools.combinations_with_replacement if with_replacement else itertools.combinations
     rows = list(choose(range(len(input)), r))
-    if not rows:
-        return input.new_empty((0, r)) + input.sum()
-    flat = _C.tensor([position for row in rows for position in row])
+    flat = _C.tensor([position for row in rows for position in row], dtype=_C.int64)
     return input.index_select(0, flat).view(len(rows), r)
 
 
