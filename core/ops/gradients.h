@@ -106,7 +106,6 @@ void pieces_gradient(Backward& b) {
   pieces_slope(b, b.integer(dim));
 }
 void unbind_gradient(Backward& b);
-Tensor diag_gradient(const Tensor& g, const Dims& sizes, int64_t offset);
 Tensor fill_diagonal_gradient(const Tensor& g, bool wrap);
 Tensor inverse_permute(const Tensor& g, const Dims& dims);
 

@@ -87,6 +87,7 @@ Result recorded_formula(const Operator& record, const Derivative& derivative, co
   ShortList<Edge, 4> edges = gather_edges(record, values);
   OperatorNode* made = OperatorNode::make(record, derivative, values, {edges.data(), edges.size()});
   const autograd::NodeRef node(made);
+  if (target) made->mark_in_place();
   made->save_inputs(values, target);
   const uint32_t version = target ? (*target)->storage->version : 0;
   Result result = record.forward.thunk(out, values);
@@ -170,7 +171,11 @@ Result recorded(const Operator& record, const Out& out, Value* values) {
       return record.forward.thunk(out, values);
     refuse_out(record);
   }
-  if (out.in_place()) autograd::check_in_place(*out.target(), true);
+  if (out.in_place()) {
+    autograd::check_in_place(*out.target(), true);
+    // What is written into integers has no gradient.
+    if (!is_floating(out.target()->dtype())) return record.forward.thunk(out, values);
+  }
   switch (derivative.state) {
     case Derivative::State::None:
       if (out.in_place() && is_floating(out.target()->dtype()))
@@ -286,10 +291,13 @@ void OperatorNode::free() noexcept {
 }
 
 std::string OperatorNode::name() const {
+  if (derivative_->node_of) return derivative_->node_of(*this);
   if (derivative_->node) {
     // "A|B": B when the second operand is a tensor. "A;B": B when the second argument was given.
-    // "A!B": B when the third argument was given.
+    // "A!B": B when the third argument was given. "A/B": B in the in-place form.
     const std::string_view names = derivative_->node;
+    if (const size_t forms = names.find('/'); forms != std::string_view::npos)
+      return std::string(in_place_ ? names.substr(forms + 1) : names.substr(0, forms));
     const size_t at = names.find_first_of("|;!");
     if (at == std::string_view::npos) return std::string(names);
     const auto& decides = values_[names[at] == '!' ? 2 : 1];
@@ -343,9 +351,10 @@ uint32_t OperatorNode::used() const {
 void OperatorNode::save_inputs(const Value* values, const Tensor* written) {
   const uint32_t mask = used();
   needs_results_ = mask >> 16;
-  const auto save = [&](const Tensor& t) {
-    // What is about to be overwritten is kept as it was.
-    if (written && t.same(*written)) {
+  const auto save = [&](const Tensor& t, int i) {
+    // What is about to be overwritten is kept as it was; that another argument is the same tensor is left to the
+    // version check.
+    if (written && i == 0) {
       const autograd::GradModeGuard off(false);
       return SavedTensor::of_overwritten(t.clone(), t);
     }
@@ -361,9 +370,9 @@ void OperatorNode::save_inputs(const Value* values, const Tensor* written) {
     }
     if (!value.given) continue;
     if (value.kind == Param::Tensor)
-      inputs_[i] = save(*value.tensor);
+      inputs_[i] = save(*value.tensor, i);
     else if (is_list(value.kind))
-      for (const Tensor& t : value.lists->tensors) list_->saved.push_back(t.defined() ? save(t) : SavedTensor());
+      for (const Tensor& t : value.lists->tensors) list_->saved.push_back(t.defined() ? save(t, i) : SavedTensor());
   }
 }
 
@@ -391,9 +400,10 @@ int OperatorNode::visit(autograd::VisitObject visit, void* argument) const {
 }
 
 void OperatorNode::apply(autograd::Gradients& taken, autograd::Gradients& given) {
-  LB_CHECK(derivative_->formula, NotImplemented, "the derivative for '",
-           std::string_view(record_->signature).substr(0, std::string_view(record_->signature).find('(')),
-           "' is not implemented.");
+  const std::string_view signature = record_->signature, operator_name = signature.substr(0, signature.find('('));
+  LB_CHECK(derivative_ != &record_->derivative || record_->derivative.node != kDerivativeUnknown.node, Runtime,
+           "derivative for aten::", operator_name, " is not implemented");
+  LB_CHECK(derivative_->formula, NotImplemented, "the derivative for '", operator_name, "' is not implemented.");
   Backward backward(*this, taken, given);
   derivative_->formula(backward);
 }

@@ -260,8 +260,9 @@ struct Copysign : Floats {
 };
 LB_LOOPS(Copysign, .name = "copysign", .promotion = Promotion::Floating);
 LB_BINARY("copysign", Copysign,
-          LB_GRADIENT("CopysignBackward0", "0:0r",
-                      where(call<"eq">(b.input(0), Scalar(0)), Scalar(0.0), g*(b.result() / b.input(0)))),
+          LB_GRADIENTS("CopysignBackward0", "0:0r",
+                       where(call<"eq">(b.input(0), Scalar(0)), Scalar(0.0), g*(b.result() / b.input(0))),
+                       zeros(b.sizes(1), b.dtype(1))),
           R"(The magnitude of `input` with the sign of `other`.
 
 >>> torch.copysign(torch.tensor([1., 2.]), torch.tensor([-1., 1.]))
