@@ -67,7 +67,9 @@ Tensor index_select(const Tensor& given, int64_t dim, const Tensor& index) {
   const int64_t size = input.sizes()[d];
   for (int64_t i = 0; i < positions.count(); ++i) {
     const int64_t at = positions.as<int64_t>()[i];
-    LB_CHECK(at >= 0 && at < size, Index, "index out of range in self");
+    const bool fits = at >= 0 && at < size;
+    LB_CHECK(fits || d != 1, Runtime, "INDICES element is out of DATA bounds, id=", at, " axis_dim=", size);
+    LB_CHECK(fits, Index, "index out of range in self");
   }
   if (input.is_contiguous()) {
     const Tensor rows = take_rows(input, d, positions);
@@ -483,7 +485,7 @@ Tensor take_along_dim(const Tensor& input, const Tensor& indices, std::optional<
            "of dimensions, but got ",
            input.ndim(), " dimensions for input, and ", indices.ndim(), " dimensions for indices");
   const int d = wrap_dim(*dim, input.ndim());
-  if (input.ndim() == 0) return gather_from(input, 0, indices, true);
+  LB_CHECK(input.ndim() > 0, Index, "Dimension specified as ", d, " but tensor has no dimensions");
   Dims a = input.sizes(), b = indices.sizes();
   a[d] = indices.sizes()[d];
   b[d] = input.sizes()[d];

@@ -66,7 +66,6 @@ Tensor logcumsumexp_gradient(const Tensor& g, const Tensor& x, const Tensor& res
 int64_t chosen_dim(Backward& b);
 Tensor softmax_slope(const Tensor& g, const Tensor& result, int64_t dim);
 Tensor log_softmax_slope(const Tensor& g, const Tensor& result, int64_t dim);
-Tensor msort_gradient(const Tensor& g, const Tensor& x);
 Tensor deviations_gradient(Backward& b, const Tensor& g, bool root, int dims, int keepdim, int correction);
 Tensor moments_gradient(Backward& b, bool root, int dims, int keepdim, int correction);
 Tensor vector_norm_gradient(const Tensor& g, Backward& b);

@@ -525,8 +525,8 @@ LB_OPERATOR(.signature = "outer(input, vec2, *, out=None)",
 tensor([[ 1., 10.],
         [ 2., 20.]]))",
             .forward = forward_of<outer>,
-            .derivative = LB_GRADIENTS("MulBackward0", "0:1 1:0", call<"mv">(g, b.input(1)),
-                                       call<"mv">(call<"t">(g), b.input(0))),
+            .derivative = LB_GRADIENTS("MulBackward0", "0:1 1:0", call<"mv">(g, cast(b.input(1), g.dtype())),
+                                       call<"mv">(call<"t">(g), cast(b.input(0), g.dtype()))),
             .aliases = "ger");
 LB_OPERATOR(.signature = "inner(input, other, *, out=None)", .doc = R"(Sums of products over the last dimension of both.
 

@@ -90,13 +90,23 @@ Result recorded_formula(const Operator& record, const Derivative& derivative, co
   if (target) made->mark_in_place();
   made->save_inputs(values, target);
   const uint32_t version = target ? (*target)->storage->version : 0;
+  const int64_t offset = target ? (*target)->offset : 0;
+  const Dims sizes = target ? target->sizes() : Dims(), strides = target ? target->strides() : Dims();
   Result result = record.forward.thunk(out, values);
   if (target) {
     if ((*target)->storage->version == version) target->bump_version();
     made->save_results({target, 1});
-    autograd::rewrite_history(*target, node);
+    if ((*target)->offset != offset || (*target)->sizes != sizes || (*target)->strides != strides) {
+      // It shows its memory in another way: its base is as it was.
+      autograd::set_node(*target, node, 0);
+      (*target)->view_version = (*target)->storage->version;
+    } else {
+      autograd::rewrite_history(*target, node);
+    }
     return result;
   }
+  // A list of views, even of one, can be written to through its base alone.
+  const bool many = std::holds_alternative<std::vector<Tensor>>(result);
   const std::span<Tensor> results = tensors_of(result);
   made->taken = static_cast<uint32_t>(std::max<size_t>(results.size(), 1));
   for (size_t i = 0; i < results.size(); ++i) {
@@ -105,7 +115,7 @@ Result recorded_formula(const Operator& record, const Derivative& derivative, co
     if (any_tensor(record, values, [&](const Tensor& input) { return input.same(t); })) continue;
     if (t->base) {
       drop_private_base(record, values, t);
-      if (results.size() > 1 && t->base) t->view_kind = static_cast<uint8_t>(autograd::ViewKind::OneOfMany);
+      if (many && t->base) t->view_kind = static_cast<uint8_t>(autograd::ViewKind::OneOfMany);
     }
     autograd::set_node(t, node, static_cast<uint32_t>(i));
   }
@@ -200,8 +210,7 @@ Result finished(const Operator& record, const Out& out, const Value* values, Res
     for (Tensor& t : *several) {
       if (!t.defined() || !t->base) continue;
       drop_private_base(record, values, t);
-      if (t->base && autograd::grad_enabled() && several->size() > 1)
-        t->view_kind = static_cast<uint8_t>(autograd::ViewKind::OneOfMany);
+      if (t->base && autograd::grad_enabled()) t->view_kind = static_cast<uint8_t>(autograd::ViewKind::OneOfMany);
     }
   }
   if (__builtin_expect(autograd::modes.inference, 0))

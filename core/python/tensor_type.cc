@@ -187,7 +187,7 @@ PyObject* reversed_dims(PyObject* self, void* of_matrices) {
     const Tensor& t = tensor_of(self);
     LB_CHECK(!of_matrices || t.ndim() != 1, Runtime, "tensor.", static_cast<const char*>(of_matrices),
              " is only supported on matrices or batches of matrices. Got ", t.ndim(), "-D tensor.");
-    if (of_matrices && t.ndim() > 0) return wrap_like(self, op::transpose(t, -2, -1));
+    if (of_matrices) return t.ndim() == 0 ? Py_NewRef(self) : wrap_like(self, op::transpose(t, -2, -1));
     Dims order;
     for (int d = t.ndim() - 1; d >= 0; --d) order.push_back(d);
     return wrap_like(self, op::call<"permute">(t, order));
