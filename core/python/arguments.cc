@@ -156,27 +156,22 @@ class Values {
 };
 
 struct Sides {
-  Tensor targets[Out::kMax];
-  PyObject* out = nullptr;
+  PyObject* out = nullptr;  // a tensor, or a tuple or list of at most Out::kMax
   bool requires_grad = false;
 };
+
+bool is_tensor_list(PyObject* object, Py_ssize_t most) {
+  if (!PyTuple_Check(object) && !PyList_Check(object)) return false;
+  const Py_ssize_t count = PySequence_Fast_GET_SIZE(object);
+  PyObject** items = PySequence_Fast_ITEMS(object);
+  return count <= most && std::all_of(items, items + count, [](PyObject* item) { return is_tensor(item); });
+}
 
 bool bind_side(const Parameter& parameter, PyObject* object, Sides& sides) {
   switch (parameter.side) {
     case Side::Out:
       if (object == Py_None) return true;
-      if (is_tensor(object)) {
-        sides.targets[0] = tensor_of(object);
-      } else {
-        if (!PyTuple_Check(object) && !PyList_Check(object)) return false;
-        const Py_ssize_t count = PySequence_Fast_GET_SIZE(object);
-        if (count > Out::kMax) return false;
-        for (Py_ssize_t i = 0; i < count; ++i) {
-          PyObject* item = PySequence_Fast_GET_ITEM(object, i);
-          if (!is_tensor(item)) return false;
-          sides.targets[i] = tensor_of(item);
-        }
-      }
+      if (!is_tensor(object) && !is_tensor_list(object, Out::kMax)) return false;
       sides.out = object;
       return true;
     case Side::Device:
@@ -215,12 +210,14 @@ class Binder {
       : overload_(overload), arguments_(arguments), count_(count), keywords_(keywords) {}
 
   bool bind(Value* values, Sides& sides, Mismatch& mismatch) {
-    size_t used_keywords = 0;
-    size_t position = 0;
+    const std::vector<Parameter>& parameters = overload_.parameters;
+    size_t index = 0, position = 0, used_keywords = 0;
     const size_t keyword_count = keywords_ ? static_cast<size_t>(PyTuple_GET_SIZE(keywords_)) : 0;
     PyObject* named[kMaxArguments];
     if (keyword_count) sort_keywords(keyword_count, named);
-    for (const Parameter& parameter : overload_.parameters) {
+    // Until nothing is given any more.
+    for (; index < parameters.size() && (position < count_ || used_keywords < keyword_count); ++index) {
+      const Parameter& parameter = parameters[index];
       PyObject* object = nullptr;
       if (!parameter.keyword_only && position < count_) {
         if (parameter.variadic && takes_rest(position)) {
@@ -232,7 +229,7 @@ class Binder {
           continue;
         }
         object = arguments_[position++];
-      } else if (used_keywords < keyword_count && (object = named[&parameter - overload_.parameters.data()])) {
+      } else if (used_keywords < keyword_count && (object = named[index])) {
         ++used_keywords;
       }
       if (!object) {
@@ -240,7 +237,7 @@ class Binder {
           mismatch = {Mismatch::Kind::Missing, &parameter};
           return false;
         }
-        if (parameter.slot >= 0) copy_value(parameter.default_value, values[parameter.slot]);
+        if (parameter.default_value.given) copy_value(parameter.default_value, values[parameter.slot]);
         continue;
       }
       const bool bound = parameter.side == Side::None ? bind_value(parameter, object, values[parameter.slot])
@@ -250,6 +247,7 @@ class Binder {
         return false;
       }
     }
+    if (!fill_defaults(index, values, mismatch)) return false;
     if (position < count_) {
       mismatch.kind = Mismatch::Kind::TooMany;
       return false;
@@ -263,6 +261,18 @@ class Binder {
   }
 
  private:
+  // Of the parameters from `index` on, none of which was given.
+  bool fill_defaults(size_t index, Value* values, Mismatch& mismatch) const {
+    const std::vector<Parameter>& parameters = overload_.parameters;
+    for (size_t i = index; i < overload_.required; ++i) {
+      if (parameters[i].has_default) continue;
+      mismatch = {Mismatch::Kind::Missing, &parameters[i]};
+      return false;
+    }
+    for (const size_t i : overload_.defaults)
+      if (i >= index) copy_value(parameters[i].default_value, values[parameters[i].slot]);
+    return true;
+  }
   // `*sizes` given as separate integers (or nothing), not as one sequence.
   bool takes_rest(size_t position) const {
     if (position + 1 < count_) return true;
@@ -392,7 +402,12 @@ PyObject* run(const Overload& overload, Out::Form form, Value* values, const Sid
   }
   if (sides.out) {
     check_targets(overload, sides.out);
-    Result result = invoke(record, Out(Out::Form::Given, sides.targets), values);
+    const bool one = is_tensor(sides.out);
+    PyObject** items = one ? nullptr : PySequence_Fast_ITEMS(sides.out);
+    Tensor targets[Out::kMax];
+    for (Py_ssize_t i = 0; i < (one ? 1 : PySequence_Fast_GET_SIZE(sides.out)); ++i)
+      targets[i] = tensor_of(one ? sides.out : items[i]);
+    Result result = invoke(record, Out(Out::Form::Given, targets), values);
     if (is_tensor(sides.out)) return Py_NewRef(sides.out);
     return result_object(std::move(result), overload.fields_type);
   }

@@ -219,6 +219,9 @@ Overload Overload::parse(const Operator& record) {
       ++overload.positional;
       if (!parameter.has_default) overload.required_positional = overload.positional;
     }
+    const auto index = overload.parameters.size();
+    if (!parameter.has_default) overload.required = index + 1;
+    if (parameter.default_value.given) overload.defaults.push_back(static_cast<uint8_t>(index));
     overload.parameters.push_back(std::move(parameter));
   }
   LB_CHECK(record.forward.count <= kMaxParameters && overload.parameters.size() <= kMaxArguments, Runtime,

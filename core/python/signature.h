@@ -29,6 +29,8 @@ struct Overload {
   const Operator* record = nullptr;
   std::string name;  // the last part of a dotted name
   std::vector<Parameter> parameters;
+  size_t required = 0;            // parameters up to the last without a default
+  std::vector<uint8_t> defaults;  // the parameters whose default is a value, not None
   int positional = 0;
   int required_positional = 0;
   bool has_out = false;

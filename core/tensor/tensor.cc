@@ -262,6 +262,11 @@ Scalar Tensor::item() const {
 Tensor Tensor::contiguous() const { return is_contiguous() ? *this : clone(MemoryFormat::Contiguous); }
 
 Tensor Tensor::clone(MemoryFormat format) const {
+  if (is_contiguous() && (format == MemoryFormat::Contiguous || format == MemoryFormat::Preserve)) {
+    Tensor result = empty_as(*this, dtype());
+    result.copy_from(*this);
+    return result;
+  }
   const Dims layout = format == MemoryFormat::Preserve ? strides_like(*this, sizes()) : strides_for(sizes(), format);
   Tensor result = empty_strided(sizes(), layout, dtype());
   result.copy_from(*this);
@@ -270,13 +275,21 @@ Tensor Tensor::clone(MemoryFormat format) const {
 
 Tensor Tensor::to(DType dtype) const {
   if (dtype == this->dtype()) return *this;
-  Tensor result = empty_strided(sizes(), strides_like(*this, sizes()), dtype);
+  Tensor result = is_contiguous() ? empty_as(*this, dtype) : empty_strided(sizes(), strides_like(*this, sizes()), dtype);
   result.copy_from(*this);
   return result;
 }
 
 void Tensor::copy_from(const Tensor& source) const {
   if (same(source)) return;
+  // Few elements in one run, or one for all of them: no plan is needed.
+  const bool one = source.ndim() == 0;
+  if (count() <= kGrain && is_contiguous() && !shares_storage(source) &&
+      (one || (source.is_contiguous() && source.sizes() == sizes()))) {
+    char* const data[2] = {bytes(), source.bytes()};
+    const int64_t steps[2] = {static_cast<int64_t>(item_bytes()), one ? 0 : static_cast<int64_t>(source.item_bytes())};
+    return conversion_loop(source.dtype(), dtype())(data, steps, count(), nullptr);
+  }
   Plan plan;
   plan.add_output(*this);
   plan.add_input(source);
@@ -291,6 +304,11 @@ void Tensor::fill(Scalar value) const {
     const T converted = checked<T>(value);
     std::memcpy(item, &converted, sizeof(T));
   });
+  if (is_contiguous() && count() <= kGrain) {
+    char* const data[2] = {bytes(), item};
+    const int64_t steps[2] = {static_cast<int64_t>(item_bytes()), 0};
+    return conversion_loop(dtype(), dtype())(data, steps, count(), nullptr);
+  }
   Plan plan;
   plan.add_output(*this);
   plan.add_constant(item, dtype());
