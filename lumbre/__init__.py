@@ -167,7 +167,7 @@ del _name, _meaning, _module, _names, _operator_names, _composed_names, _public
 
 def __getattr__(name: str) -> object:
     """Loads submodules and rarely used names when they are first asked for."""
-    if not name.startswith("__"):
+    if not name.startswith("__") or name == "__config__":
         from importlib import import_module
 
         where = _LAZY_NAMES.get(name, name)

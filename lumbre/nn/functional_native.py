@@ -211,9 +211,11 @@ def _batch_norm_with_statistics(
     values = _float32_of_half(input)
     dims = [dim for dim in range(input.dim()) if dim != 1]
     result = _f["nn.functional.batch_norm"](input, running_mean, running_var, weight, bias, training, momentum, eps)
+    given = weight if weight is not None else bias
+    kept = input.dtype if given is None else given.dtype
     if not training:
-        return result, values.new_empty(0), values.new_empty(0)
-    return result, values.mean(dims), (values.var(dims, correction=0) + eps).rsqrt()
+        return result, values.new_empty(0, dtype=kept), values.new_empty(0, dtype=kept)
+    return result, values.mean(dims).to(kept), (values.var(dims, correction=0) + eps).rsqrt().to(kept)
 
 
 @operator(

@@ -185,20 +185,38 @@ def _named_with_keys(obj: Any) -> tuple[list[tuple[Any, Any]], Any]:
     return [(GetAttrKey(name), getattr(obj, name)) for name in obj._fields], type(obj)
 
 
-def _register_own() -> None:
-    def nothing(obj: Any) -> None:
-        return None
+def _list_unflatten(values: Iterable[Any], context: Any) -> list:
+    return list(values)
 
-    flatten, with_keys = _of_sequence(nothing)
-    for kind in (tuple, list, _C.Size):
-        _register(kind, flatten, lambda values, _, kind=kind: kind(values), with_keys)
+
+def _tuple_unflatten(values: Iterable[Any], context: Any) -> tuple:
+    return tuple(values)
+
+
+def _dict_unflatten(values: Iterable[Any], context: Any) -> dict:
+    return dict(zip(context, values, strict=True))
+
+
+# Programs register classes of their own with these.
+_list_flatten, _list_flatten_with_keys = _tuple_flatten, _tuple_flatten_with_keys = _of_sequence(lambda obj: None)
+_dict_flatten, _dict_flatten_with_keys = _of_mapping(list)
+
+
+def _register_own() -> None:
+    _register(tuple, _tuple_flatten, _tuple_unflatten, _tuple_flatten_with_keys)
+    _register(list, _list_flatten, _list_unflatten, _list_flatten_with_keys)
+    _register(_C.Size, _tuple_flatten, lambda values, _: _C.Size(values), _tuple_flatten_with_keys)
     flatten, _ = _of_sequence(type)
     _register(namedtuple, flatten, lambda values, kind: kind(*values), _named_with_keys)
     flatten, with_keys = _of_sequence(lambda obj: obj.maxlen)
     _register(deque, flatten, lambda values, most: deque(values, maxlen=most), with_keys)
-    flatten, with_keys = _of_mapping(list)
-    for mapping in (dict, OrderedDict):
-        _register(mapping, flatten, lambda values, keys, kind=mapping: kind(zip(keys, values, strict=True)), with_keys)
+    _register(dict, _dict_flatten, _dict_unflatten, _dict_flatten_with_keys)
+    _register(
+        OrderedDict,
+        _dict_flatten,
+        lambda values, keys: OrderedDict(zip(keys, values, strict=True)),
+        _dict_flatten_with_keys,
+    )
     flatten, with_keys = _of_mapping(lambda obj: [obj.default_factory, list(obj)])
     _register(
         defaultdict,
@@ -229,16 +247,26 @@ def is_namedtuple_instance(obj: object) -> bool:
     return is_namedtuple_class(type(obj))
 
 
-def _is_fields(kind: type) -> bool:
+def is_structseq_class(cls: type) -> bool:
     """Whether this is the class of an operator's result with named fields."""
-    return issubclass(kind, tuple) and hasattr(kind, "n_sequence_fields")
+    return isinstance(cls, type) and issubclass(cls, tuple) and hasattr(cls, "n_sequence_fields")
+
+
+def is_structseq_instance(obj: object) -> bool:
+    """Whether this is an operator's result with named fields."""
+    return is_structseq_class(type(obj))
+
+
+def is_structseq(obj: object | type) -> bool:
+    """Whether this is an operator's result with named fields, or the class of one."""
+    return is_structseq_class(obj if isinstance(obj, type) else type(obj))
 
 
 def _node_of(obj: Any) -> NodeDef | None:
     kind = type(obj)
     found = SUPPORTED_NODES.get(kind)
     if found is None and issubclass(kind, tuple):
-        if _is_fields(kind):
+        if is_structseq_class(kind):
             flatten, with_keys = _of_sequence(lambda obj: None)
             found = NodeDef(kind, flatten, lambda values, _: kind(values), with_keys)
         elif is_namedtuple_class(kind):
