@@ -15,6 +15,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Any
+else:
+    Any = object  # who asks for the hints of a class gets them
 
 _T_co = TypeVar("_T_co", covariant=True)
 
