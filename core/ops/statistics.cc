@@ -176,7 +176,7 @@ Tensor bincount(const Tensor& input, std::optional<Tensor> weights, int64_t minl
 }
 
 Tensor histc(const Tensor& input, int64_t bins, Scalar min, Scalar max) {
-  LB_CHECK(is_floating(input.dtype()) && !is_half(input.dtype()), NotImplemented,
+  LB_CHECK(is_floating(input.dtype()), NotImplemented,
            "\"histogram_cpu\" not implemented for '", dtype_title(input.dtype()), "'");
   LB_CHECK(bins > 0, Runtime, "bins must be > 0");
   const Tensor values = input.to(DType::Float64).contiguous();
