@@ -45,14 +45,14 @@ def differences(ours: list[np.ndarray], theirs: list[np.ndarray], tolerance: flo
         if mine.size and not np.array_equal(mine, other):
             found = largest_difference(mine.ravel(), other.ravel())
             if not found <= tolerance:
-                return f"values differ by {found:.2g} of the largest or of their own"
+                return f"values differ by {found:.2g}"
     return None
 
 
 def largest_difference(ours: np.ndarray, theirs: np.ndarray, block: int = 1 << 16) -> float:
-    """The largest difference, relative to the larger of the number itself and 1 % of the largest number."""
+    """The largest difference, relative to the larger of the number itself and a tenth of the largest number."""
     finite = np.abs(theirs[np.isfinite(theirs)]) if theirs.dtype.kind == "f" else np.abs(theirs.astype(np.float64))
-    floor = 0.01 * float(finite.max(initial=0)) or 1.0
+    floor = 0.1 * float(finite.max(initial=0)) or 1.0
     worst = 0.0
     for start in range(0, len(ours), block):
         a, b = (array[start : start + block].astype(np.float64) for array in (ours, theirs))
@@ -93,7 +93,7 @@ class Bench:
 
     def concerned(self, row: Row) -> dict[str, Peer]:
         """The libraries that the row is for."""
-        wanted = {"lumbre", "torch"}
+        wanted = {"lumbre", "lumbre.before", "torch"}
         wanted |= {"numpy", "jax"} if row.numpy else set()
         wanted |= {"torch.compile"} if row.compiled else set()
         wanted |= {"machine"} if row.limit else set()
@@ -114,7 +114,12 @@ class Bench:
                     result["missing"][name] = str(failure)
         tolerance = next((value for dtype, value in TOLERANCE.items() if dtype in row.group), TOLERANCE["float32"])
         for name, answer in answers.items():
-            if name == "lumbre" or answer is None or answers.get("lumbre") is None or (row.random and name != "torch"):
+            if (
+                name == "lumbre"
+                or answer is None
+                or answers.get("lumbre") is None
+                or (row.random and name in ("numpy", "jax"))
+            ):
                 continue
             if found := differences(answers["lumbre"], answer, tolerance):
                 result["differs"][name] = found
@@ -123,7 +128,7 @@ class Bench:
     def under(self, condition: Condition, row: Row, able: Mapping[str, Peer], rates: dict[str, float]) -> Result:
         """The row's figures under one condition; peers other than PyTorch are measured under the first only."""
         first = condition is self.conditions[0]
-        peers = {name: peer for name, peer in able.items() if first or name in ("lumbre", "torch")}
+        peers = {name: peer for name, peer in able.items() if first or name in ("lumbre", "lumbre.before", "torch")}
         for name, peer in peers.items():
             if self.threads[name] != condition.threads:
                 peer.ask("set_threads", condition.threads)
@@ -181,10 +186,8 @@ def quartiles(numbers: list[float]) -> tuple[float, float, float]:
 
 
 def steady(times: Mapping[str, list[float]]) -> bool:
-    if "torch" not in times:
-        return True
-    low, middle, high = quartiles(ratios(times, "torch"))
-    return high - low < SPREAD * 2 * middle
+    spreads = [quartiles(ratios(times, name)) for name in ("torch", "lumbre.before") if name in times]
+    return all(high - low < 2 * SPREAD * middle for low, middle, high in spreads)
 
 
 def figures(times: Mapping[str, list[float]], reached: int, row: Row | None) -> Result:

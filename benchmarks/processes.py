@@ -27,13 +27,18 @@ class Failed(Exception):
 class Peer:
     """A library in a process of its own."""
 
-    def __init__(self, name: str, python: str = sys.executable) -> None:
+    def __init__(
+        self, name: str, python: str = sys.executable, tree: Path | None = None, settings: tuple[str, ...] = ()
+    ) -> None:
         ours, theirs = socket.socketpair()
         script = str(ROOT / "benchmarks" / "worker.py")
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "0"}
+        environment.update(setting.split("=", 1) for setting in settings)
         self.name = name
         self.process = subprocess.Popen(
-            [python, script, name, str(theirs.fileno())], pass_fds=[theirs.fileno()], env=environment
+            [python, script, name, str(theirs.fileno()), *([str(tree)] if tree else [])],
+            pass_fds=[theirs.fileno()],
+            env=environment,
         )
         theirs.close()
         self.pipe = Connection(ours.detach())

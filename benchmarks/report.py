@@ -10,7 +10,13 @@ from typing import Any
 
 Result = dict[str, Any]
 BEHIND = 0.95
-PEERS = {"torch": "PyTorch", "torch.compile": "torch.compile", "numpy": "NumPy", "jax": "JAX"}
+PEERS = {
+    "torch": "PyTorch",
+    "lumbre.before": "the other tree",
+    "torch.compile": "torch.compile",
+    "numpy": "NumPy",
+    "jax": "JAX",
+}
 ALL, ONE, BUSY = "all threads", "one thread", "busy"
 
 

@@ -34,6 +34,10 @@ def options() -> argparse.Namespace:
     parser.add_argument("--peers", default="torch,numpy,torch.compile,machine", help="what to compare with (also: jax)")
     parser.add_argument("--conditions", default=",".join(c.name for c in CONDITIONS), help="of the measurements")
     parser.add_argument("--jax", metavar="PYTHON", help="an interpreter that has JAX, as another peer")
+    parser.add_argument("--against", type=Path, metavar="TREE", help="another built tree of Lumbre, as another peer")
+    parser.add_argument(
+        "--setting", action="append", default=[], metavar="NAME=VALUE", help="of that tree's environment"
+    )
     parser.add_argument("--out", type=Path, default=ROOT / "out")
     parser.add_argument("--compare", type=Path, help="an earlier benchmarks.json; otherwise the last one of --out")
     parser.add_argument(
@@ -47,6 +51,8 @@ def started(wanted: argparse.Namespace, stack: contextlib.ExitStack) -> dict[str
     peers = {name: Peer(name) for name in names if name != "jax" or not wanted.jax}
     if wanted.jax:
         peers["jax"] = Peer("jax", wanted.jax)
+    if wanted.against:
+        peers["lumbre.before"] = Peer("lumbre.before", tree=wanted.against.resolve(), settings=tuple(wanted.setting))
     for peer in peers.values():
         stack.callback(peer.close)
     return peers
@@ -79,6 +85,8 @@ def say(result: dict[str, Any]) -> None:
     others = " ".join(
         report.figure(report.ratio(result, condition)) or "-" for condition in (report.ALL, report.ONE, report.BUSY)
     )
+    before = report.ratio(result, report.ALL, "lumbre.before")
+    others += f", against the other tree {report.figure(before)}" if before else ""
     print(f"{report.identity(result)}: {ours}, ratio {others} {report.remarks(result)}", flush=True)
 
 

@@ -1,4 +1,5 @@
-"""A process that runs rows with one library, as it is told over a pipe: ``worker.py LIBRARY DESCRIPTOR``.
+"""A process that runs rows with one library, as it is told over a pipe: ``worker.py LIBRARY DESCRIPTOR [TREE]``, where
+TREE is another tree to import Lumbre from.
 
 Every library has a process of its own, so that none's threads, allocator or imports are in another's way.
 """
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 sys.path[0] = str(Path(__file__).resolve().parents[1])
+sys.path[:0] = sys.argv[3:]
 
 import numpy as np
 

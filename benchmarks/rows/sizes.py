@@ -168,7 +168,7 @@ F.cross_entropy(c, target)
 F.mse_loss(a, b)
 F.binary_cross_entropy_with_logits(c, u)
 F.smooth_l1_loss(a, b)
-torch.cdist(c[:100], c)
+torch.cdist(c[:100], b)
 """
 GRADIENTS = """
 (x * b).sum().backward()                    gives: x.grad
