@@ -22,6 +22,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[0] = str(ROOT)
 
 from benchmarks.instructions import SETUP
+from benchmarks.report import fill
 
 BUILD = ROOT / "build-profile"
 PACKAGE = BUILD / "package" / "lumbre"
@@ -177,14 +178,12 @@ def box(name: str, depth: int, left: float, width: float, share: float) -> str:
 
 def write(found: list[Stack], nanoseconds: float) -> None:
     (ROOT / "docs" / "step.svg").write_text(graph(found), encoding="utf-8")
-    text = DOCUMENT.read_text(encoding="utf-8")
-    block = (
-        f"{BEGIN}\n{shares(found, nanoseconds)}\n\n{len(found):,} samples; a step took {nanoseconds:,.0f} ns.\n{END}"
+    fill(
+        DOCUMENT,
+        BEGIN,
+        END,
+        f"{shares(found, nanoseconds)}\n\n{len(found):,} samples; a step took {nanoseconds:,.0f} ns.",
     )
-    written, count = re.subn(f"{re.escape(BEGIN)}.*?{re.escape(END)}", lambda _: block, text, flags=re.DOTALL)
-    if count != 1:
-        raise ValueError(f"{DOCUMENT.name} has {count} places between {BEGIN} and {END}; one is wanted")
-    DOCUMENT.write_text(written, encoding="utf-8")
 
 
 def main() -> int:

@@ -26,6 +26,7 @@ from benchmarks.processes import Failed, Neighbours, Peer
 from benchmarks.rows import chosen
 
 NAME = "benchmarks"
+SECONDS_PER_ROW = 1.2  # where there are fewer left, rows are measured in fewer rounds
 
 
 def options() -> argparse.Namespace:
@@ -38,6 +39,7 @@ def options() -> argparse.Namespace:
     parser.add_argument(
         "--setting", action="append", default=[], metavar="NAME=VALUE", help="of that tree's environment"
     )
+    parser.add_argument("--minutes", type=float, default=17.0, help="for the rows: fewer rounds where a run is late")
     parser.add_argument("--out", type=Path, default=ROOT / "out")
     parser.add_argument("--compare", type=Path, help="an earlier benchmarks.json; otherwise the last one of --out")
     parser.add_argument(
@@ -69,7 +71,10 @@ def measured(wanted: argparse.Namespace) -> dict[str, Any]:
         peers = started(wanted, stack)
         versions = {name: peer.ask("version") for name, peer in peers.items()}
         bench = Bench(peers, neighbours, conditions)
-        for row in rows:
+        end = time.monotonic() + 60 * wanted.minutes
+        for number, row in enumerate(rows):
+            left = (end - time.monotonic()) / (len(rows) - number)
+            bench.haste = min(1.0, max(0.1, left / SECONDS_PER_ROW))
             results.append(bench.measure(row))
             say(results[-1])
     for result in footprint.rows(wanted.rows):

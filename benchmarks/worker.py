@@ -24,15 +24,7 @@ import numpy as np
 
 from benchmarks.libraries import Library, library, quiet_warnings
 from benchmarks.rows import find
-from benchmarks.suite import Row
-
-TIMER = """
-def timer(loop, clock):
-    start = clock()
-    for _ in loop:
-        {statement}
-    return clock() - start
-"""
+from benchmarks.suite import Row, timer
 
 
 class Worker:
@@ -48,8 +40,7 @@ class Worker:
             self.names = self.library.names(row)
             answer = self.library.answer(row, self.names)
             answer = None if answer is None else [array.copy() for array in answer]
-        exec(TIMER.format(statement=self.library.statement(row, self.names)), self.names)
-        self.timer = self.names["timer"]
+        self.timer = timer(self.library.statement(row, self.names), self.names)
         return answer
 
     def time(self, count: int) -> float:
