@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +31,11 @@ CONDITIONS = (
     Condition("one thread", 1, False, (3, 5), 0.005, 0.6),
     Condition("busy", None, True, (3, 7), 0.008, 0.9),
 )
+LIMITS = {
+    "copy": "copy of memory",
+    "float32": "fused multiply-adds, float32",
+    "float64": "fused multiply-adds, float64",
+}
 SPREAD = 0.04  # of the quartiles around the median: enough rounds
 TOLERANCE = {"float32": 2e-4, "float64": 1e-9, "float16": 2e-2, "bfloat16": 2e-2}
 
@@ -97,6 +102,28 @@ class Bench:
                 self.threads[name] = None
         return {key: value for key, value in result.items() if value or key == "conditions"}
 
+    def limits(self) -> Iterator[Result]:
+        """Rows of the machine itself: what it copies, multiplies and adds in a second."""
+        peer = self.peers["machine"]
+        for kind, name in LIMITS.items():
+            peer.ask("prepare_limit", kind)
+            result: Result = {"group": "machine", "name": name, "unit": "ns", "conditions": {}}
+            for condition in self.conditions:
+                if not condition.busy:
+                    self.set_threads("machine", condition.threads)
+                    seconds = statistics.median(
+                        self.seconds(self.peers, "machine", 1) for _ in range(2 * condition.rounds[0])
+                    )
+                    rate = peer.ask("limit_amount", kind) / seconds / 1e9
+                    result["conditions"][condition.name] = {
+                        "machine": {
+                            "value": seconds * 1e9,
+                            "rate": rate,
+                            "unit": "GB/s" if kind == "copy" else "GFLOP/s",
+                        }
+                    }
+            yield result
+
     def concerned(self, row: Row) -> dict[str, Peer]:
         """The libraries that the row is for."""
         wanted = {"lumbre", "lumbre.before", "torch"}
@@ -135,15 +162,18 @@ class Bench:
         """The row's figures under one condition; peers other than PyTorch are measured under the first only."""
         first = condition is self.conditions[0]
         peers = {name: peer for name, peer in able.items() if first or name in ("lumbre", "lumbre.before", "torch")}
-        for name, peer in peers.items():
-            if self.threads[name] != condition.threads:
-                peer.ask("set_threads", condition.threads)
-                self.threads[name] = condition.threads
+        for name in peers:
+            self.set_threads(name, condition.threads)
         if not condition.busy:
             return self.rounds(condition, row, peers, rates)
         assert self.neighbours is not None
         with self.neighbours.busy():
             return self.rounds(condition, row, peers, rates)
+
+    def set_threads(self, name: str, threads: int | None) -> None:
+        if self.threads[name] != threads:
+            self.peers[name].ask("set_threads", threads)
+            self.threads[name] = threads
 
     def rounds(self, condition: Condition, row: Row, peers: Mapping[str, Peer], rates: dict[str, float]) -> Result:
         """``rates`` are executions per second, found under the first condition."""

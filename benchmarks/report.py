@@ -81,7 +81,7 @@ def table(rows: list[Result]) -> str:
     for row in rows:
         first, unit = row["conditions"].get(ALL, {}), row["unit"]
         torch = first.get("torch", {})
-        limit = first.get("limit")
+        limit, machine = first.get("limit"), first.get("machine")
         cells = [
             identity(row).replace("|", "\\|"),
             amount(first.get("lumbre", {}).get("value"), unit),
@@ -92,7 +92,7 @@ def table(rows: list[Result]) -> str:
         cells += [
             figure(ratio(row, ONE)),
             figure(ratio(row, BUSY)),
-            f"{limit['share']:.0%}" if limit else "",
+            share(limit, machine),
             remarks(row),
         ]
         lines.append(line(cells))
@@ -101,6 +101,12 @@ def table(rows: list[Result]) -> str:
 
 def line(cells: list[str]) -> str:
     return "| " + " | ".join(cells) + " |"
+
+
+def share(limit: Result | None, machine: Result | None) -> str:
+    if machine:
+        return f"{machine['rate']:.3g} {machine['unit']}"
+    return f"{limit['share']:.0%}" if limit else ""
 
 
 def remarks(row: Result) -> str:
@@ -175,7 +181,7 @@ def near_the_limit(rows: list[Result]) -> str:
                 [limit["share"] for limit in found],
             )
         shares = [min([1.0, *(number for peer in PEERS if (number := ratio(row, ALL, peer)))]) for row in products]
-        add(f"{dtype} products from 512", "the best library here", "", [share for share in shares if products])
+        add(f"{dtype} products from 512", "the best library here", "", shares)
     return "\n".join(lines) if len(lines) > 2 else ""
 
 

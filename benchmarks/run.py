@@ -71,6 +71,8 @@ def measured(wanted: argparse.Namespace) -> dict[str, Any]:
         peers = started(wanted, stack)
         versions = {name: peer.ask("version") for name, peer in peers.items()}
         bench = Bench(peers, neighbours, conditions)
+        if "machine" in peers and wanted.rows in (None, "machine"):
+            results += bench.limits()
         end = time.monotonic() + 60 * wanted.minutes
         for number, row in enumerate(rows):
             left = (end - time.monotonic()) / (len(rows) - number)

@@ -61,6 +61,11 @@ class Worker:
     def limit_amount(self, kind: str) -> int:
         return self.library.limits.amount(kind)
 
+    def prepare_limit(self, kind: str) -> None:
+        """Of the machine itself: the row is that it reaches its limit."""
+        self.names = {"limits": self.library.limits, "kind": kind}
+        self.timer = timer("limits.reach(kind)", self.names)
+
 
 def main() -> None:
     name, descriptor = sys.argv[1], int(sys.argv[2])
