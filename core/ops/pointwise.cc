@@ -38,14 +38,22 @@ DType compute_dtype(const PointwiseSpec& spec, const Out& out, std::span<const O
   return wider;
 }
 
+// Whether an operand leaves the dtype of a tensor beside it as it is: a tensor of the same, or a number of no higher
+// kind.
+bool keeps_dtype(const Operand& operand, DType dtype) {
+  if (operand.is_tensor()) return operand.tensor().dtype() == dtype;
+  if (is_floating(dtype)) return true;
+  return operand.scalar().is_bool() || (dtype != DType::Bool && !operand.scalar().is_float());
+}
+
 DType promoted(const PointwiseSpec& spec, const Out& out, std::span<const Operand> inputs) {
   DType common;
-  if (inputs.size() == 1 && inputs[0].is_tensor()) {
-    common = inputs[0].dtype();
-  } else if (inputs.size() == 2 && inputs[0].is_tensor() && inputs[1].is_tensor() &&
-             inputs[0].dtype() == inputs[1].dtype()) {
-    common = inputs[0].dtype();
-  } else {
+  bool same = inputs[0].is_tensor();
+  if (same) {
+    common = inputs[0].tensor().dtype();
+    for (const Operand& input : inputs.subspan(1)) same &= keeps_dtype(input, common);
+  }
+  if (!same) {
     PromotionState state;
     for (const Operand& input : inputs) {
       if (input.is_tensor())
@@ -97,7 +105,7 @@ bool try_direct(const LoopTable& table, std::span<const Operand> inputs, DType c
     result = *first;
     result.bump_version();
   } else {
-    result = Tensor::empty(first->sizes(), table.to_bool ? DType::Bool : common);
+    result = Tensor::empty_as(*first, table.to_bool ? DType::Bool : common);
   }
   data[0] = result.bytes();
   strides[0] = table.to_bool ? 1 : step;

@@ -11,21 +11,18 @@ using autograd::SavedTensor;
 
 namespace {
 
-bool is_list(Param kind) { return kind == Param::Tensors || kind == Param::OptionalTensors; }
-bool is_tensor_parameter(Param kind) { return kind == Param::Tensor || kind == Param::Operand; }
-
 // Calls f(tensor) for every tensor among the arguments; stops when it gives true.
 template <class F>
 bool any_tensor(const Operator& record, const Value* values, F f) {
-  for (int i = 0; i < record.forward.count; ++i) {
-    const Value& value = values[i];
-    const Param kind = record.forward.params[i];
-    if (is_tensor_parameter(kind)) {
-      if (value.given && value.kind == Param::Tensor && f(*value.tensor)) return true;
-    } else if (is_list(kind) && value.given) {
-      for (const Tensor& t : value.lists->tensors)
-        if (t.defined() && f(t)) return true;
-    }
+  for (uint32_t rest = record.forward.tensors; rest; rest &= rest - 1) {
+    const Value& value = values[std::countr_zero(rest)];
+    if (value.given && value.kind == Param::Tensor && f(*value.tensor)) return true;
+  }
+  for (uint32_t rest = record.forward.lists; rest; rest &= rest - 1) {
+    const Value& value = values[std::countr_zero(rest)];
+    if (!value.given) continue;
+    for (const Tensor& t : value.lists->tensors)
+      if (t.defined() && f(t)) return true;
   }
   return false;
 }
@@ -36,7 +33,7 @@ ShortList<Edge, 4> gather_edges(const Operator& record, const Value* values) {
   for (int i = 0; i < record.forward.count; ++i) {
     const Param kind = record.forward.params[i];
     if (is_tensor_parameter(kind)) ++count;
-    if (is_list(kind) && values[i].given) count += values[i].lists->tensors.size();
+    if (is_list_parameter(kind) && values[i].given) count += values[i].lists->tensors.size();
   }
   ShortList<Edge, 4> edges(count);
   size_t at = 0;
@@ -46,7 +43,7 @@ ShortList<Edge, 4> gather_edges(const Operator& record, const Value* values) {
     if (is_tensor_parameter(kind)) {
       if (value.given && value.kind == Param::Tensor) edges[at] = autograd::gradient_edge(*value.tensor);
       ++at;
-    } else if (is_list(kind) && value.given) {
+    } else if (is_list_parameter(kind) && value.given) {
       for (const Tensor& t : value.lists->tensors) {
         if (t.defined()) edges[at] = autograd::gradient_edge(t);
         ++at;
@@ -153,7 +150,8 @@ void check_targets(const Out& out) {
   for (int i = 0; i < Out::kMax && out.target(i); ++i) autograd::check_inference_write(*out.target(i));
 }
 
-bool takes_part(const Operator& record, const Out& out, const Value* values) {
+// Of lists of tensors and of given targets.
+bool other_requires_grad(const Operator& record, const Out& out, const Value* values) {
   if (out.form() == Out::Form::Given) {
     for (int i = 0; i < Out::kMax; ++i)
       if (out.target(i) && autograd::requires_grad(*out.target(i))) return true;
@@ -190,9 +188,9 @@ Result recorded(const Operator& record, const Out& out, Value* values) {
     case Derivative::State::None:
       if (out.in_place() && is_floating(out.target()->dtype()))
         return recorded_formula(record, kOverwritten, out, values);
-      return finished(record, out, values, record.forward.thunk(out, values));
+      return run_unrecorded(record, out, values);
     case Derivative::State::Composed: {
-      if (!out.in_place()) return finished(record, out, values, record.forward.thunk(out, values));
+      if (!out.in_place()) return run_unrecorded(record, out, values);
       const Tensor target = *out.target();
       op::call<"copy">.in_place(target, std::get<Tensor>(record.forward.thunk(Out(), values)), false);
       return Result(target);
@@ -202,8 +200,7 @@ Result recorded(const Operator& record, const Out& out, Value* values) {
   }
 }
 
-Result finished(const Operator& record, const Out& out, const Value* values, Result result) {
-  if (out.form() != Out::Form::Function) return result;
+void finish_views(const Operator& record, const Value* values, Result& result) {
   if (auto* one = std::get_if<Tensor>(&result)) {
     if (one->defined() && (*one)->base) drop_private_base(record, values, *one);
   } else if (auto* several = std::get_if<std::vector<Tensor>>(&result)) {
@@ -217,7 +214,6 @@ Result finished(const Operator& record, const Out& out, const Value* values, Res
     for (Tensor& t : tensors_of(result))
       if (t.defined() && !any_tensor(record, values, [&](const Tensor& input) { return input.shares_storage(t); }))
         t->inference = true;
-  return result;
 }
 
 // Casts what a block of autocast says, then calls.
@@ -274,7 +270,7 @@ void OperatorNode::note_argument(size_t i, const Value& value) {
     kept.kind = Param::Tensor;
     kept.dtype = value.tensor->dtype();
     kept.dims = value.tensor->sizes();
-  } else if (value.given && is_list(value.kind)) {
+  } else if (value.given && is_list_parameter(value.kind)) {
     kept.given = true;
     kept.kind = value.kind;
     list_ = std::make_unique<ListInfo>();
@@ -334,14 +330,14 @@ size_t OperatorNode::first_edge(int parameter) const {
   for (int i = 0; i < parameter; ++i) {
     const Param kind = record_->forward.params[i];
     if (is_tensor_parameter(kind)) ++at;
-    if (is_list(kind) && values_[i].given) at += list_->sizes.size();
+    if (is_list_parameter(kind) && values_[i].given) at += list_->sizes.size();
   }
   return at;
 }
 
 bool OperatorNode::wants(int parameter) const {
   const size_t first = first_edge(parameter);
-  if (!is_list(record_->forward.params[parameter])) return static_cast<bool>(edges_[first]);
+  if (!is_list_parameter(record_->forward.params[parameter])) return static_cast<bool>(edges_[first]);
   const size_t members = values_[parameter].given ? list_->sizes.size() : 0;
   return std::any_of(edges_ + first, edges_ + first + members, [](const Edge& e) { return static_cast<bool>(e); });
 }
@@ -352,7 +348,8 @@ uint32_t OperatorNode::used() const {
   for (int i = 0; i < count; ++i) {
     if (derivative_->uses[static_cast<size_t>(i)] == 0) continue;
     const Param kind = record_->forward.params[i];
-    if ((is_tensor_parameter(kind) || is_list(kind)) && wants(i)) mask |= derivative_->uses[static_cast<size_t>(i)];
+    if ((is_tensor_parameter(kind) || is_list_parameter(kind)) && wants(i))
+      mask |= derivative_->uses[static_cast<size_t>(i)];
   }
   return mask;
 }
@@ -380,7 +377,7 @@ void OperatorNode::save_inputs(const Value* values, const Tensor* written) {
     if (!value.given) continue;
     if (value.kind == Param::Tensor)
       inputs_[i] = save(*value.tensor, i);
-    else if (is_list(value.kind))
+    else if (is_list_parameter(value.kind))
       for (const Tensor& t : value.lists->tensors) list_->saved.push_back(t.defined() ? save(t, i) : SavedTensor());
   }
 }
@@ -422,7 +419,8 @@ void OperatorNode::apply(autograd::Gradients& taken, autograd::Gradients& given)
 
 bool Backward::needs_member(size_t member) const {
   for (int i = 0; i < node_.record().forward.count; ++i)
-    if (is_list(node_.record().forward.params[i])) return static_cast<bool>(node_.edges_[node_.first_edge(i) + member]);
+    if (is_list_parameter(node_.record().forward.params[i]))
+      return static_cast<bool>(node_.edges_[node_.first_edge(i) + member]);
   return false;
 }
 
@@ -464,7 +462,7 @@ void Backward::give(int parameter, Tensor gradient) {
 void Backward::give_member(size_t member, Tensor gradient) {
   if (!gradient.defined()) return;
   for (int i = 0; i < node_.record().forward.count; ++i) {
-    if (!is_list(node_.record().forward.params[i])) continue;
+    if (!is_list_parameter(node_.record().forward.params[i])) continue;
     const size_t at = node_.first_edge(i) + member;
     if (node_.edges_[at])
       given_[at] = fitted(std::move(gradient), node_.list_->sizes[member], node_.list_->dtypes[member]);
@@ -583,14 +581,12 @@ void put(Value& value, Param, MemoryFormat format) {
 void put(Value& value, Param wanted, const std::vector<Tensor>& tensors) {
   value.given = true;
   value.kind = wanted;
-  value.lists = std::make_unique<Value::Lists>();
-  value.lists->tensors = tensors;
+  value.own_lists().tensors = tensors;
 }
 void put(Value& value, Param, const char* text) {
   value.given = true;
   value.kind = Param::String;
-  value.lists = std::make_unique<Value::Lists>();
-  value.lists->string = text;
+  value.own_lists().string = text;
 }
 
 Tensor zeros(const Dims& sizes, DType dtype) { return Tensor::zeros(sizes, dtype); }

@@ -8,12 +8,12 @@
 
 namespace lumbre::ops {
 
-Tensor with_geometry(const Tensor& input, Dims sizes, Dims strides) {
-  return with_geometry(input, std::move(sizes), std::move(strides), input->offset);
+Tensor with_geometry(const Tensor& input, const Dims& sizes, const Dims& strides) {
+  return with_geometry(input, sizes, strides, input->offset);
 }
-Tensor with_geometry(const Tensor& input, Dims sizes, Dims strides, int64_t offset) {
+Tensor with_geometry(const Tensor& input, const Dims& sizes, const Dims& strides, int64_t offset) {
   LB_CHECK(sizes.ndim() <= kMaxDims, Runtime, "tensor has too many (>", kMaxDims, ") dims");
-  Tensor view = Tensor::over(input->storage, input.dtype(), std::move(sizes), std::move(strides), offset);
+  Tensor view = Tensor::over(input->storage, input.dtype(), sizes, strides, offset);
   autograd::note_view(view, input);
   return view;
 }
@@ -33,13 +33,13 @@ Tensor view(const Tensor& input, const Dims& size) {
   LB_CHECK(strides, Runtime,
            "view size is not compatible with input tensor's size and stride (at least one dimension "
            "spans across two contiguous subspaces). Use .reshape(...) instead.");
-  return with_geometry(input, sizes, std::move(*strides));
+  return with_geometry(input, sizes, *strides);
 }
 
 Tensor reshape(const Tensor& input, const Dims& shape) {
   const Dims sizes = infer_sizes(shape, input.count());
   if (std::optional<Dims> strides = view_strides(input.sizes(), input.strides(), sizes))
-    return with_geometry(input, sizes, std::move(*strides));
+    return with_geometry(input, sizes, *strides);
   return with_geometry(input.clone(MemoryFormat::Contiguous), sizes, contiguous_strides(sizes), 0);
 }
 
@@ -50,7 +50,7 @@ Tensor transpose(const Tensor& input, int64_t dim0, int64_t dim1) {
     std::swap(sizes[a], sizes[b]);
     std::swap(strides[a], strides[b]);
   }
-  return with_geometry(input, std::move(sizes), std::move(strides));
+  return with_geometry(input, sizes, strides);
 }
 
 Tensor permute(const Tensor& input, const Dims& dims) {
@@ -67,7 +67,7 @@ Tensor permute(const Tensor& input, const Dims& dims) {
     sizes[i] = input.sizes()[from];
     strides[i] = input.strides()[from];
   }
-  return with_geometry(input, std::move(sizes), std::move(strides));
+  return with_geometry(input, sizes, strides);
 }
 
 namespace {
@@ -79,7 +79,7 @@ Tensor without_dims(const Tensor& input, Drop drop) {
     sizes.push_back(input.sizes()[d]);
     strides.push_back(input.strides()[d]);
   }
-  return with_geometry(input, std::move(sizes), std::move(strides));
+  return with_geometry(input, sizes, strides);
 }
 
 Tensor squeeze_dim(const Tensor& input, int64_t dim) {
@@ -135,7 +135,7 @@ Tensor unsqueeze(const Tensor& input, int64_t dim) {
   const int64_t stride = at < input.ndim() ? checked_multiply(sizes[at], strides[at]) : 1;
   sizes.insert(static_cast<size_t>(at), 1);
   strides.insert(static_cast<size_t>(at), stride);
-  return with_geometry(input, std::move(sizes), std::move(strides));
+  return with_geometry(input, sizes, strides);
 }
 
 // The old name of a tensor's type; the kinds that came later have none.
@@ -166,7 +166,7 @@ Tensor expand(const Tensor& input, const Dims& size) {
              ") at non-singleton dimension ", d, ".  Target sizes: ", size, ".  Tensor sizes: ", input.sizes());
     strides[d] = 0;
   }
-  return with_geometry(input, std::move(sizes), std::move(strides));
+  return with_geometry(input, sizes, strides);
 }
 
 Tensor flatten(const Tensor& input, int64_t start_dim, int64_t end_dim) {
@@ -220,7 +220,7 @@ Tensor view_dtype(const Tensor& input, DType dtype) {
       offset /= ratio;
     }
   }
-  Tensor result = Tensor::over(input->storage, dtype, std::move(sizes), std::move(strides), offset);
+  Tensor result = Tensor::over(input->storage, dtype, sizes, strides, offset);
   if (dtype == input.dtype()) autograd::note_view(result, input);
   return result;
 }

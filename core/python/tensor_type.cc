@@ -110,11 +110,11 @@ int set_attribute(PyObject* self, PyObject* name, PyObject* value) {
   return status;
 }
 
-PyObject* attach(TensorObject* self, const Tensor& tensor) {
-  ::new (&self->tensor) Tensor(tensor);
+PyObject* attach(TensorObject* self, Tensor tensor) {
+  tensor->python_object = self;
+  ::new (&self->tensor) Tensor(std::move(tensor));
   self->attributes = nullptr;
   self->weak_references = nullptr;
-  tensor->python_object = self;
   return reinterpret_cast<PyObject*>(self);
 }
 
@@ -420,7 +420,7 @@ PyObject* call_direct(OverloadSet& set, PyObject* a, PyObject* b) {
     if (p.slot >= 2) copy_value(p.default_value, values[p.slot]);
   if (count > 4) fail(ErrorKind::Runtime, "an operator of a Python slot has at most four parameters");
   Result result = invoke(*overload.record, Out(), values);
-  if (auto* tensor = std::get_if<Tensor>(&result)) return wrap(*tensor);
+  if (auto* tensor = std::get_if<Tensor>(&result)) return wrap(std::move(*tensor));
   return result_object(std::move(result), nullptr);
 }
 
@@ -552,10 +552,12 @@ void* slot(F* function) {
 
 }  // namespace
 
-PyObject* wrap(const Tensor& tensor) {
-  if (tensor->keeps_object) return take_back(tensor.get());
-  if (tensor->python_object) return Py_NewRef(static_cast<PyObject*>(tensor->python_object));
-  return attach(allocate_object(), tensor);
+PyObject* wrap(Tensor tensor) {
+  if (__builtin_expect(tensor->python_object != nullptr, 0)) {
+    if (tensor->keeps_object) return take_back(tensor.get());
+    return Py_NewRef(static_cast<PyObject*>(tensor->python_object));
+  }
+  return attach(allocate_object(), std::move(tensor));
 }
 
 PyObject* wrap_as(PyTypeObject* type, const Tensor& tensor) {
