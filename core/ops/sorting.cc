@@ -113,7 +113,7 @@ Tensor msort(const Tensor& input) { return op::call<"sort">.all(input, int64_t{0
 std::tuple<Tensor, Tensor> topk(const Tensor& input, int64_t k, int64_t dim, bool largest, bool sorted) {
   const Rows r(input, dim);
   LB_CHECK(k >= 0 && k <= r.n, Runtime, "selected index k out of range");
-  LB_CHECK(input.dtype() != DType::Bool, NotImplemented, "\"topk_cpu\" not implemented for 'Bool'");
+  LB_CHECK(input.dtype() != DType::Bool, Runtime, "topk does not support bool dtypes on CPU");
   Tensor values = r.empty(k, r.data.dtype()), indices = r.empty(k, DType::Int64);
   visit_ordered(r.data.dtype(), [&]<class T>(T) {
     if (k > 0)
@@ -482,8 +482,7 @@ LB_OPERATOR(.signature = "msort(input, *, out=None)", .doc = R"(The tensor sorte
 
 >>> torch.msort(torch.tensor([3, 1, 2]))
 tensor([1, 2, 3]))",
-            .forward = forward_of<msort>,
-            .derivative = kComposed);
+            .forward = forward_of<msort>, .derivative = kComposed);
 LB_OPERATOR(.signature = "topk(input, k, dim=-1, largest=True, sorted=True, *, out=None) -> (values, indices)",
             .doc = R"(The k greatest (or least) elements along `dim`, in order, and where they are.
 
