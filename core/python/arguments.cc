@@ -139,22 +139,6 @@ inline bool bind_value(const Parameter& parameter, PyObject* object, Value& valu
   return true;
 }
 
-// As many values as the forward has parameters, on the stack.
-class Values {
- public:
-  explicit Values(size_t count) : count_(count) {
-    for (size_t i = 0; i < count_; ++i) ::new (data() + i) Value;
-  }
-  ~Values() { std::destroy_n(data(), count_); }
-  Values(const Values&) = delete;
-  Values& operator=(const Values&) = delete;
-  Value* data() { return std::launder(reinterpret_cast<Value*>(storage_)); }
-
- private:
-  size_t count_;
-  alignas(Value) std::byte storage_[kMaxParameters * sizeof(Value)];
-};
-
 struct Sides {
   PyObject* out = nullptr;  // a tensor, or a tuple or list of at most Out::kMax
   bool requires_grad = false;

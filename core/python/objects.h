@@ -133,6 +133,7 @@ void add_bridges(PyObject* module);
 void add_controls(PyObject* module);
 void add_autograd(PyObject* module);
 void add_network(PyObject* module);
+void add_grad_mode(PyObject* module);
 void add_watching(PyObject* module);
 
 // Calls an operator by name with prepared Python arguments (positional only): for slots and indexing.

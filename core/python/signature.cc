@@ -238,6 +238,10 @@ Overload Overload::parse(const Operator& record) {
   return overload;
 }
 
+void OverloadSet::parse() {
+  for (const Operator* record : records) overloads.push_back(Overload::parse(*record));
+}
+
 std::string Overload::describe() const {
   std::string s = "(";
   bool star = false;

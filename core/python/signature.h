@@ -25,6 +25,22 @@ struct Parameter {
   Value default_value;
 };
 
+// As many values as the forward has parameters, on the stack.
+class Values {
+ public:
+  explicit Values(size_t count) : count_(count) {
+    for (size_t i = 0; i < count_; ++i) ::new (data() + i) Value;
+  }
+  ~Values() { std::destroy_n(data(), count_); }
+  Values(const Values&) = delete;
+  Values& operator=(const Values&) = delete;
+  Value* data() { return std::launder(reinterpret_cast<Value*>(storage_)); }
+
+ private:
+  size_t count_;
+  alignas(Value) std::byte storage_[kMaxParameters * sizeof(Value)];
+};
+
 struct Overload {
   const Operator* record = nullptr;
   std::string name;  // the last part of a dotted name
@@ -48,10 +64,10 @@ struct OverloadSet {
   std::vector<const Operator*> records;
   std::vector<Overload> overloads;
   const std::vector<Overload>& get() {
-    if (overloads.empty())
-      for (const Operator* record : records) overloads.push_back(Overload::parse(*record));
+    if (__builtin_expect(overloads.empty(), 0)) parse();
     return overloads;
   }
+  void parse();
 };
 
 // The named-tuple type of an operator's results, borrowed; `fields` is "values, indices".
