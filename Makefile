@@ -52,8 +52,7 @@ test-all: build $(VENV)/.test $(VENV)/.demo
 	$(BIN)/python -m pytest -n $(JOBS) tests
 
 bench: build $(VENV)/.demo $(VENV)/.test
-	$(BIN)/python benchmarks/run.py $(if $(ROWS),--rows $(ROWS))
-	$(BIN)/python benchmarks/steps.py $(if $(ROWS),--rows $(ROWS))
+	$(BIN)/python benchmarks/run.py $(if $(ROWS),--rows "$(ROWS)") $(BENCH_FLAGS)
 
 lint: $(VENV)/.lint
 	$(BIN)/ruff check lumbre tests benchmarks examples tools

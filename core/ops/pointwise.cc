@@ -11,12 +11,30 @@ const LoopTable& table_of(const PointwiseSpec& spec) {
   return *spec.tables.levels[level];
 }
 
+void check_in_place(const Tensor& target, std::span<const Operand> inputs) {
+  Dims sizes = target.sizes();
+  for (const Operand& input : inputs)
+    if (input.is_tensor()) sizes = broadcast_sizes(sizes, input.tensor().sizes());
+  LB_CHECK(sizes == target.sizes(), Runtime, "output with shape ", target.sizes(),
+           " doesn't match the broadcast shape ", sizes);
+}
+
+// Sizes that do not fit are the first complaint, as in PyTorch; then the dtype.
+[[noreturn]] void refuse_dtype(const PointwiseSpec& spec, const Out& out, std::span<const Operand> inputs,
+                               DType common) {
+  if (out.in_place()) check_in_place(*out.target(), inputs);
+  Dims sizes;
+  for (const Operand& input : inputs)
+    if (input.is_tensor()) sizes = broadcast_sizes(sizes, input.tensor().sizes());
+  fail(ErrorKind::NotImplemented, "\"", spec.name, "\" not implemented for '", dtype_title(common), "'");
+}
+
 // The dtype to compute in for a promoted dtype: itself where the functor has it, else a wider one of its kind.
-DType compute_dtype(const PointwiseSpec& spec, const LoopTable& table, DType common) {
+DType compute_dtype(const PointwiseSpec& spec, const Out& out, std::span<const Operand> inputs, const LoopTable& table,
+                    DType common) {
   if (table.loops[static_cast<int>(common)]) return common;
   const DType wider = is_half(common) ? DType::Float32 : is_floating(common) ? DType::Float64 : DType::Int64;
-  LB_CHECK(table.loops[static_cast<int>(wider)], NotImplemented, "\"", spec.name, "\" not implemented for '",
-           dtype_title(common), "'");
+  if (!table.loops[static_cast<int>(wider)]) refuse_dtype(spec, out, inputs, common);
   return wider;
 }
 
@@ -28,7 +46,7 @@ bool keeps_dtype(const Operand& operand, DType dtype) {
   return operand.scalar().is_bool() || (dtype != DType::Bool && !operand.scalar().is_float());
 }
 
-DType promoted(const PointwiseSpec& spec, std::span<const Operand> inputs) {
+DType promoted(const PointwiseSpec& spec, const Out& out, std::span<const Operand> inputs) {
   DType common;
   bool same = inputs[0].is_tensor();
   if (same) {
@@ -46,8 +64,7 @@ DType promoted(const PointwiseSpec& spec, std::span<const Operand> inputs) {
     common = state.result();
   }
   if (spec.promotion == Promotion::Floating && !is_floating(common)) common = default_dtype();
-  LB_CHECK(spec.accepts >> static_cast<int>(common) & 1, NotImplemented, "\"", spec.name, "\" not implemented for '",
-           dtype_title(common), "'");
+  if (!(spec.accepts >> static_cast<int>(common) & 1)) refuse_dtype(spec, out, inputs, common);
   return common;
 }
 
@@ -96,20 +113,12 @@ bool try_direct(const LoopTable& table, std::span<const Operand> inputs, DType c
   return true;
 }
 
-void check_in_place(const Tensor& target, std::span<const Operand> inputs) {
-  Dims sizes = target.sizes();
-  for (const Operand& input : inputs)
-    if (input.is_tensor()) sizes = broadcast_sizes(sizes, input.tensor().sizes());
-  LB_CHECK(sizes == target.sizes(), Runtime, "output with shape ", target.sizes(),
-           " doesn't match the broadcast shape ", sizes);
-}
-
 }  // namespace
 
 Tensor pointwise(const PointwiseSpec& spec, const Out& out, std::span<const Operand> inputs, const void* context) {
   const LoopTable& table = table_of(spec);
-  const DType common = promoted(spec, inputs);
-  const DType compute = compute_dtype(spec, table, common);
+  const DType common = promoted(spec, out, inputs);
+  const DType compute = compute_dtype(spec, out, inputs, table, common);
   const Loop loop = table.loops[static_cast<int>(compute)];
   Tensor result;
   if (compute == common && try_direct(table, inputs, common, loop, context, out, result)) return result;

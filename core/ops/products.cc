@@ -136,7 +136,7 @@ template <class T>
 void batched(const Tensor& a, const Tensor& b, const Tensor& c, Scalar alpha, Scalar beta) {
   const int64_t m = a.sizes()[1], k = a.sizes()[2], n = b.sizes()[2];
   const auto kernel = product_table().gemm[static_cast<int>(c.dtype())];
-  const bool own = std::is_integral_v<T> || m * n * k <= kSmallWork && n > 1;
+  const bool own = std::is_integral_v<T> || (m * n * k <= kSmallWork && n > 1);
   const T x = alpha.to<T>(), y = beta.to<T>();
   parallel_for(
       a.sizes()[0], std::max<int64_t>(1, 65536 / std::max<int64_t>(1, m * n * k)), [&](int64_t begin, int64_t end) {
@@ -289,6 +289,18 @@ Tensor matmul(const Tensor& input, const Tensor& other) {
 namespace {
 
 Tensor reversed_matmul(const Tensor& input, const Tensor& other) { return matmul(other, input); }
+
+// The last step of PyTorch's composition for operands of these dimensions.
+template <int kLeft, int kRight>
+const char* matmul_node(const OperatorNode& node) {
+  const int left = node.argument(kLeft).dims.ndim(), right = node.argument(kRight).dims.ndim();
+  if (left == 1 && right == 1) return "DotBackward0";
+  if (left == 2 && right == 1) return "MvBackward0";
+  if (left == 1 && right == 2) return "SqueezeBackward4";
+  if (left == 2 && right == 2) return "MmBackward0";
+  if (left > 2 || left == 1 || !node.wants(kLeft)) return "UnsafeViewBackward0";
+  return node.argument(kLeft).dims[0] == 0 ? "TransposeBackward0" : "CloneBackward0";
+}
 
 Tensor addmm(const Tensor& input, const Tensor& mat1, const Tensor& mat2, Scalar beta, Scalar alpha) {
   check_matrices(mat1, mat2, "mat1", "mat2");
@@ -470,10 +482,12 @@ the left is taken as a row, one on the right as a column, and that dimension is 
 
 >>> torch.matmul(torch.ones(2, 3), torch.ones(3))
 tensor([3., 3.]))",
-            .forward = forward_of<matmul>, .derivative = gradients(nullptr, matmul_gradient<0, 1>, "0:1 1:0"),
+            .forward = forward_of<matmul>,
+            .derivative = named_by(matmul_node<0, 1>, gradients(nullptr, matmul_gradient<0, 1>, "0:1 1:0")),
             .aliases = "linalg.matmul");
 LB_OPERATOR(.signature = "_reversed_matmul(input, other)", .doc = "other @ input.",
-            .forward = forward_of<reversed_matmul>, .derivative = gradients(nullptr, matmul_gradient<1, 0>, "0:1 1:0"),
+            .forward = forward_of<reversed_matmul>,
+            .derivative = named_by(matmul_node<1, 0>, gradients(nullptr, matmul_gradient<1, 0>, "0:1 1:0")),
             .forms = kHidden);
 LB_OPERATOR(.signature = "addmm(input, mat1, mat2, *, beta=1, alpha=1, out=None)",
             .doc = R"(beta * input + alpha * (mat1 @ mat2); `input` is broadcast to the product's shape.
@@ -512,8 +526,8 @@ LB_OPERATOR(.signature = "outer(input, vec2, *, out=None)",
 tensor([[ 1., 10.],
         [ 2., 20.]]))",
             .forward = forward_of<outer>,
-            .derivative = LB_GRADIENTS("MulBackward0", "0:1 1:0", call<"mv">(g, b.input(1)),
-                                       call<"mv">(call<"t">(g), b.input(0))),
+            .derivative = LB_GRADIENTS("MulBackward0", "0:1 1:0", call<"mv">(g, cast(b.input(1), g.dtype())),
+                                       call<"mv">(call<"t">(g), cast(b.input(0), g.dtype()))),
             .aliases = "ger");
 LB_OPERATOR(.signature = "inner(input, other, *, out=None)", .doc = R"(Sums of products over the last dimension of both.
 

@@ -57,15 +57,26 @@ Result recorded_formula(const Operator& record, const Derivative& derivative, co
   const Tensor* target = out.in_place() ? out.target() : nullptr;
   const autograd::NodeRef node = OperatorNode::make(record, derivative, values);
   auto* made = static_cast<OperatorNode*>(node.get());
+  if (target) made->mark_in_place();
   made->save_inputs(values, target);
   const uint32_t version = target ? (*target)->storage->version : 0;
+  const int64_t offset = target ? (*target)->offset : 0;
+  const Dims sizes = target ? target->sizes() : Dims(), strides = target ? target->strides() : Dims();
   Result result = record.forward.thunk(out, values);
   if (target) {
     if ((*target)->storage->version == version) target->bump_version();
     made->save_results({target, 1});
-    autograd::rewrite_history(*target, node);
+    if ((*target)->offset != offset || (*target)->sizes != sizes || (*target)->strides != strides) {
+      // It shows its memory in another way: its base is as it was.
+      autograd::set_node(*target, node, 0);
+      (*target)->view_version = (*target)->storage->version;
+    } else {
+      autograd::rewrite_history(*target, node);
+    }
     return result;
   }
+  // A list of views, even of one, can be written to through its base alone.
+  const bool many = std::holds_alternative<std::vector<Tensor>>(result);
   const std::span<Tensor> results = tensors_of(result);
   made->taken = static_cast<uint32_t>(std::max<size_t>(results.size(), 1));
   for (size_t i = 0; i < results.size(); ++i) {
@@ -74,7 +85,7 @@ Result recorded_formula(const Operator& record, const Derivative& derivative, co
     if (any_tensor(record, values, [&](const Tensor& input) { return input.same(t); })) continue;
     if (t->base) {
       drop_private_base(record, values, t);
-      if (results.size() > 1 && t->base) t->view_kind = static_cast<uint8_t>(autograd::ViewKind::OneOfMany);
+      if (many && t->base) t->view_kind = static_cast<uint8_t>(autograd::ViewKind::OneOfMany);
     }
     autograd::set_node(t, node, static_cast<uint32_t>(i));
   }
@@ -141,7 +152,11 @@ Result recorded(const Operator& record, const Out& out, Value* values) {
       return record.forward.thunk(out, values);
     refuse_out(record);
   }
-  if (out.in_place()) autograd::check_in_place(*out.target(), true);
+  if (out.in_place()) {
+    autograd::check_in_place(*out.target(), true);
+    // What is written into integers has no gradient.
+    if (!is_floating(out.target()->dtype())) return record.forward.thunk(out, values);
+  }
   switch (derivative.state) {
     case Derivative::State::None:
       if (out.in_place() && is_floating(out.target()->dtype()))
@@ -165,8 +180,7 @@ void finish_views(const Operator& record, const Value* values, Result& result) {
     for (Tensor& t : *several) {
       if (!t.defined() || !t->base) continue;
       drop_private_base(record, values, t);
-      if (t->base && autograd::grad_enabled() && several->size() > 1)
-        t->view_kind = static_cast<uint8_t>(autograd::ViewKind::OneOfMany);
+      if (t->base && autograd::grad_enabled()) t->view_kind = static_cast<uint8_t>(autograd::ViewKind::OneOfMany);
     }
   }
   if (__builtin_expect(autograd::modes.inference, 0))
@@ -284,10 +298,13 @@ void OperatorNode::free() noexcept {
 }
 
 std::string OperatorNode::name() const {
+  if (derivative_->node_of) return derivative_->node_of(*this);
   if (derivative_->node) {
     // "A|B": B when the second operand is a tensor. "A;B": B when the second argument was given.
-    // "A!B": B when the third argument was given.
+    // "A!B": B when the third argument was given. "A/B": B in the in-place form.
     const std::string_view names = derivative_->node;
+    if (const size_t forms = names.find('/'); forms != std::string_view::npos)
+      return std::string(in_place_ ? names.substr(forms + 1) : names.substr(0, forms));
     const size_t at = names.find_first_of("|;!");
     if (at == std::string_view::npos) return std::string(names);
     const auto& decides = values_[names[at] == '!' ? 2 : 1];
@@ -342,9 +359,10 @@ uint32_t OperatorNode::used() const {
 void OperatorNode::save_inputs(const Value* values, const Tensor* written) {
   const uint32_t mask = used();
   needs_results_ = mask >> 16;
-  const auto save = [&](const Tensor& t) {
-    // What is about to be overwritten is kept as it was.
-    if (written && t.same(*written)) {
+  const auto save = [&](const Tensor& t, int i) {
+    // What is about to be overwritten is kept as it was; that another argument is the same tensor is left to the
+    // version check.
+    if (written && i == 0) {
       const autograd::GradModeGuard off(false);
       return SavedTensor::of_overwritten(t.clone(), t);
     }
@@ -360,9 +378,9 @@ void OperatorNode::save_inputs(const Value* values, const Tensor* written) {
     }
     if (!value.given) continue;
     if (value.kind == Param::Tensor)
-      inputs_[i] = save(*value.tensor);
+      inputs_[i] = save(*value.tensor, i);
     else if (is_list_parameter(value.kind))
-      for (const Tensor& t : value.lists->tensors) list_->saved.push_back(t.defined() ? save(t) : SavedTensor());
+      for (const Tensor& t : value.lists->tensors) list_->saved.push_back(t.defined() ? save(t, i) : SavedTensor());
   }
 }
 
@@ -390,9 +408,10 @@ int OperatorNode::visit(autograd::VisitObject visit, void* argument) const {
 }
 
 void OperatorNode::apply(autograd::Gradients& taken, autograd::Gradients& given) {
-  LB_CHECK(derivative_->formula, NotImplemented, "the derivative for '",
-           std::string_view(record_->signature).substr(0, std::string_view(record_->signature).find('(')),
-           "' is not implemented.");
+  const std::string_view signature = record_->signature, operator_name = signature.substr(0, signature.find('('));
+  LB_CHECK(derivative_ != &record_->derivative || record_->derivative.node != kDerivativeUnknown.node, Runtime,
+           "derivative for aten::", operator_name, " is not implemented");
+  LB_CHECK(derivative_->formula, NotImplemented, "the derivative for '", operator_name, "' is not implemented.");
   Backward backward(*this, taken, given);
   derivative_->formula(backward);
 }

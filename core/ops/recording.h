@@ -59,9 +59,12 @@ class OperatorNode final : public autograd::Node {
   void apply(autograd::Gradients& taken, autograd::Gradients& given) override;
   void release() noexcept override;
   int visit(autograd::VisitObject visit, void* argument) const override;
+  void mark_in_place() { in_place_ = true; }
   void save_inputs(const Value* values, const Tensor* written);
   void save_results(std::span<const Tensor> results);
   const Operator& record() const { return *record_; }
+  const Value& argument(int parameter) const { return values_[parameter]; }  // of a tensor: its sizes and dtype
+  bool wants(int parameter) const;
 
  private:
   friend class Backward;
@@ -78,7 +81,6 @@ class OperatorNode final : public autograd::Node {
   void gather_edges(const Value* values);
   void note_argument(size_t i, const Value& value);
   size_t first_edge(int parameter) const;
-  bool wants(int parameter) const;
   uint32_t used() const;  // the union of what the wanted gradients read
 
   const Operator* record_;
@@ -89,6 +91,7 @@ class OperatorNode final : public autograd::Node {
   uint8_t saved_results_ = 0;
   bool needs_results_ = false;
   bool released_ = false;
+  bool in_place_ = false;
   autograd::Edge* edges_ = nullptr;  // one per tensor parameter, several per list
   Value* values_ = nullptr;          // arguments; a tensor's entry holds its sizes and dtype
   autograd::SavedTensor* inputs_ = nullptr;

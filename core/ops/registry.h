@@ -118,6 +118,7 @@ struct Forward {
 
 // The derivative: a function that gives the gradients of the inputs from those of the results (see ops/backward.h).
 class Backward;
+class OperatorNode;
 struct Derivative {
   enum class State : uint8_t {
     Unstated,
@@ -130,7 +131,8 @@ struct Derivative {
   static constexpr int kMaxParameters = 10;
 
   State state = State::Unstated;
-  const char* node = nullptr;  // as grad_fn prints it: "MulBackward0"
+  const char* node = nullptr;                             // as grad_fn prints it: "MulBackward0"
+  const char* (*node_of)(const OperatorNode&) = nullptr;  // instead of it, where the name depends on more
   FormulaFn formula = nullptr;
   // What the gradient of each parameter needs: bit i for input i, bit 16 + k for result k.
   std::array<uint32_t, kMaxParameters> uses{};
@@ -138,12 +140,14 @@ struct Derivative {
 };
 inline constexpr Derivative kNotDifferentiable{Derivative::State::None};
 inline constexpr Derivative kDerivativeRefused{Derivative::State::Refused};
+// Refused by PyTorch's fallback for operators that it wrote no rule for at all.
+inline constexpr Derivative kDerivativeUnknown{Derivative::State::Refused, "NotImplemented"};
 inline constexpr Derivative kComposed{Derivative::State::Composed};
 
 // `uses` says per parameter what its gradient reads: "0:1 1:0" for a product, "0:r" for a function of its result
 // (r, s, t are the first three results).
 consteval Derivative gradients(const char* node, Derivative::FormulaFn formula, std::string_view uses = "") {
-  Derivative derivative{Derivative::State::Formula, node, formula, {}};
+  Derivative derivative{.state = Derivative::State::Formula, .node = node, .formula = formula};
   int parameter = -1;
   for (size_t i = 0; i < uses.size(); ++i) {
     const char c = uses[i];
@@ -158,6 +162,10 @@ consteval Derivative gradients(const char* node, Derivative::FormulaFn formula, 
       throw "a letter that no input or result has";
     }
   }
+  return derivative;
+}
+consteval Derivative named_by(const char* (*node_of)(const OperatorNode&), Derivative derivative) {
+  derivative.node_of = node_of;
   return derivative;
 }
 consteval Derivative with_geometry_only(Derivative derivative) {

@@ -107,7 +107,9 @@ Tensor as_strided(const Tensor& input, const Dims& size, const Dims& stride, std
   const int64_t offset = storage_offset.value_or(input->offset);
   LB_CHECK(offset >= 0, Runtime, "Tensor: invalid storage offset ", offset);
   LB_CHECK(size.ndim() <= kMaxDims, Runtime, "tensor has too many (>", kMaxDims, ") dims");
-  return input.view_as_strided(size, stride, offset);
+  const Tensor view = input.view_as_strided(size, stride, offset);
+  autograd::note_view(view, input);
+  return view;
 }
 Tensor give_as_strided(const Out& out, const Tensor& input, const Dims& size, const Dims& stride,
                        std::optional<int64_t> storage_offset) {
@@ -253,7 +255,8 @@ LB_OPERATOR(.signature = "as_strided(input, size, stride, storage_offset=None)",
 tensor([[0, 1],
         [1, 2]]))",
             .forward = forward_of<give_as_strided>,
-            .derivative = with_geometry_only(LB_GRADIENT("AsStridedBackward0", "0:0", as_strided_gradient(g, b))),
+            .derivative = with_geometry_only(LB_GRADIENT("AsStridedBackward0/AsStridedBackward1", "0:0",
+                                                         as_strided_gradient(g, b))),
             .forms = kEveryForm | kInPlaceFunction);
 LB_OPERATOR(.signature = "unfold(input, dimension, size, step)",
             .doc = R"(A view of all windows of a size along a dimension; the window is the last dimension.

@@ -137,6 +137,7 @@ Tensor vector_norm(const Tensor& input, Scalar order, std::optional<Dims> dim, b
 }
 
 Tensor trace(const Tensor& input) {
+  LB_CHECK(input.dtype() != DType::Bool, NotImplemented, "\"trace\" not implemented for 'Bool'");
   LB_CHECK(input.ndim() == 2, Runtime, "trace: expected a matrix, but got tensor with dim ", input.ndim());
   const int64_t n = std::min(input.sizes()[0], input.sizes()[1]);
   const Tensor diagonal =

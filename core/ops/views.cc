@@ -93,6 +93,7 @@ Tensor give_view(const Out& out, Tensor view) {
   if (!out.in_place()) return view;
   TensorData* target = out.target()->get();
   target->set_geometry(view->sizes, view->strides, view->offset);
+  out.target()->bump_version();
   return *out.target();
 }
 
@@ -302,28 +303,31 @@ LB_OPERATOR(.signature = "transpose(input, dim0, dim1)", .doc = R"(A view with t
 >>> torch.zeros(2, 3).transpose(0, 1).shape
 torch.Size([3, 2]))",
             .forward = forward_of<give_transpose>,
-            .derivative = LB_GRADIENT("TransposeBackward0", "", transpose(g, b.integer(1), b.integer(2))),
+            .derivative = LB_GRADIENT("TransposeBackward0/TransposeBackward1", "",
+                                      transpose(g, b.integer(1), b.integer(2))),
             .forms = kEveryForm);
 LB_OPERATOR(.signature = "swapdims(input, dim0, dim1)", .doc = R"(A view with two dimensions exchanged, as transpose.
 
 >>> torch.zeros(2, 3).swapdims(0, 1).shape
 torch.Size([3, 2]))",
             .forward = forward_of<give_transpose>,
-            .derivative = LB_GRADIENT("TransposeBackward0", "", transpose(g, b.integer(1), b.integer(2))),
+            .derivative = LB_GRADIENT("TransposeBackward0/TransposeBackward1", "",
+                                      transpose(g, b.integer(1), b.integer(2))),
             .forms = kEveryForm);
 LB_OPERATOR(.signature = "swapaxes(input, axis0, axis1)", .doc = R"(A view with two dimensions exchanged, as transpose.
 
 >>> torch.zeros(2, 3).swapaxes(0, 1).shape
 torch.Size([3, 2]))",
             .forward = forward_of<give_transpose>,
-            .derivative = LB_GRADIENT("TransposeBackward0", "", transpose(g, b.integer(1), b.integer(2))),
+            .derivative = LB_GRADIENT("TransposeBackward0/TransposeBackward1", "",
+                                      transpose(g, b.integer(1), b.integer(2))),
             .forms = kEveryForm);
 LB_OPERATOR(.signature = "t(input)",
             .doc = R"(The transpose of a matrix, as a view; tensors of fewer dimensions as they are.
 
 >>> torch.zeros(2, 3).t().shape
 torch.Size([3, 2]))",
-            .forward = forward_of<give_t>, .derivative = LB_GRADIENT("TBackward0", "", call<"t">(g)),
+            .forward = forward_of<give_t>, .derivative = LB_GRADIENT("TBackward0/TBackward1", "", call<"t">(g)),
             .forms = kEveryForm);
 LB_OPERATOR(.signature = "adjoint(input)",
             .doc = R"(A view with the last two dimensions exchanged (and conjugated, which real numbers do not show).
@@ -342,25 +346,29 @@ LB_OPERATOR(.signature = "squeeze(input)", .doc = R"(A view without the dimensio
 >>> torch.zeros(1, 2, 1).squeeze().shape
 torch.Size([2]))",
             .forward = forward_of<give_squeeze_all>,
-            .derivative = LB_GRADIENT("SqueezeBackward0", "", reshape(g, b.sizes(0))), .forms = kEveryForm);
+            .derivative = LB_GRADIENT("SqueezeBackward0/SqueezeBackward3", "", reshape(g, b.sizes(0))),
+            .forms = kEveryForm);
 LB_OPERATOR(.signature = "squeeze(input, dim)", .doc = R"(A view without one dimension, if its size is 1.
 
 >>> torch.zeros(1, 2, 1).squeeze(0).shape
 torch.Size([2, 1]))",
             .forward = forward_of<give_squeeze_dim>,
-            .derivative = LB_GRADIENT("SqueezeBackward1", "", reshape(g, b.sizes(0))), .forms = kEveryForm);
+            .derivative = LB_GRADIENT("SqueezeBackward1/SqueezeBackward4", "", reshape(g, b.sizes(0))),
+            .forms = kEveryForm);
 LB_OPERATOR(.signature = "squeeze(input, dim)", .doc = R"(A view without the given dimensions of size 1.
 
 >>> torch.zeros(1, 2, 1).squeeze((0, 2)).shape
 torch.Size([2]))",
             .forward = forward_of<give_squeeze>,
-            .derivative = LB_GRADIENT("SqueezeBackward2", "", reshape(g, b.sizes(0))), .forms = kEveryForm);
+            .derivative = LB_GRADIENT("SqueezeBackward2/SqueezeBackward5", "", reshape(g, b.sizes(0))),
+            .forms = kEveryForm);
 LB_OPERATOR(.signature = "unsqueeze(input, dim)", .doc = R"(A view with a new dimension of size 1.
 
 >>> torch.zeros(2).unsqueeze(0).shape
 torch.Size([1, 2]))",
             .forward = forward_of<give_unsqueeze>,
-            .derivative = LB_GRADIENT("UnsqueezeBackward0", "", reshape(g, b.sizes(0))), .forms = kEveryForm);
+            .derivative = LB_GRADIENT("UnsqueezeBackward0/UnsqueezeBackward1", "", reshape(g, b.sizes(0))),
+            .forms = kEveryForm);
 LB_OPERATOR(.signature = "expand(input, *size, *, implicit=False)",
             .doc = R"(A view that repeats dimensions of size 1 without copying; -1 keeps a size.
 

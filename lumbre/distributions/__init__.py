@@ -8,6 +8,10 @@ from __future__ import annotations
 
 from lumbre import _identity
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 _WHERE = {
     "CatTransform": "transforms",
     "CorrCholeskyTransform": "transforms",
@@ -81,7 +85,7 @@ _WHERE = {
 __all__ = list(_WHERE)
 
 
-def __getattr__(name: str) -> object:
+def __getattr__(name: str) -> Any:
     if not name.startswith("__"):
         from importlib import import_module
 

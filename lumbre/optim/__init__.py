@@ -16,6 +16,8 @@ from lumbre.optim.sgd import SGD
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from lumbre.optim import lr_scheduler, swa_utils
     from lumbre.optim._adafactor import Adafactor
     from lumbre.optim._muon import Muon
@@ -57,7 +59,7 @@ _LAZY = {
 } | {"Adafactor": "_adafactor", "Muon": "_muon", "swap_in_optimizer_params_and_state": "_stateless"}
 
 
-def __getattr__(name: str) -> object:
+def __getattr__(name: str) -> Any:
     if not name.startswith("__"):
         from importlib import import_module
 

@@ -532,8 +532,8 @@ class Module(_C.ModuleBase):
         return made
 
     def _pickled(self) -> dict:
-        state = self.__getstate__() if "__getstate__" in _own_methods(type(self)) else self.__dict__
-        return state
+        own: Any = self
+        return own.__getstate__() if "__getstate__" in _own_methods(type(self)) else self.__dict__
 
     # --- text ---------------------------------------------------------------------------------------------------------
 

@@ -268,7 +268,7 @@ class _WorkersIterator(_Iterator):
         self._arrived: dict[int, Any] = {}
         self._active = [True] * self._loader.num_workers
         self._turns = itertools.cycle(range(self._loader.num_workers))
-        for _ in range(self._loader.prefetch_factor * self._loader.num_workers):
+        for _ in range((self._loader.prefetch_factor or 0) * self._loader.num_workers):
             self._assign()
 
     def restart(self) -> None:
