@@ -19,8 +19,8 @@ sys.path.insert(0, str(HERE.parents[1]))
 
 import lumbre
 
-ROUNDS = 15
-CALLS = 200_000
+ROUNDS = 300
+CALLS = 5_000  # short rounds: some of them are interrupted by nothing
 
 
 def build(into: str) -> None:

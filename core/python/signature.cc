@@ -217,6 +217,7 @@ Overload Overload::parse(const Operator& record) {
     }
     if (!keyword_only) {
       ++overload.positional;
+      overload.plain &= !parameter.variadic && parameter.side == Side::None;
       if (!parameter.has_default) overload.required_positional = overload.positional;
     }
     const auto index = overload.parameters.size();

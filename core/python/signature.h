@@ -45,6 +45,7 @@ struct Overload {
   const Operator* record = nullptr;
   std::string name;  // the last part of a dotted name
   std::vector<Parameter> parameters;
+  bool plain = true;              // no positional parameter is variadic or answered by the binding layer
   size_t required = 0;            // parameters up to the last without a default
   std::vector<uint8_t> defaults;  // the parameters whose default is a value, not None
   int positional = 0;

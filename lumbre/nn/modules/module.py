@@ -528,7 +528,16 @@ class Module(_C.ModuleBase):
 
         made = type(self).__new__(type(self))
         memo[id(self)] = made
-        made.__setstate__({name: deepcopy(value, memo) for name, value in self._pickled().items()})
+        state = {}
+        for name, value in self._pickled().items():
+            kind = type(value)
+            # Most of a module's state is tables of hooks that nobody set.
+            if kind in (dict, set, OrderedDict) and not value and not getattr(value, "__dict__", None):
+                value = memo.setdefault(id(value), kind())
+            elif kind is not bool and kind is not int:
+                value = deepcopy(value, memo)
+            state[name] = value
+        made.__setstate__(state)
         return made
 
     def _pickled(self) -> dict:
