@@ -2,7 +2,7 @@
 
 namespace lumbre::autograd {
 
-thread_local Modes modes __attribute__((tls_model("initial-exec")));
+constinit thread_local Modes modes __attribute__((tls_model("initial-exec")));
 Arithmetic arithmetic;
 std::unique_ptr<SavedTensor::Packed> (*pack_hook)(const Tensor&) = nullptr;
 

@@ -356,11 +356,12 @@ void index_put(const Tensor& target, const std::vector<Tensor>& given, const Ten
   // One value under one mask is converted; any other must have the target's dtype.
   if (!accumulate && values.count() == 1 && has_one_mask(given)) {
     const Tensor& mask = *std::find_if(given.begin(), given.end(), [](const Tensor& t) { return t.defined(); });
-    expand_masks(target, given);  // checks their sizes
+    const bool whole = given.size() == 1 && mask.sizes() == target.sizes();
+    if (!whole) expand_masks(target, given);  // checks their sizes
     LB_CHECK(mask.dtype() == DType::Bool, Runtime,
              "masked_fill_ only supports boolean masks, but got mask with dtype unsigned char");
     values = Tensor::scalar(values.item(), target.dtype());
-    if (given.size() == 1 && mask.sizes() == target.sizes()) return masked_fill(target, mask, values.item());
+    if (whole) return masked_fill(target, mask, values.item());
   }
   while (trim && values.ndim() > 0 && values.sizes()[0] == 1) values = select(values, 0, 0);
   const Reach reach = reach_of(target, expand_masks(target, given), &values);

@@ -187,16 +187,6 @@ Indexed apply(const Tensor& self, PyObject* index, bool to_write) {
   return walker.walk(&index, 1);
 }
 
-Object index_list(const Indexed& indexed) {
-  const auto count = static_cast<Py_ssize_t>(indexed.indices.size());
-  Object tuple = Object::steal(PyTuple_New(count));
-  for (Py_ssize_t i = 0; i < count; ++i) {
-    const Tensor& t = indexed.indices[static_cast<size_t>(i)];
-    PyTuple_SET_ITEM(tuple.get(), i, t.defined() ? wrap(t) : Py_NewRef(Py_None));
-  }
-  return tuple;
-}
-
 // A number between the brackets of a 0-dim tensor.
 [[noreturn]] void refuse_number(PyObject* index) {
   int64_t i = 0;
@@ -258,10 +248,7 @@ PyObject* get_item(PyObject* self, PyObject* index) {
         indexed.view = recorded(t) ? op::call<"_alias">(t) : ops::with_geometry(t, t.sizes(), t.strides());
       return wrap_like(self, indexed.view);
     }
-    Object view = Object::steal(wrap(indexed.view));
-    Object indices = index_list(indexed);
-    Object result = Object::steal(call_operator("_index", {view.get(), indices.get()}));
-    return is_exact_tensor(self) ? result.release() : wrap_like(self, tensor_of(result.get()));
+    return wrap_like(self, op::call<"_index">(indexed.view, indexed.indices));
   });
 }
 
@@ -295,12 +282,7 @@ int set_item(PyObject* self, PyObject* index, PyObject* value) {
       t.bump_version();
       return 0;
     }
-    const Tensor source = value_tensor(value, t.dtype());
-    Object view = Object::steal(wrap(indexed.view));
-    Object indices = index_list(indexed);
-    Object values = Object::steal(wrap(source));
-    Object result =
-        Object::steal(call_operator("_index_put", {view.get(), indices.get(), values.get()}, Out::Form::InPlace));
+    op::call<"_index_put">.in_place(indexed.view, indexed.indices, value_tensor(value, t.dtype()), false);
     return 0;
   });
 }
