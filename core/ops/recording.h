@@ -12,6 +12,7 @@ Result recorded(const Operator& record, const Out& out, Value* values);
 Result finished(const Operator& record, const Out& out, const Value* values, Result result);
 void check_targets(const Out& out);
 Result watched(const Operator& record, const Out& out, Value* values);
+bool asks_in_place(const Operator& record, const Out& out, const Value* values);
 
 inline Result invoke_unwatched(const Operator& record, const Out& out, Value* values) {
   if (out.form() != Out::Form::Function) check_targets(out);
@@ -19,6 +20,9 @@ inline Result invoke_unwatched(const Operator& record, const Out& out, Value* va
   return finished(record, out, values, record.forward.thunk(out, values));
 }
 }  // namespace detail
+
+// Makes a call and writes it down (core/compile), where modes.watched asks for it.
+extern Result (*call_recorder)(const Operator& record, const Out& out, Value* values);
 
 // The one way to call an operator: Python's functions, methods and slots come here, and so do formulas.
 inline Result invoke(const Operator& record, const Out& out, Value* values) {

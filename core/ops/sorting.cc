@@ -558,6 +558,7 @@ tensor([1, 3]))",
             .forward = forward_of<bucketize>, .derivative = kNotDifferentiable, .forms = kFunction);
 LB_OPERATOR(.signature = "_unique_groups(input, dim, sorted)",
             .doc = "The groups of equal elements (or slices): one of each, each one's group, sizes.",
-            .forward = forward_of<unique_groups>, .derivative = kNotDifferentiable, .forms = kFunction);
+            .forward = forward_of<unique_groups>, .derivative = kNotDifferentiable, .forms = kFunction,
+            .decides = Decides::Elements);
 
 }  // namespace lumbre::ops

@@ -134,6 +134,7 @@ void add_controls(PyObject* module);
 void add_autograd(PyObject* module);
 void add_network(PyObject* module);
 void add_watching(PyObject* module);
+void add_compiling(PyObject* module);
 
 // Calls an operator by name with prepared Python arguments (positional only): for slots and indexing.
 PyObject* call_operator(const char* name, std::initializer_list<PyObject*> arguments,

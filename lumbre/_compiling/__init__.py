@@ -1,4 +1,4 @@
-"""``torch.compile``: there is nothing to compile, so a function stays as it is."""
+"""``torch.compile``: one call is recorded and repeated, without Python between operators."""
 
 from __future__ import annotations
 
@@ -22,9 +22,7 @@ def compile(
     isolate_recompiles: bool = False,
     shapes_spec: Any = None,
 ) -> Any:
-    """Returns the function or module as it is: operations run when they are called, whatever the options say.
-
-    Also a decorator, with and without arguments.
+    """A function (or module) whose calls are recorded once and then repeated, with the same results.
 
     >>> @torch.compile(fullgraph=True)
     ... def double(x):
@@ -34,4 +32,11 @@ def compile(
     """
     if mode is not None and options is not None:
         raise RuntimeError("Either mode or options can be specified, but both can't be specified at the same time.")
-    return (lambda given: given) if model is None else model
+    from lumbre._compiling.function import Function
+
+    def make(function):
+        made = Function(function, fullgraph=fullgraph, limit=recompile_limit).callable
+        made.__wrapped__ = function
+        return made
+
+    return make if model is None else make(model)
