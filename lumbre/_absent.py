@@ -7,7 +7,6 @@ _ONE_PROCESS = "Lumbre computes in one process; torch.multiprocessing has proces
 _LIBTORCH = "operators of PyTorch's own registry are not Lumbre's; call them by their public names"
 _QUANTIZED = "Lumbre has no quantized tensors"
 REASONS = {
-    "_dynamo": f"{_GRAPHS}: torch.compile gives back what it is given",
     "_export": _GRAPHS,
     "_inductor": _GRAPHS,
     "ao": _QUANTIZED,

@@ -91,6 +91,16 @@ AccumulateGrad::~AccumulateGrad() {
   history->after_accumulation = std::move(after);
 }
 
+namespace {
+// A gradient lies in memory as its variable does, where that has no gaps: optimizers walk both at once.
+Tensor in_layout_of(const Tensor& variable, const Tensor& gradient) {
+  if (!variable.is_dense() || gradient.strides() == variable.strides()) return arithmetic.clone(gradient);
+  const Tensor copy = Tensor::empty_strided(variable.sizes(), variable.strides(), gradient.dtype());
+  copy.copy_from(gradient);
+  return copy;
+}
+}  // namespace
+
 void AccumulateGrad::apply(Gradients& taken, Gradients&) {
   Tensor& gradient = taken[0];
   if (!gradient.defined()) return;
@@ -107,7 +117,7 @@ void AccumulateGrad::apply(Gradients& taken, Gradients&) {
     else if (alone)
       sum = std::move(gradient);
     else
-      sum = arithmetic.clone(gradient);
+      sum = in_layout_of(variable_, gradient);
   } else if (grad_enabled()) {
     sum = arithmetic.add(sum, gradient);
   } else {

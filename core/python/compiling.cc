@@ -34,9 +34,12 @@ std::shared_ptr<Recording> find_recording(Recordings& recordings, PyObject* cons
   return nullptr;
 }
 
+// Cleared while everything is to run as written.
+bool repeats = true;
+
 PyObject* compiled_call(PyObject* self, PyObject* const* arguments, size_t flags, PyObject* names) {
   CompiledObject* c = compiled(self);
-  if (!c->recordings.empty() && nothing_intervenes()) {
+  if (!c->recordings.empty() && repeats && nothing_intervenes()) {
     bool found = false;
     PyObject* result = guarded([&]() -> PyObject* {
       const auto count = static_cast<size_t>(PyVectorcall_NARGS(flags));
@@ -263,7 +266,22 @@ PyObject* compare_values(PyObject*, PyObject* args) {
   return guarded([&] { return PyBool_FromLong(same_value(a, b)); });
 }
 
+PyObject* refuse_recording(PyObject*, PyObject* why) {
+  const char* text = PyUnicode_AsUTF8(why);
+  if (!text) return nullptr;
+  return guarded([&]() -> PyObject* {
+    if (auto* recorder = compile::Recorder::current()) recorder->refuse(text);
+    Py_RETURN_NONE;
+  });
+}
+PyObject* set_repeats(PyObject*, PyObject* value) {
+  repeats = value == Py_True;
+  Py_RETURN_NONE;
+}
+
 PyMethodDef functions[] = {
+    {"_refuse_recording", refuse_recording, METH_O, "The run that is under way, if there is one, cannot be repeated."},
+    {"_repeat", set_repeats, METH_O, "Whether recordings are repeated at all."},
     {"_same_value", compare_values, METH_VARARGS, "Whether two values are the same to a guard."},
     {"_is_recording", is_recording, METH_NOARGS, "Whether a run of torch.compile is being written down."},
     {"_is_watched", is_watched, METH_NOARGS, "Whether modes, hooks or watchers see calls of operators."},

@@ -27,6 +27,10 @@ int visit_all(const std::vector<Object>& objects, visitproc visit, void* arg) {
   for (const Object& object : objects) Py_VISIT(object.get());
   return 0;
 }
+bool has_attributes(PyObject* tensor) {
+  PyObject* attributes = reinterpret_cast<TensorObject*>(tensor)->attributes;
+  return attributes && PyDict_GET_SIZE(attributes) > 0;
+}
 template <class Part>
 int visit_parts(const std::vector<Part>& parts, visitproc visit, void* arg) {
   for (const Part& part : parts)
@@ -198,8 +202,7 @@ Pattern::Pattern(PyObject* object, compile::Recorder& recorder)
       return;
     }
     kind_ = Kind::Tensor;
-    if (reinterpret_cast<TensorObject*>(object)->attributes)
-      recorder.refuse("an argument is a tensor with attributes of its own");
+    if (has_attributes(object)) recorder.refuse("an argument is a tensor with attributes of its own");
     first_ = recorder.find(t) == compile::kNone;
     slot_ = first_ ? recorder.add_argument(t) : recorder.find(t);
     facts_ = compile::Facts::of(t);
@@ -227,7 +230,7 @@ bool Pattern::tensor_matches(PyObject* object, compile::Tape& tape) const {
   const Tensor& t = tensor_of(object);
   Tensor& place = tape.slots[static_cast<size_t>(slot_)];
   if (!first_) return place.defined() && place.same(t);
-  if (reinterpret_cast<TensorObject*>(object)->attributes || !facts_.hold_for(t)) return false;
+  if (has_attributes(object) || !facts_.hold_for(t)) return false;
   const autograd::History* history = autograd::history_of(t);
   const bool has_gradient = history && history->gradient.defined();
   if (has_gradient != has_gradient_ || (has_gradient && !gradient_.hold_for(history->gradient))) return false;

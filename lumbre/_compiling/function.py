@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import sys
+from copyreg import pickle
+from weakref import WeakSet
 
 from lumbre import _C
 from lumbre._compiling.state import State
@@ -24,6 +27,9 @@ _CONSTANTS = (
 _PATIENCE = 3
 
 
+everything: WeakSet[Function] = WeakSet()
+
+
 class CannotRecord(Exception):
     """A run that cannot be repeated; the message says why."""
 
@@ -31,8 +37,11 @@ class CannotRecord(Exception):
 class Function:
     """What stands behind a compiled callable: answers the calls that no recording matches."""
 
-    def __init__(self, function: Callable, *, fullgraph: bool = False, limit: int | None = None) -> None:
+    def __init__(
+        self, function: Callable, *, fullgraph: bool = False, limit: int | None = None, as_written: bool = False
+    ) -> None:
         self.function = function
+        self.as_written = as_written
         self.fullgraph = fullgraph
         self.limit = limit
         self.codes: set[CodeType] = set()
@@ -41,6 +50,7 @@ class Function:
         self.reason: str | None = None
         self.at_work = False
         self.callable = _C._Compiled(self.answer)
+        everything.add(self)
 
     @property
     def name(self) -> str:
@@ -51,7 +61,7 @@ class Function:
         """Runs the function as written, and records the run where that may be of use."""
         from lumbre._compiling import config
 
-        idle = self.reason is not None or self.at_work or config.disable or _stance != "default"
+        idle = self.as_written or self.reason is not None or self.at_work or config.disable or _stance == "force_eager"
         if idle or _C._is_recording() or _C._is_watched() or sys.getprofile() is not None:
             return self.function(*args, **kwargs)
         self.at_work = True
@@ -79,6 +89,9 @@ class Function:
             recorder.arguments(args, kwargs)
         given = _flat(kwargs, _flat(args, []))
         watch = Watch(Function._record.__code__)
+        # What a collection of cycles would run is no part of the program.
+        collects = gc.isenabled()
+        gc.disable()
         sys.setprofile(watch)
         recorder.start()
         try:
@@ -86,6 +99,8 @@ class Function:
         finally:
             recorder.stop()
             sys.setprofile(None)
+            if collects:
+                gc.enable()
         new = watch.codes.keys() - self.codes
         self.codes.update(new)
         self.learned = True
@@ -158,6 +173,20 @@ class Function:
         warn(message, stacklevel=4)
 
 
+def _reduce(made: Any) -> Any:
+    """Copies and pickles of a compiled function: its name where that leads to it, else the function compiled again."""
+    function = made.__wrapped__
+    name = getattr(function, "__qualname__", "")
+    if getattr(sys.modules.get(getattr(function, "__module__", "")), name, None) is made:
+        return name
+    from lumbre import compile
+
+    return compile, (function,)
+
+
+pickle(_C._Compiled, _reduce)
+
+
 def _flat(value: Any, found: list) -> list:
     """The leaves and containers of arguments, in order."""
     found.append(value)
@@ -198,7 +227,8 @@ _stance = "default"
 
 
 def set_stance(stance: str) -> str:
-    """Whether calls are recorded ("default") or run as written; gives what it was."""
+    """Whether calls are recorded and repeated, or run as written ("force_eager"); gives what it was."""
     global _stance
     before, _stance = _stance, stance
+    _C._repeat(stance != "force_eager")
     return before

@@ -9,6 +9,7 @@ from __future__ import annotations
 import builtins
 import sys
 from collections import OrderedDict, defaultdict
+from dis import get_instructions, opmap
 from functools import partial
 from types import (
     BuiltinFunctionType,
@@ -62,14 +63,15 @@ REFLECTION = frozenset(
     ("getattr", "setattr", "delattr", "hasattr", "vars", "dir", "globals", "locals", "eval", "exec", "__dict__",
      "__getattribute__", "attrgetter", "methodcaller", "__getattr__")
 )  # fmt: skip
+_IMPORT = opmap["IMPORT_NAME"]
 _MODULE_PARTS = ("_parameters", "_buffers", "_modules", "training", "_hooked", "forward")
 _PACKAGE = __name__.partition(".")[0]
 _HOME = __file__.rpartition("_compiling")[0]
 
 
 def is_own(code: CodeType) -> bool:
-    """Whether code is the package's."""
-    return code.co_filename.startswith(_HOME)
+    """Whether code is the package's, or what makes a named tuple."""
+    return code.co_filename.startswith(_HOME) or (code.co_filename, code.co_names) == ("<string>", ("_tuple_new",))
 
 
 def nested(code: CodeType) -> Iterable[CodeType]:
@@ -136,7 +138,7 @@ class State:
             if other[2] != names or len(other[3]) != len(values):
                 return f"the size of {_title(subject)} changes"
             for i, (a, b) in enumerate(zip(values, other[3], strict=True)):
-                if not same(a, b):
+                if not (a == b if kind == SET else same(a, b)):
                     return _change_of(kind, subject, names, i)
         return None
 
@@ -248,22 +250,24 @@ class State:
         self.found.add(code)
         self._guard(FUNCTION, value, None, (code, value.__defaults__, value.__kwdefaults__))
         name = value.__qualname__
-        for parts in (value.__defaults__ or (), (value.__kwdefaults__ or {}).values()):
-            for part in parts:
-                self._later(part, f"a default of {name}()")
+        for parts in (value.__defaults__, value.__kwdefaults__):
+            self._later(parts, f"the defaults of {name}()")
         for variable, cell in zip(code.co_freevars, value.__closure__ or (), strict=False):
             self._later(cell, variable)
         names = {name for part in nested(code) for name in part.co_names}
         self._namespace(value.__globals__, names, value.__module__ or "")
         self._namespace(builtins.__dict__, names, "builtins")
         if not is_own(code):
-            self._imports(names)
+            for part in nested(code):
+                self._imports(part)
 
-    def _imports(self, names: Iterable[str]) -> None:
-        for name in names:
-            module = sys.modules.get(name)
-            if module is not None:
-                self._later(module, name)
+    def _imports(self, code: CodeType) -> None:
+        """Modules that the code names in import statements of its own."""
+        if _IMPORT not in code.co_code[::2]:
+            return
+        for instruction in get_instructions(code):
+            if instruction.opcode == _IMPORT and instruction.argval in sys.modules:
+                self._later(sys.modules[instruction.argval], instruction.argval)
 
     def _namespace(self, namespace: dict, names: Iterable[str], where: str) -> None:
         _, known = self._namespaces.setdefault(id(namespace), (namespace, set()))
@@ -317,7 +321,7 @@ class State:
     def _class(self, value: type, path: str) -> None:
         if value in PURE_TYPES or issubclass(value, (BaseException, Tensor)):
             return
-        if not _is_plain(value):
+        if not _is_plain(value, PURE_TYPES):
             self._note_opaque(path, value)
             return
         self._guard(TYPE, value, None, ())
@@ -348,10 +352,10 @@ def _slots(kind: type) -> tuple[str, ...]:
     return tuple(name for name in names if name not in ("__dict__", "__weakref__"))
 
 
-def _is_plain(kind: type) -> bool:
-    """Whether a class is written in Python, over nothing but ``object`` and the package's own bases."""
+def _is_plain(kind: type, bases: frozenset[type] = frozenset((object,))) -> bool:
+    """Whether a class is written in Python, over nothing but these bases and the package's own."""
     heap = 1 << 9
-    return all(base.__flags__ & heap or base is object for base in kind.__mro__)
+    return all(base.__flags__ & heap or base in bases for base in kind.__mro__)
 
 
 def same(a: Any, b: Any) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import operator
 from dis import opmap
+from importlib import import_module
 from types import CodeType, ModuleType
 
 from lumbre import _C
@@ -25,7 +26,7 @@ _BUILTINS = frozenset(
 )  # fmt: skip
 _ENGINE = frozenset(
     ("_autocast_dtype", "_autocast_enabled", "_backward", "_convert", "_has_override", "_is_recording", "_is_watched",
-     "_overloaded_arguments", "_profiler_active", "_run_backward", "_set_grad_enabled", "_set_inference", "can_cast",
+     "_overloaded_arguments", "_profiler_active", "_refuse_recording", "_run_backward", "_set_grad_enabled", "_set_inference", "can_cast",
      "get_default_dtype", "get_num_threads", "is_anomaly_enabled", "is_autocast_cache_enabled", "is_grad_enabled",
      "is_inference_mode_enabled", "promote_types", "result_type", "tensor")
 )  # fmt: skip
@@ -98,7 +99,9 @@ class Watch:
             if event == "return" and frame is self._importing:
                 self._importing = None
             return
-        if event == "call" and frame.f_code.co_filename.startswith("<frozen importlib"):
+        if event == "call" and (
+            frame.f_code.co_filename.startswith("<frozen importlib") or frame.f_code is import_module.__code__
+        ):
             self._importing = frame
             return
         if event == "call":
