@@ -1,5 +1,7 @@
 #include "autograd/node.h"
 
+#include "autograd/engine.h"
+
 namespace lumbre::autograd {
 
 thread_local Modes modes __attribute__((tls_model("initial-exec")));
@@ -106,25 +108,29 @@ void AccumulateGrad::apply(Gradients& taken, Gradients&) {
   if (!gradient.defined()) return;
   LB_CHECK(gradient.sizes() == variable_.sizes(), Runtime, "AccumulateGrad got a gradient of size ", gradient.sizes(),
            " for a variable of size ", variable_.sizes());
-  History& history = own_history(variable_);
+  accumulate(variable_, std::move(gradient));
+  const auto hooks_now = after;
+  for (const auto& hook : hooks_now) hook->call(variable_);
+}
+
+void accumulate(const Tensor& variable, Tensor gradient) {
+  History& history = own_history(variable);
   Tensor& sum = history.gradient;
   if (!sum.defined()) {
     // Nobody else holds it: it becomes the gradient as it is.
     const bool alone = gradient->references == 1 && !gradient->base && gradient->storage->references == 1 &&
-                       gradient.is_dense() && (gradient.strides() == variable_.strides() || gradient.is_contiguous());
+                       gradient.is_dense() && (gradient.strides() == variable.strides() || gradient.is_contiguous());
     if (grad_enabled())
       sum = gradient;
     else if (alone)
       sum = std::move(gradient);
     else
-      sum = in_layout_of(variable_, gradient);
+      sum = in_layout_of(variable, gradient);
   } else if (grad_enabled()) {
     sum = arithmetic.add(sum, gradient);
   } else {
     arithmetic.add_in_place(sum, gradient);
   }
-  const auto hooks_now = after;
-  for (const auto& hook : hooks_now) hook->call(variable_);
 }
 
 int AccumulateGrad::visit(VisitObject visit, void* argument) const {

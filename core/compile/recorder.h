@@ -4,6 +4,7 @@
 #include <unordered_map>
 
 #include "autograd/modes.h"
+#include "compile/details.h"
 #include "compile/tape.h"
 
 namespace lumbre::compile {
@@ -11,7 +12,9 @@ namespace lumbre::compile {
 class Recorder {
  public:
   // While learning, tensors of unknown origin are no reason to refuse: nothing will be run again.
-  explicit Recorder(bool learning) : learning_(learning) {}
+  explicit Recorder(bool learning) : learning_(learning), details_(*this) {
+    if (learning) details_.give_up();
+  }
   Recorder(const Recorder&) = delete;
   Recorder& operator=(const Recorder&) = delete;
 
@@ -30,6 +33,13 @@ class Recorder {
   Slot find(const Tensor& t) const;  // kNone: of unknown origin
   Slot read(const Tensor& t);        // refuses what is of unknown origin
   Slot know(const Tensor& t);        // a new one
+  // The same, or another tensor over the same memory with the same geometry.
+  Slot find_memory(const Tensor& t) const;
+  void keep_constant(const Tensor& t);
+  bool results_were_known() const { return results_were_known_; }
+  // Whether it is the program that acts, not a part of one of its steps.
+  bool outermost() const { return inside_ == 0; }
+  Details& details() { return details_; }
 
   Result call(const Operator& record, const Out& out, Value* values);
   std::vector<Tensor> backward(autograd::Request request, const std::vector<Tensor>& roots,
@@ -44,36 +54,32 @@ class Recorder {
   Tape finish(std::vector<Slot> outputs);
 
  private:
-  Step& add(Step::Kind kind);
+  class Inside;
+  void add(Step step);
+  Step step_of(Step::Kind kind) const;
+  Slot read_inside(const Tensor& t);
   void note_arguments(Step& step, const Operator& record, const Out& out, const Value* values);
   void note_result(Step& step, const Result& result);
-  void check_decisions(const Operator& record, const Value* values);
+  bool decides_by_elements(const Operator& record, const Value* values) const;
   void note_outside_gradients();
 
   bool learning_;
   std::string refusal_;
   Tape tape_;
   std::unordered_map<const TensorData*, Slot> known_;
+  std::unordered_multimap<const Storage*, Slot> by_storage_;
+  int inside_ = 0;
+  bool results_were_known_ = false;
+  Details details_;
 };
 
 // Of the recording that is under way in this thread, if there is one.
-inline bool recording() { return autograd::modes.watched & autograd::kRecords; }
+bool program_acts();
+inline bool recording() { return autograd::modes.watched & autograd::kRecords && program_acts(); }
 void refuse(std::string why);
 // Python is about to learn what is in a tensor.
 inline void note_read(const char* how) {
   if (__builtin_expect(recording(), 0)) refuse(std::string("the program reads elements of a tensor (") + how + ")");
 }
-
-// A part of the run that is one step, whatever it calls.
-class Unrecorded {
- public:
-  Unrecorded() : before_(autograd::modes.watched) { autograd::modes.watch(autograd::kRecords, false); }
-  ~Unrecorded() { autograd::modes.watched = before_; }
-  Unrecorded(const Unrecorded&) = delete;
-  Unrecorded& operator=(const Unrecorded&) = delete;
-
- private:
-  uint8_t before_;
-};
 
 }  // namespace lumbre::compile

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "compile/program.h"
 #include "ops/recording.h"
 
 namespace lumbre::compile {
@@ -74,36 +75,28 @@ bool same_answer(const Result& a, const Result& b) {
 
 // --- preparation -----------------------------------------------------------------------------------------------------
 
-void Tape::finish() {
-  for (Step& step : steps) {
-    for (size_t i = 0; i < step.values.size(); ++i)
-      if (step.inputs[i] != kNone) step.values[i].tensor = &slots[static_cast<size_t>(step.inputs[i])];
-    for (size_t i = 0; i < step.lists.size(); ++i) {
-      if (step.lists[i].empty()) continue;
-      if (!step.values[i].lists) step.values[i].lists = std::make_unique<Value::Lists>();
-      step.values[i].lists->tensors.resize(step.lists[i].size());
-    }
+Tape::Tape() = default;
+Tape::Tape(Tape&&) noexcept = default;
+Tape& Tape::operator=(Tape&&) noexcept = default;
+Tape::~Tape() = default;
+
+void point_to_slots(Step& step, std::vector<Tensor>& slots) {
+  for (size_t i = 0; i < step.values.size(); ++i)
+    if (step.inputs[i] != kNone) step.values[i].tensor = &slots[static_cast<size_t>(step.inputs[i])];
+  for (size_t i = 0; i < step.lists.size(); ++i) {
+    if (step.lists[i].empty()) continue;
+    if (!step.values[i].lists) step.values[i].lists = std::make_unique<Value::Lists>();
+    step.values[i].lists->tensors.resize(step.lists[i].size());
   }
-  std::vector<bool> is_outside(slots.size());
-  for (const Outside& entry : outside) is_outside[static_cast<size_t>(entry.slot)] = true;
-  for (size_t i = 0; i < slots.size(); ++i)
-    if (!is_outside[i]) inner_.push_back(static_cast<Slot>(i));
-  for (const Outside& entry : outside) outside_data_.push_back(slots[static_cast<size_t>(entry.slot)].get());
-  std::sort(outside_data_.begin(), outside_data_.end());
-  find_last_uses();
-  clear();
 }
 
-void Tape::find_last_uses() {
-  std::vector<bool> used(slots.size());
-  for (const Outside& entry : outside) used[static_cast<size_t>(entry.slot)] = true;
-  for (const Slot slot : outputs)
-    if (slot != kNone) used[static_cast<size_t>(slot)] = true;
+void find_last_uses(std::vector<Step>& steps, std::vector<bool> kept) {
   for (auto step = steps.rbegin(); step != steps.rend(); ++step) {
+    step->last.clear();
     const auto note = [&](const std::vector<Slot>& list) {
       for (const Slot slot : list) {
-        if (slot == kNone || used[static_cast<size_t>(slot)]) continue;
-        used[static_cast<size_t>(slot)] = true;
+        if (slot == kNone || kept[static_cast<size_t>(slot)]) continue;
+        kept[static_cast<size_t>(slot)] = true;
         step->last.push_back(slot);
       }
     };
@@ -111,6 +104,21 @@ void Tape::find_last_uses() {
       note(*list);
     for (const auto& list : step->lists) note(list);
   }
+}
+
+void Tape::finish() {
+  std::vector<bool> kept(slots.size());
+  for (const Outside& entry : outside) kept[static_cast<size_t>(entry.slot)] = true;
+  for (const Slot slot : constants) kept[static_cast<size_t>(slot)] = true;
+  for (size_t i = 0; i < slots.size(); ++i)
+    if (!kept[i]) inner_.push_back(static_cast<Slot>(i));
+  for (const Outside& entry : outside) outside_data_.push_back(slots[static_cast<size_t>(entry.slot)].get());
+  std::sort(outside_data_.begin(), outside_data_.end());
+  for (const Slot slot : outputs) kept[static_cast<size_t>(slot)] = true;
+  for (Step& step : steps) point_to_slots(step, slots);
+  find_last_uses(steps, kept);
+  if (program) program->finish(slots, std::move(kept));
+  clear();
 }
 
 bool Tape::fits() const {
@@ -136,7 +144,16 @@ void Tape::clear() noexcept {
 
 // --- a run -----------------------------------------------------------------------------------------------------------
 
+size_t Tape::program_steps() const { return program ? program->size() : 0; }
+
 void Tape::run() {
+  if (!program || !program->fits(slots)) return run_graph();
+  Modes around;
+  program->run(slots);
+  around.leave(leaves_asked, leaves_inference);
+}
+
+void Tape::run_graph() {
   Modes around;
   for (Step& step : steps) {
     Modes::set(step.asked, step.inference);
@@ -146,7 +163,7 @@ void Tape::run() {
   around.leave(leaves_asked, leaves_inference);
 }
 
-void Tape::put(Step& step, Result result) {
+void put_results(Step& step, Result result, std::vector<Tensor>& slots) {
   const auto put_one = [&](size_t i, Tensor& t) {
     const Slot slot = step.results[i];
     if (t.defined() != (slot != kNone)) fail_different(*step.record);
@@ -165,19 +182,27 @@ void Tape::put(Step& step, Result result) {
   }
 }
 
-void Tape::call(Step& step) {
-  const auto at = [&](Slot slot) { return slot == kNone ? Tensor() : slots[static_cast<size_t>(slot)]; };
+void fill_lists(Step& step, const std::vector<Tensor>& slots) {
   for (size_t i = 0; i < step.lists.size(); ++i)
-    for (size_t k = 0; k < step.lists[i].size(); ++k) step.values[i].lists->tensors[k] = at(step.lists[i][k]);
+    for (size_t k = 0; k < step.lists[i].size(); ++k)
+      if (step.lists[i][k] != kNone) step.values[i].lists->tensors[k] = slots[static_cast<size_t>(step.lists[i][k])];
+}
+
+void clear_lists(Step& step) noexcept {
+  for (size_t i = 0; i < step.lists.size(); ++i)
+    for (size_t k = 0; k < step.lists[i].size(); ++k) step.values[i].lists->tensors[k] = Tensor();
+}
+
+void Tape::call(Step& step) {
+  fill_lists(step, slots);
   Tensor targets[Out::kMax];
-  for (size_t i = 0; i < step.targets.size(); ++i) targets[i] = at(step.targets[i]);
+  for (size_t i = 0; i < step.targets.size(); ++i) targets[i] = slots[static_cast<size_t>(step.targets[i])];
   const Out out(step.form, {targets, step.targets.size()});
   // invoke() turns the flag of `inplace=True` off when it has acted on it.
   const bool in_place = detail::asks_in_place(*step.record, out, step.values.data());
-  put(step, invoke(*step.record, out, step.values.data()));
+  put_results(step, invoke(*step.record, out, step.values.data()), slots);
   if (in_place) step.values[step.values.size() - 1].flag = true;
-  for (size_t i = 0; i < step.lists.size(); ++i)
-    for (size_t k = 0; k < step.lists[i].size(); ++k) step.values[i].lists->tensors[k] = Tensor();
+  clear_lists(step);
 }
 
 void Tape::backward(Step& step) {
@@ -202,6 +227,10 @@ void Tape::backward(Step& step) {
 void Tape::run_step(Step& step) {
   if (step.kind == Step::Kind::Call) return call(step);
   if (step.kind == Step::Kind::Backward) return backward(step);
+  run_small_step(step, slots);
+}
+
+void run_small_step(Step& step, std::vector<Tensor>& slots) {
   const Tensor input = step.inputs.empty() ? Tensor() : slots[static_cast<size_t>(step.inputs[0])];
   const auto give = [&](Tensor t) {
     if (step.results[0] != kNone) slots[static_cast<size_t>(step.results[0])] = std::move(t);
@@ -231,6 +260,12 @@ void Tape::run_step(Step& step) {
       const Tensor made = step.constant.clone(MemoryFormat::Contiguous);
       made->inference = autograd::modes.inference;
       return give(made);
+    }
+    case Step::Kind::Accumulate: {
+      Tensor gradient = slots[static_cast<size_t>(step.inputs[1])];
+      for (const Slot slot : step.last)
+        if (slot == step.inputs[1]) slots[static_cast<size_t>(slot)] = Tensor();  // so that it is nobody else's
+      return autograd::accumulate(input, std::move(gradient));
     }
     default:
       input->requires_grad = step.flag;

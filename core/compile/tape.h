@@ -6,6 +6,7 @@
 
 #include "autograd/engine.h"
 #include "ops/registry.h"
+#include "tensor/plan.h"
 
 namespace lumbre::compile {
 
@@ -23,6 +24,19 @@ struct Facts {
   bool hold_for(const Tensor& t) const;
 };
 
+// A call that is one loop over elements: contiguous tensors of its dtype, tensors of one element, and numbers.
+struct Pointwise {
+  struct Operand {
+    Slot slot = kNone;  // kNone: a number
+    alignas(8) std::byte number[8] = {};
+  };
+  Loop loop = nullptr;
+  DType dtype = DType::Float32;
+  Slot result = kNone;
+  std::vector<Operand> operands;
+  std::vector<std::byte> context;  // the functor
+};
+
 struct Step {
   enum class Kind : uint8_t {
     Call,             // of an operator
@@ -33,6 +47,7 @@ struct Step {
     Data,             // results[0] = inputs[0].data
     Constant,         // results[0] = a copy of `constant`, which the program makes of numbers
     RequireGradient,  // inputs[0].requires_grad = flag
+    Accumulate,       // inputs[0].grad += inputs[1]; of programs only
   };
   Kind kind = Kind::Call;
   bool asked = true, inference = false;  // the modes that it ran in
@@ -51,15 +66,36 @@ struct Step {
   bool flag = false, keep_graph = false, create_graph = false, accumulate = false;
   Tensor constant;
 
+  std::unique_ptr<Pointwise> pointwise;  // what the call is, where it is no more than that
+
   std::vector<Slot> last;  // slots that no later step reads
 };
+
+// Points arguments to the slots, and makes room for lists.
+void point_to_slots(Step& step, std::vector<Tensor>& slots);
+// Says in each step which slots it is the last to use, but for those that are kept.
+void find_last_uses(std::vector<Step>& steps, std::vector<bool> kept);
+// Puts the members of lists in place, and takes them away.
+void fill_lists(Step& step, const std::vector<Tensor>& slots);
+void clear_lists(Step& step) noexcept;
+// Keeps what a step gave; throws where it is not what it was in the recording.
+void put_results(Step& step, Result result, std::vector<Tensor>& slots);
+// Steps of the kinds that are neither calls nor backward runs.
+void run_small_step(Step& step, std::vector<Tensor>& slots);
 
 // How the engine is run; set by whoever guards it against other threads.
 extern std::vector<Tensor> (*run_engine)(autograd::Request request);
 
 // The steps of a run. Slots hold tensors while it runs; those from outside stay in theirs.
+class Program;
+
 class Tape {
  public:
+  Tape();
+  Tape(Tape&&) noexcept;
+  Tape& operator=(Tape&&) noexcept;
+  ~Tape();
+
   struct Outside {
     Slot slot;
     Facts facts;
@@ -71,7 +107,9 @@ class Tape {
   std::vector<Tensor> slots;
   std::vector<Outside> outside;
   std::vector<Slot> arguments;
-  std::vector<Slot> outputs;  // slots that are read after the run
+  std::vector<Slot> constants;       // tensors that nobody writes to; they stay in their slots
+  std::unique_ptr<Program> program;  // the same without a graph, where nothing of the graph is left at the end
+  std::vector<Slot> outputs;         // slots that are read after the run
   bool leaves_asked = true, leaves_inference = false;
 
   // Called once, when all steps are there: points arguments to slots and finds where each slot is read last.
@@ -82,15 +120,15 @@ class Tape {
   bool holds(const Tensor& t) const;
   // Arguments are in their slots. Exceptions are those of the steps, and leave what the steps before them did.
   void run();
+  size_t program_steps() const;  // 0: there is no program
   // Lets go of all tensors but those from outside.
   void clear() noexcept;
 
  private:
-  void find_last_uses();
+  void run_graph();
   void run_step(Step& step);
   void call(Step& step);
   void backward(Step& step);
-  void put(Step& step, Result result);
 
   std::vector<Slot> inner_;                      // all slots but those from outside
   std::vector<const TensorData*> outside_data_;  // sorted

@@ -96,7 +96,13 @@ void check_in_place(const Tensor& target, std::span<const Operand> inputs) {
            " doesn't match the broadcast shape ", sizes);
 }
 
+void tell(const PointwiseCall& call) {
+  if (__builtin_expect(autograd::modes.watched & autograd::kRecords, 0) && pointwise_watch) pointwise_watch(call);
+}
+
 }  // namespace
+
+void (*pointwise_watch)(const PointwiseCall& call) = nullptr;
 
 Tensor pointwise(const PointwiseSpec& spec, const Out& out, std::span<const Operand> inputs, const void* context) {
   const LoopTable& table = table_of(spec);
@@ -104,7 +110,10 @@ Tensor pointwise(const PointwiseSpec& spec, const Out& out, std::span<const Oper
   const DType compute = compute_dtype(spec, table, common);
   const Loop loop = table.loops[static_cast<int>(compute)];
   Tensor result;
-  if (compute == common && try_direct(table, inputs, common, loop, context, out, result)) return result;
+  if (compute == common && try_direct(table, inputs, common, loop, context, out, result)) {
+    tell({spec, loop, common, compute, inputs, context, out, result});
+    return result;
+  }
 
   const DType result_dtype = table.to_bool ? DType::Bool : common;
   const Tensor* target = out.target();
@@ -147,7 +156,9 @@ Tensor pointwise(const PointwiseSpec& spec, const Out& out, std::span<const Oper
     plan.build(spec.name);
   plan.run(loop, std::span<const DType>(dtypes, count), context);
   if (target) target->bump_version();
-  return plan.output();
+  result = plan.output();
+  tell({spec, loop, common, compute, inputs, context, out, result});
+  return result;
 }
 
 }  // namespace lumbre
