@@ -107,17 +107,19 @@ void find_last_uses(std::vector<Step>& steps, std::vector<bool> kept) {
 }
 
 void Tape::finish() {
-  std::vector<bool> kept(slots.size());
-  for (const Outside& entry : outside) kept[static_cast<size_t>(entry.slot)] = true;
-  for (const Slot slot : constants) kept[static_cast<size_t>(slot)] = true;
-  for (size_t i = 0; i < slots.size(); ++i)
-    if (!kept[i]) inner_.push_back(static_cast<Slot>(i));
+  Program::Uses uses{std::vector<bool>(slots.size()), std::vector<bool>(slots.size())};
+  for (const Outside& entry : outside) uses.stable[static_cast<size_t>(entry.slot)] = true;
+  for (const Slot slot : constants) uses.stable[static_cast<size_t>(slot)] = true;
+  for (const Slot slot : outputs) uses.outlive[static_cast<size_t>(slot)] = true;
   for (const Outside& entry : outside) outside_data_.push_back(slots[static_cast<size_t>(entry.slot)].get());
   std::sort(outside_data_.begin(), outside_data_.end());
-  for (const Slot slot : outputs) kept[static_cast<size_t>(slot)] = true;
   for (Step& step : steps) point_to_slots(step, slots);
-  find_last_uses(steps, kept);
-  if (program) program->finish(slots, std::move(kept));
+  std::vector<bool> kept = uses.stable;
+  for (const Slot slot : outputs) kept[static_cast<size_t>(slot)] = true;
+  find_last_uses(steps, std::move(kept));
+  if (program) program->finish(slots, uses);
+  for (size_t i = 0; i < slots.size(); ++i)
+    if (!uses.stable[i] && !(program && program->owns(static_cast<Slot>(i)))) inner_.push_back(static_cast<Slot>(i));
   clear();
 }
 
@@ -145,6 +147,7 @@ void Tape::clear() noexcept {
 // --- a run -----------------------------------------------------------------------------------------------------------
 
 size_t Tape::program_steps() const { return program ? program->size() : 0; }
+size_t Tape::longest_chain() const { return program ? program->longest_chain() : 0; }
 
 void Tape::run() {
   if (!program || !program->fits(slots)) return run_graph();
@@ -154,6 +157,13 @@ void Tape::run() {
 }
 
 void Tape::run_graph() {
+  struct PutBack {
+    Tape& tape;
+    ~PutBack() {
+      if (tape.program) tape.program->put_back(tape.slots);
+    }
+  };
+  const PutBack afterwards{*this};
   Modes around;
   for (Step& step : steps) {
     Modes::set(step.asked, step.inference);
@@ -169,7 +179,8 @@ void put_results(Step& step, Result result, std::vector<Tensor>& slots) {
     if (t.defined() != (slot != kNone)) fail_different(*step.record);
     if (slot == kNone) return;
     const Facts& facts = step.result_facts[i];
-    if (t.dtype() != facts.dtype || !(t.sizes() == facts.sizes)) fail_different(*step.record);
+    if (t.dtype() != facts.dtype || !(t.sizes() == facts.sizes) || !(t.strides() == facts.strides))
+      fail_different(*step.record);
     slots[static_cast<size_t>(slot)] = std::move(t);
   };
   if (auto* one = std::get_if<Tensor>(&result)) {

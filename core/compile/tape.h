@@ -120,6 +120,7 @@ class Tape {
   bool holds(const Tensor& t) const;
   // Arguments are in their slots. Exceptions are those of the steps, and leave what the steps before them did.
   void run();
+  size_t longest_chain() const;
   size_t program_steps() const;  // 0: there is no program
   // Lets go of all tensors but those from outside.
   void clear() noexcept;
@@ -130,7 +131,7 @@ class Tape {
   void call(Step& step);
   void backward(Step& step);
 
-  std::vector<Slot> inner_;                      // all slots but those from outside
+  std::vector<Slot> inner_;                      // slots that a run leaves empty
   std::vector<const TensorData*> outside_data_;  // sorted
 };
 

@@ -115,12 +115,14 @@ PyMemberDef compiled_members[] = {
     {"__weaklistoffset__", T_PYSSIZET, offsetof(CompiledObject, weak_references), READONLY, nullptr},
     {"_slow", T_OBJECT, offsetof(CompiledObject, slow), READONLY, nullptr},
     {nullptr}};
-// The steps of each recording's program; 0 for one that leaves a graph and is repeated with it.
+// (steps, operations of the longest chain) of each recording's program; no steps for one that is repeated with its
+// graph.
 PyObject* compiled_programs(PyObject* self, void*) {
   return guarded([&] {
     Object list = Object::steal(PyList_New(0));
     for (const auto& recording : compiled(self)->recordings) {
-      Object steps = Object::steal(PyLong_FromSize_t(recording->tape.program_steps()));
+      Object steps = Object::steal(Py_BuildValue("(nn)", static_cast<Py_ssize_t>(recording->tape.program_steps()),
+                                                 static_cast<Py_ssize_t>(recording->tape.longest_chain())));
       if (PyList_Append(list.get(), steps.get()) < 0) throw PythonError{};
     }
     return list.release();
@@ -128,7 +130,7 @@ PyObject* compiled_programs(PyObject* self, void*) {
 }
 
 PyGetSetDef compiled_properties[] = {
-    {"_programs", compiled_programs, nullptr, "The steps of each recording's program; 0 where it has none.", nullptr},
+    {"_programs", compiled_programs, nullptr, "(steps, longest chain) of each recording's program.", nullptr},
     {"_recordings", compiled_length, nullptr, "How many ways of running are recorded.", nullptr},
     {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, nullptr, nullptr},
     {nullptr}};
