@@ -23,9 +23,21 @@ Facts Facts::of(const Tensor& t) {
   return facts;
 }
 
+namespace {
+// Few numbers, compared where they are.
+bool same_dims(const Dims& a, const Dims& b) {
+  const size_t count = a.size();
+  if (count != b.size()) return false;
+  const int64_t *x = a.data(), *y = b.data();
+  for (size_t i = 0; i < count; ++i)
+    if (x[i] != y[i]) return false;
+  return true;
+}
+}  // namespace
+
 bool Facts::hold_for(const Tensor& t) const {
   if (t.dtype() != dtype || t->inference != inference || t->untracked != untracked || t->offset != offset ||
-      static_cast<bool>(t->base) != view || !(t.sizes() == sizes) || !(t.strides() == strides))
+      static_cast<bool>(t->base) != view || !same_dims(t.sizes(), sizes) || !same_dims(t.strides(), strides))
     return false;
   if (autograd::requires_grad(t) != requires_grad) return false;
   const autograd::History* history = autograd::history_of(t);
@@ -179,7 +191,7 @@ void put_results(Step& step, Result result, std::vector<Tensor>& slots) {
     if (t.defined() != (slot != kNone)) fail_different(*step.record);
     if (slot == kNone) return;
     const Facts& facts = step.result_facts[i];
-    if (t.dtype() != facts.dtype || !(t.sizes() == facts.sizes) || !(t.strides() == facts.strides))
+    if (t.dtype() != facts.dtype || !same_dims(t.sizes(), facts.sizes) || !same_dims(t.strides(), facts.strides))
       fail_different(*step.record);
     slots[static_cast<size_t>(slot)] = std::move(t);
   };

@@ -123,7 +123,6 @@ bool Guard::values_hold(PyObject* const* items, Py_ssize_t count) const {
 bool Guard::dict_holds() {
   PyObject* dict = subject_.get();
   const uint64_t version = dict_version(dict);
-  if (kDictVersions && version == version_) return true;
   if (kind_ == Kind::Whole ? !all_entries_hold() : !entries_hold()) return false;
   version_ = version;
   return true;
@@ -149,7 +148,20 @@ bool Guard::all_entries_hold() const {
   return true;
 }
 
-bool Guard::holds() {
+bool Guard::unchanged() const {
+  PyObject* subject = subject_.get();
+  if (kind_ == Kind::Dict || kind_ == Kind::Whole) return kDictVersions && dict_version(subject) == version_;
+  PyObject* const* values = PySequence_Fast_ITEMS(values_.get());
+  if (kind_ == Kind::Function) {
+    const auto* function = reinterpret_cast<PyFunctionObject*>(subject);
+    return function->func_code == values[0] &&
+           (function->func_defaults ? function->func_defaults : Py_None) == values[1] &&
+           (function->func_kwdefaults ? function->func_kwdefaults : Py_None) == values[2];
+  }
+  return kind_ == Kind::Cell && PyCell_GET(subject) == values[0];
+}
+
+bool Guard::still_holds() {
   PyObject* subject = subject_.get();
   switch (kind_) {
     case Kind::Dict:
@@ -168,12 +180,8 @@ bool Guard::holds() {
       PyObject* value = PyCell_GET(subject);
       return same_value(value ? value : absent(), PyTuple_GET_ITEM(values_.get(), 0));
     }
-    case Kind::Function: {
-      const auto* function = reinterpret_cast<PyFunctionObject*>(subject);
-      PyObject* parts[] = {function->func_code, function->func_defaults ? function->func_defaults : Py_None,
-                           function->func_kwdefaults ? function->func_kwdefaults : Py_None};
-      return values_hold(parts, 3);
-    }
+    case Kind::Function:
+      return false;
     case Kind::Attribute:
       for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(names_.get()); ++i) {
         Object value = Object::steal(PyObject_GetAttr(subject, PyTuple_GET_ITEM(names_.get(), i)));

@@ -20,10 +20,13 @@ class Guard {
  public:
   // (kind, subject, names or None, values), as lumbre/_compile/state.py gathers them.
   explicit Guard(PyObject* description);
-  bool holds();
+  bool holds() { return unchanged() || still_holds(); }
   int visit(visitproc visit, void* arg) const;
 
  private:
+  // What tells at once that nothing was touched.
+  bool unchanged() const;
+  bool still_holds();
   // Dict: some entries of a dictionary. Whole: all of them, in their order.
   enum class Kind : uint8_t { Dict, List, Set, Type, Cell, Function, Attribute, Whole };
   bool dict_holds();
