@@ -181,6 +181,17 @@ bool Details::outputs_fit(const Tape& tape, std::vector<Program::Spent>& spent) 
     const autograd::History* history = autograd::history_of(tape.slots[static_cast<size_t>(slot)]);
     if (history && history->node) return false;  // what is given has a graph, or was given one
   }
+  std::unordered_set<const Storage*> constant;
+  for (const Slot slot : tape.constants) constant.insert(tape.slots[static_cast<size_t>(slot)]->storage.get());
+  const auto is_constant = [&](Slot slot) {
+    return slot != kNone && constant.contains(tape.slots[static_cast<size_t>(slot)]->storage.get());
+  };
+  // What stays from run to run must neither be written to nor handed out.
+  for (const Step& step : steps_) {
+    if (std::any_of(step.targets.begin(), step.targets.end(), is_constant)) return false;
+    if (step.kind == Step::Kind::StoreGradient && is_constant(step.inputs[1])) return false;
+  }
+  if (std::any_of(tape.outputs.begin(), tape.outputs.end(), is_constant)) return false;
   std::unordered_set<Slot> seen;
   for (const Slot slot : tape.outputs) {
     if (given.contains(slot) || !seen.insert(slot).second) continue;

@@ -131,10 +131,13 @@ class State:
 
     def change(self, later: State) -> str | None:
         """What differs in a later state, in words."""
+        for key, (_, subject, _, _) in later._guards.items():
+            if key not in self._guards:
+                return f"{_title(subject)} that it uses is another"
         for key, (kind, subject, names, values) in self._guards.items():
             other = later._guards.get(key)
             if other is None:
-                continue  # no longer reached: what led there has changed, and is told itself
+                return f"{_title(subject)} that it uses is another"
             if other[2] != names or len(other[3]) != len(values):
                 return f"the size of {_title(subject)} changes"
             for i, (a, b) in enumerate(zip(values, other[3], strict=True)):
@@ -172,8 +175,8 @@ class State:
             return
         if isinstance(value, Tensor):
             self.tensors.append(value)
-            attributes = getattr(value, "__dict__", None)
-            if attributes:
+            attributes = value.__dict__
+            if attributes or self.reflects:
                 self._instance(value, attributes, path)
         elif kind is tuple or isinstance(value, tuple):
             for i, part in enumerate(value):
@@ -186,6 +189,8 @@ class State:
             pass
         elif _is_plain(kind):
             self._object(value, path)
+        elif _is_number(kind):
+            pass
         else:
             self._note_opaque(path, kind)
 
@@ -245,6 +250,8 @@ class State:
 
     def _function(self, value: FunctionType) -> None:
         code = value.__code__
+        if value.__dict__:
+            self._instance(value, value.__dict__, value.__qualname__)
         if code not in self.codes:
             return  # it did not run
         self.found.add(code)
@@ -277,8 +284,8 @@ class State:
                 continue
             known.add(name)
             value = namespace.get(name, absent)
-            # The package's own caches and constants are no state of the program's.
-            if not own or isinstance(value, (FunctionType, type, ModuleType)):
+            # The package's own objects are no state of the program's; its tables of hooks and settings are.
+            if not own or type(value) in _CONTAINERS or isinstance(value, (FunctionType, type, ModuleType)):
                 self._later(value, name if where in ("__main__", "builtins") else f"{where}.{name}")
 
     def _guard_namespaces(self) -> None:
@@ -324,10 +331,11 @@ class State:
         if not _is_plain(value, PURE_TYPES):
             self._note_opaque(path, value)
             return
-        self._guard(TYPE, value, None, ())
-        for kind in value.__mro__:
-            if kind in PURE_TYPES:
-                continue
+        kinds = [kind for kind in value.__mro__ if kind not in PURE_TYPES]
+        # The type's version tells of a change between calls, its entries of one during a call.
+        entries = [(name, entry) for kind in kinds for name, entry in kind.__dict__.items() if name[:2] != "__"]
+        self._guard(TYPE, value, tuple(name for name, _ in entries), [entry for _, entry in entries])
+        for kind in kinds:
             own = kind.__module__.partition(".")[0] == _PACKAGE
             for name, entry in kind.__dict__.items():
                 function = function_of(entry)
@@ -358,6 +366,11 @@ def _is_plain(kind: type, bases: frozenset[type] = frozenset((object,))) -> bool
     return all(base.__flags__ & heap or base in bases for base in kind.__mro__)
 
 
+def _is_number(kind: type) -> bool:
+    """Whether it is one of NumPy's scalars, which cannot change."""
+    return any(base.__name__ == "generic" and base.__module__ == "numpy" for base in kind.__mro__)
+
+
 def same(a: Any, b: Any) -> bool:
     """As the engine's guards compare: numbers and text by value, everything else by identity."""
     return a is b or _C._same_value(a, b)
@@ -368,7 +381,7 @@ def _title(subject: Any) -> str:
 
 
 def _change_of(kind: int, subject: Any, names: Any, i: int) -> str:
-    if kind in (DICT, WHOLE, ATTRIBUTE):
+    if kind in (DICT, WHOLE, ATTRIBUTE, TYPE):
         return f"{names[i]!r} changes"
     if kind == CELL:
         return "a variable of an enclosing function changes"

@@ -461,3 +461,59 @@ def test_steps_do_not_pile_up_memory():
     for _ in range(20000):
         compiled()
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 2000
+
+
+def test_hooks_of_all_optimizers():
+    w = torch.ones(1, requires_grad=True)
+    steps = torch.optim.SGD([w], lr=1.0)
+
+    def step():
+        steps.zero_grad()
+        (w * 2).sum().backward()
+        steps.step()
+
+    compiled = torch.compile(step)
+    settle(compiled)
+    seen = []
+    handle = torch.optim.optimizer.register_optimizer_step_post_hook(lambda *args: seen.append(1))
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            compiled()
+    finally:
+        handle.remove()
+    assert seen == [1] and w.item() == 1 - 2.0 * 4
+
+
+def test_attributes_of_tensors():
+    w = torch.ones(2)
+    compiled = torch.compile(lambda x: x * (2 if hasattr(w, "special") else 1))
+    assert settle(compiled, w + 0).tolist() == [1.0, 1.0]
+    w.special = True
+    assert compiled(w + 0).tolist() == [2.0, 2.0]
+
+
+def test_numbers_of_numpy():
+    import numpy
+
+    scale = numpy.float64(3.0)
+    compiled = torch.compile(lambda x: x * scale)
+    assert settle(compiled, torch.ones(1)).item() == 3 and compiled._recordings == 1
+    scale = numpy.float64(4.0)
+    assert compiled(torch.ones(1)).item() == 4
+
+
+def test_gradients_of_a_leaf_by_itself():
+    """The root's gradient is made by the engine, and is handed out."""
+    x = torch.ones((), requires_grad=True)
+    compiled = torch.compile(lambda: torch.autograd.grad(x, x)[0])
+    for _ in range(5):
+        result = compiled()
+        assert result.item() == 1
+        result.mul_(7)
+
+
+def test_detached_results_are_new():
+    compiled = torch.compile(lambda x: ((x * 2).detach(), (x * 3).data, (x * 4)[:1].clone()))
+    results = [compiled(torch.full((2,), float(i))) for i in range(5)]
+    assert [[t.tolist()[0] for t in r] for r in results] == [[2.0 * i, 3.0 * i, 4.0 * i] for i in range(5)]

@@ -180,6 +180,8 @@ def test_every_operator_that_decides_by_elements_says_so():
 
 
 class Counter:
+    all = 0
+
     def __init__(self):
         self.calls = 0
         self.kept = []
@@ -187,7 +189,8 @@ class Counter:
 
 
 @pytest.mark.parametrize(
-    "effect", ["attribute", "append", "entry", "global", "closure", "print", "random", "time", "numpy"]
+    "effect",
+    ["attribute", "append", "entry", "global", "closure", "class", "function", "print", "random", "time", "numpy"],
 )
 def test_effects_happen_at_every_call(effect, capsys):
     own = Counter()
@@ -206,6 +209,10 @@ def test_effects_happen_at_every_call(effect, capsys):
             _global_count += 1
         elif effect == "closure":
             count += 1
+        elif effect == "class":
+            Counter.all += 1
+        elif effect == "function":
+            counted.calls = getattr(counted, "calls", 0) + 1
         elif effect == "print":
             print("called")
         elif effect == "random":
@@ -216,8 +223,11 @@ def test_effects_happen_at_every_call(effect, capsys):
             return x * float(numpy.random.rand())
         return x * 2
 
+    def counted():
+        pass
+
     global _global_count
-    _global_count = 0
+    _global_count = Counter.all = 0
     inputs = [torch.ones(2) * i for i in range(CALLS)]
     random.seed(0)
     numpy.random.seed(0)
@@ -231,7 +241,8 @@ def test_effects_happen_at_every_call(effect, capsys):
     elif effect != "time":
         assert all(torch.equal(a, x * 2) for a, x in zip(results, inputs, strict=True))
     done = {
-        "attribute": own.calls, "append": len(own.kept), "global": _global_count, "closure": count,
+        "attribute": own.calls, "append": len(own.kept), "global": _global_count, "closure": count, "class": Counter.all,
+        "function": getattr(counted, "calls", 0),
         "print": capsys.readouterr().out.count("called"),
     }  # fmt: skip
     if effect in done:
