@@ -31,7 +31,7 @@ bool is_view(const Step& step, const std::vector<Tensor>& slots) {
 // --- preparation -----------------------------------------------------------------------------------------------------
 
 // A loop for a call that is no more than one, where its operands lie in memory as the loop walks.
-bool Program::make_loop(const Step& step, const std::vector<Tensor>& slots) {
+bool Program::make_loop(const Step& step, const std::vector<Tensor>& slots, const Uses& uses) {
   if (!step.pointwise || step.results.size() != 1 || step.results[0] != step.pointwise->result ||
       step.form == Out::Form::Given || step.pointwise->operands.size() >= kMaxPlaces)
     return false;
@@ -53,7 +53,9 @@ bool Program::make_loop(const Step& step, const std::vector<Tensor>& slots) {
     std::copy(std::begin(operand.number), std::end(operand.number), place.number);
     if (operand.slot != kNone) {
       const Tensor& t = slots[at(operand.slot)];
-      if (operand.slot != target && t.shares_storage(result)) return false;
+      // Of what is given, only the call itself can see whether it overlaps.
+      if (operand.slot != target && (t.shares_storage(result) || (made.in_place && uses.given[at(target)])))
+        return false;
       const bool one = t.count() == 1 && result.count() != 1;
       if (!one && (!t.is_contiguous() || t.count() != result.count() || !(t.sizes() == result.sizes()))) return false;
       if (!one) place.stride = static_cast<int64_t>(t.item_bytes());
@@ -64,8 +66,8 @@ bool Program::make_loop(const Step& step, const std::vector<Tensor>& slots) {
   return true;
 }
 
-void Program::make_instruction(Step& step, size_t number, const std::vector<Tensor>& slots) {
-  if (make_loop(step, slots)) {
+void Program::make_instruction(Step& step, size_t number, const std::vector<Tensor>& slots, const Uses& uses) {
+  if (make_loop(step, slots, uses)) {
     instructions_.push_back({Instruction::Kind::Loop, loops_.size() - 1, 1, false, {}});
     return;
   }
@@ -79,7 +81,7 @@ void Program::make_instruction(Step& step, size_t number, const std::vector<Tens
 void Program::finish(std::vector<Tensor>& slots, const Uses& uses) {
   for (size_t i = 0; i < steps_.size(); ++i) {
     point_to_slots(steps_[i], slots);
-    make_instruction(steps_[i], i, slots);
+    make_instruction(steps_[i], i, slots, uses);
   }
   own_.assign(slots.size(), false);
   find_own(slots, uses);
@@ -152,8 +154,8 @@ void Program::find_own(std::vector<Tensor>& slots, const Uses& uses) {
 
 // A chain writes new results, or goes on with those that it has made: nothing else can share their memory.
 bool Program::joins(const Instruction& chain, const LoopCall& next) const {
-  const LoopCall& first = loops_[chain.first];
-  if (chain.count >= kMaxChain || next.count != first.count) return false;
+  const LoopCall& first = loops_[chain.first];  // in place: of what was there before, which others may share
+  if (chain.count >= kMaxChain || next.count != first.count || first.in_place) return false;
   if (!next.in_place) return true;
   for (size_t i = 0; i < chain.count; ++i) {
     const LoopCall& made = loops_[chain.first + i];

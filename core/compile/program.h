@@ -17,6 +17,7 @@ class Program {
   };
   // What becomes of slots beside being used.
   struct Uses {
+    std::vector<bool> given;    // found outside, or an argument: may share memory with another at another run
     std::vector<bool> stable;   // the same tensor at every run: found outside, or constant
     std::vector<bool> outlive;  // read after the run
   };
@@ -59,8 +60,8 @@ class Program {
     std::vector<Slot> last;
   };
 
-  void make_instruction(Step& step, size_t number, const std::vector<Tensor>& slots);
-  bool make_loop(const Step& step, const std::vector<Tensor>& slots);
+  void make_instruction(Step& step, size_t number, const std::vector<Tensor>& slots, const Uses& uses);
+  bool make_loop(const Step& step, const std::vector<Tensor>& slots, const Uses& uses);
   template <class F>
   void each_slot(const Instruction& instruction, F f) const;
   void find_own(std::vector<Tensor>& slots, const Uses& uses);

@@ -119,8 +119,11 @@ void find_last_uses(std::vector<Step>& steps, std::vector<bool> kept) {
 }
 
 void Tape::finish() {
-  Program::Uses uses{std::vector<bool>(slots.size()), std::vector<bool>(slots.size())};
+  const std::vector<bool> none(slots.size());
+  Program::Uses uses{none, none, none};
   for (const Outside& entry : outside) uses.stable[static_cast<size_t>(entry.slot)] = true;
+  uses.given = uses.stable;
+  for (const Slot slot : arguments) uses.given[static_cast<size_t>(slot)] = true;
   for (const Slot slot : constants) uses.stable[static_cast<size_t>(slot)] = true;
   for (const Slot slot : outputs) uses.outlive[static_cast<size_t>(slot)] = true;
   for (const Outside& entry : outside) outside_data_.push_back(slots[static_cast<size_t>(entry.slot)].get());

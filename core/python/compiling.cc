@@ -13,7 +13,8 @@ using Recordings = std::vector<std::shared_ptr<Recording>>;
 
 struct CompiledObject {
   PyObject_HEAD vectorcallfunc vectorcall;
-  PyObject* slow;  // what answers calls that no recording matches
+  PyObject* slow;   // what answers calls that no recording matches
+  PyObject* plain;  // the function as written
   PyObject* attributes;
   PyObject* weak_references;
   Recordings recordings;  // the last one that matched comes first
@@ -23,10 +24,12 @@ PyTypeObject* compiled_type;
 
 CompiledObject* compiled(PyObject* self) { return reinterpret_cast<CompiledObject*>(self); }
 
+// `busy`: one of them is being repeated, by another thread or by a call inside of which this one is.
 std::shared_ptr<Recording> find_recording(Recordings& recordings, PyObject* const* arguments, size_t count,
-                                          PyObject* names) {
+                                          PyObject* names, bool& busy) {
   for (size_t i = 0; i < recordings.size(); ++i) {
     const std::shared_ptr<Recording> one = recordings[i];
+    busy |= one->busy();
     if (one->busy() || !one->matches(arguments, count, names)) continue;
     if (i < recordings.size() && i > 0) std::swap(recordings[0], recordings[i]);
     return one;
@@ -39,28 +42,30 @@ bool repeats = true;
 
 PyObject* compiled_call(PyObject* self, PyObject* const* arguments, size_t flags, PyObject* names) {
   CompiledObject* c = compiled(self);
+  bool busy = false;
   if (!c->recordings.empty() && repeats && nothing_intervenes()) {
     bool found = false;
     PyObject* result = guarded([&]() -> PyObject* {
       const auto count = static_cast<size_t>(PyVectorcall_NARGS(flags));
-      const std::shared_ptr<Recording> recording = find_recording(c->recordings, arguments, count, names);
+      const std::shared_ptr<Recording> recording = find_recording(c->recordings, arguments, count, names, busy);
       found = recording != nullptr;
       return found ? recording->run() : nullptr;
     });
     if (found || PyErr_Occurred()) return result;
   }
-  if (!c->slow) return PyErr_Format(PyExc_RuntimeError, "the compiled function has been collected");
-  return PyObject_Vectorcall(c->slow, arguments, flags, names);
+  if (!c->slow || !c->plain) return PyErr_Format(PyExc_RuntimeError, "the compiled function has been collected");
+  return PyObject_Vectorcall(busy ? c->plain : c->slow, arguments, flags, names);
 }
 
 PyObject* compiled_new(PyTypeObject* type, PyObject* args, PyObject*) {
-  PyObject* slow;
-  if (!PyArg_ParseTuple(args, "O:_Compiled", &slow)) return nullptr;
+  PyObject *slow, *plain;
+  if (!PyArg_ParseTuple(args, "OO:_Compiled", &slow, &plain)) return nullptr;
   PyObject* self = type->tp_alloc(type, 0);
   if (!self) return nullptr;
   CompiledObject* c = compiled(self);
   c->vectorcall = compiled_call;
   c->slow = Py_NewRef(slow);
+  c->plain = Py_NewRef(plain);
   c->attributes = PyDict_New();
   ::new (&c->recordings) Recordings();
   if (!c->attributes) {
@@ -73,6 +78,7 @@ PyObject* compiled_new(PyTypeObject* type, PyObject* args, PyObject*) {
 int compiled_traverse(PyObject* self, visitproc visit, void* arg) {
   Py_VISIT(Py_TYPE(self));
   Py_VISIT(compiled(self)->slow);
+  Py_VISIT(compiled(self)->plain);
   Py_VISIT(compiled(self)->attributes);
   for (const auto& recording : compiled(self)->recordings)
     if (recording.use_count() == 1)
@@ -83,6 +89,7 @@ int compiled_traverse(PyObject* self, visitproc visit, void* arg) {
 int compiled_clear(PyObject* self) {
   const Recordings dropped = std::exchange(compiled(self)->recordings, {});
   Py_CLEAR(compiled(self)->slow);
+  Py_CLEAR(compiled(self)->plain);
   Py_CLEAR(compiled(self)->attributes);
   return 0;
 }

@@ -49,7 +49,7 @@ class Function:
         self.restless = 0
         self.reason: str | None = None
         self.at_work = False
-        self.callable = _C._Compiled(self.answer)
+        self.callable = _C._Compiled(self.answer, function)
         everything.add(self)
 
     @property

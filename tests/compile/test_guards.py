@@ -517,3 +517,82 @@ def test_detached_results_are_new():
     compiled = torch.compile(lambda x: ((x * 2).detach(), (x * 3).data, (x * 4)[:1].clone()))
     results = [compiled(torch.full((2,), float(i))) for i in range(5)]
     assert [[t.tolist()[0] for t in r] for r in results] == [[2.0 * i, 3.0 * i, 4.0 * i] for i in range(5)]
+
+
+@pytest.mark.parametrize("size", [8, 5000])
+def test_arguments_that_overlap(size):
+    """Recorded with memory of their own, and then called with views of one memory."""
+
+    def function(a, b):
+        a.mul_(2)
+        c = a + b
+        d = c * 2 - a
+        return c, d
+
+    compiled = torch.compile(function)
+    for _ in range(3):
+        compiled(torch.ones(size), torch.ones(size))
+    for shift in (0, 1, 3):
+        memory, twin = torch.arange(size + 3.0), torch.arange(size + 3.0)
+        got = compiled(memory[3:], memory[3 - shift : 3 - shift + size])
+        expected = function(twin[3:], twin[3 - shift : 3 - shift + size])
+        assert torch.equal(memory, twin) and all(map(torch.equal, got, expected))
+    added = torch.compile(lambda a, b: a.add_(b))
+    for _ in range(3):
+        added(torch.ones(size), torch.ones(size))
+    memory = torch.ones(size + 1)
+    with pytest.raises(RuntimeError, match="single memory location"):
+        added(memory[1:], memory[:-1])
+
+
+def test_several_backward_runs():
+    w, twin = torch.ones(3, requires_grad=True), torch.ones(3, requires_grad=True)
+
+    def step(w, x):
+        loss = (w * x).tanh().sum()
+        loss.backward(retain_graph=True)
+        loss.backward()
+        (w.exp() * x).sum().backward()
+        with torch.no_grad():
+            w.sub_(w.grad, alpha=0.1)
+        w.grad.zero_()
+        return loss.detach(), w.grad * 1
+
+    compiled = torch.compile(lambda x: step(w, x))
+    for i in range(6):
+        x = torch.randn(3)
+        a, b = compiled(x), step(twin, x)
+        assert torch.equal(a[0], b[0]) and torch.equal(w, twin) and torch.equal(w.grad, twin.grad)
+    assert w._version == twin._version
+
+
+def test_gradients_of_arguments_inside():
+    w = torch.ones(3, requires_grad=True)
+
+    def function(x):
+        (w * x * x).sum().backward()
+        return x.grad
+
+    compiled = torch.compile(function)
+    held = []
+    for i in range(6):
+        x = torch.full((3,), float(i), requires_grad=True)
+        held.append(compiled(x))
+        assert held[-1] is x.grad
+        if i == 4:
+            assert compiled(x) is x.grad and x.grad.tolist() == [16.0] * 3
+    assert [g.tolist()[0] for g in held] == [0.0, 2.0, 4.0, 6.0, 16.0, 10.0]
+    assert w.grad.tolist() == [float(sum(i * i for i in range(6)) + 16)] * 3
+
+
+def test_blocks_without_gradients_around_functions():
+    model = nn.Linear(2, 2)
+
+    @torch.no_grad()
+    def inner(x):
+        return model(x)
+
+    compiled = torch.compile(lambda x: inner(x) + model(x))
+    for _ in range(4):
+        assert compiled(torch.ones(1, 2)).grad_fn.name() == "AddBackward0"
+    assert compiled._recordings == 1
