@@ -13,7 +13,6 @@ _LIBTORCH = "operators of PyTorch's own registry are not Lumbre's; call them by 
 _QUANTIZED = "Lumbre has no quantized tensors"
 _COMPLEX = "Lumbre has no complex numbers yet"
 REASONS = {
-    "_dynamo": f"{_GRAPHS}: torch.compile gives back what it is given",
     "_export": _GRAPHS,
     "_inductor": _GRAPHS,
     "ao": _QUANTIZED,

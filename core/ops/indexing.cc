@@ -408,7 +408,7 @@ LB_OPERATOR(.signature = "_index(input, indices)",
 >>> torch.arange(3)[torch.tensor([2, 0])]
 tensor([2, 0]))",
             .forward = forward_of<index_hidden>, .derivative = gradients("IndexBackward0", index_gradient, "0:1"),
-            .forms = kHidden);
+            .forms = kHidden, .decides = Decides::Masks);
 LB_OPERATOR(.signature = "_index_put(input, indices, values, accumulate=False)",
             .doc = R"(tensor[...] = values with index tensors, as _index reads.
 

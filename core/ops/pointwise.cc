@@ -118,7 +118,13 @@ bool try_direct(const LoopTable& table, std::span<const Operand> inputs, DType c
   return true;
 }
 
+void tell(const PointwiseCall& call) {
+  if (__builtin_expect(autograd::modes.watched & autograd::kRecords, 0) && pointwise_watch) pointwise_watch(call);
+}
+
 }  // namespace
+
+void (*pointwise_watch)(const PointwiseCall& call) = nullptr;
 
 Tensor pointwise(const PointwiseSpec& spec, const Out& out, std::span<const Operand> inputs, const void* context) {
   const LoopTable& table = table_of(spec);
@@ -126,7 +132,10 @@ Tensor pointwise(const PointwiseSpec& spec, const Out& out, std::span<const Oper
   const DType compute = compute_dtype(spec, out, inputs, table, common);
   const Loop loop = table.loops[static_cast<int>(compute)];
   Tensor result;
-  if (compute == common && try_direct(table, inputs, common, loop, context, out, result)) return result;
+  if (compute == common && try_direct(table, inputs, common, loop, context, out, result)) {
+    tell({spec, loop, common, compute, inputs, context, out, result});
+    return result;
+  }
 
   const DType result_dtype = table.to_bool ? DType::Bool : common;
   const Tensor* target = out.target();
@@ -169,7 +178,9 @@ Tensor pointwise(const PointwiseSpec& spec, const Out& out, std::span<const Oper
     plan.build(spec.name);
   plan.run_elementwise(loop, std::span<const DType>(dtypes, count), context);
   if (target) target->bump_version();
-  return plan.output();
+  result = plan.output();
+  tell({spec, loop, common, compute, inputs, context, out, result});
+  return result;
 }
 
 }  // namespace lumbre

@@ -615,7 +615,8 @@ tensor([1, 3]))",
             .forward = forward_of<bucketize>, .derivative = kNotDifferentiable, .forms = kFunction);
 LB_OPERATOR(.signature = "_unique_groups(input, dim, sorted)",
             .doc = "The groups of equal elements (or slices): one of each, each one's group, sizes.",
-            .forward = forward_of<unique_groups>, .derivative = kNotDifferentiable, .forms = kFunction);
+            .forward = forward_of<unique_groups>, .derivative = kNotDifferentiable, .forms = kFunction,
+            .decides = Decides::Elements);
 // One record for each of PyTorch's operators: their nodes and refusals carry its name.
 #define LB_UNIQUE_VALUES(name)                                                                      \
   LB_OPERATOR(.signature = name "(input, first, dim=None)", .doc = "The groups' values, in order.", \

@@ -327,7 +327,7 @@ LB_OPERATOR(.signature = "bincount(input, weights=None, minlength=0)",
 
 >>> torch.bincount(torch.tensor([0, 2, 2]))
 tensor([1, 0, 2]))",
-            .forward = forward_of<bincount>, .derivative = kNotDifferentiable);
+            .forward = forward_of<bincount>, .derivative = kNotDifferentiable, .decides = Decides::Elements);
 LB_OPERATOR(.signature = "histc(input, bins=100, min=0, max=0, *, out=None)",
             .doc = R"(How many elements fall into each of equal bins between min and max (of the data where both are 0).
 

@@ -1,5 +1,6 @@
 // tensor[...] read and written: integers, slices, None, Ellipsis and booleans become views; index tensors, lists and
 // masks are left for one call of index / index_put_.
+#include "compile/recorder.h"
 #include "ops/backward.h"
 #include "ops/views.h"
 #include "python/overrides.h"
@@ -20,7 +21,15 @@ void check_dim(const Tensor& t, int dim) {
 }
 
 // Steps of an index are recorded one by one, under the names that PyTorch gives them.
-bool recorded(const Tensor& t) { return autograd::grad_enabled() && autograd::requires_grad(t); }
+bool recorded(const Tensor& t) {
+  return (autograd::grad_enabled() && autograd::requires_grad(t)) || compile::recording();
+}
+
+// What was made of numbers between the brackets.
+Tensor constant(Tensor made) {
+  if (auto* recorder = compile::Recorder::current()) recorder->constant(made);
+  return made;
+}
 
 // `position` is the index's place between the brackets, which the message names as the dimension.
 Tensor select(const Tensor& t, int dim, int64_t index, int position = 0) {
@@ -80,7 +89,7 @@ Tensor index_tensor(PyObject* object) {
   LB_CHECK(!PyUnicode_Check(object), Type, "new(): invalid data type 'str'");
   // A sequence of any numbers stands for integers, one of booleans for a mask.
   const Tensor made = tensor_from_data(object, std::nullopt, false);
-  return made.dtype() == DType::Bool && made.count() > 0 ? made : made.to(DType::Int64);
+  return constant(made.dtype() == DType::Bool && made.count() > 0 ? made : made.to(DType::Int64));
 }
 
 // A list that holds anything but numbers is read as a tuple, as old NumPy did.
@@ -96,7 +105,7 @@ bool is_tuple_of_indices(PyObject* object) {
 }
 
 // A single boolean chooses its one new row or none.
-Tensor row_choice(bool chosen) { return Tensor::zeros({chosen ? 1 : 0}, DType::Int64); }
+Tensor row_choice(bool chosen) { return constant(Tensor::zeros({chosen ? 1 : 0}, DType::Int64)); }
 
 // How many dimensions of the tensor an index element uses up.
 int dims_used(PyObject* object) {
@@ -154,8 +163,10 @@ class Walker {
         advanced(index, mask ? index.ndim() : 1);
       } else if (mask) {
         result_.view = insert_dim(result_.view, dim_);
+        compile::note_read("a mask of one element");
         advanced(row_choice(index.item().as_bool()), 1);
       } else {
+        compile::note_read("a tensor that serves as an index");
         result_.view = select(result_.view, dim_, index.item().as_int(), position);
       }
     }
@@ -217,7 +228,7 @@ bool to_value(PyObject* value, Scalar& number) {
 Tensor value_tensor(PyObject* value, DType dtype) {
   if (is_tensor(value)) return tensor_of(value);
   Scalar number;
-  if (to_value(value, number)) return Tensor::scalar(number, dtype);
+  if (to_value(value, number)) return constant(Tensor::scalar(number, dtype));
   fail(ErrorKind::Type, "can't assign a ", Py_TYPE(value)->tp_name, " to a torch.", dtype_title(dtype), "Tensor");
 }
 
@@ -268,7 +279,7 @@ int set_item(PyObject* self, PyObject* index, PyObject* value) {
       Scalar number;
       const bool is_number = to_value(value, number);
       const Tensor source = is_number ? Tensor() : value_tensor(value, t.dtype());
-      if (autograd::grad_enabled() && (autograd::requires_grad(t) || (!is_number && autograd::requires_grad(source)))) {
+      if (recorded(t) || (!is_number && recorded(source))) {
         if (is_number)
           op::call<"fill">.in_place(indexed.view, Tensor::scalar(number, t.dtype()));
         else

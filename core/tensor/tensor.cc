@@ -1,5 +1,7 @@
 #include "tensor/tensor.h"
 
+#include "tensor/reads.h"
+
 #include <cmath>
 #include <limits>
 #include <cstring>
@@ -241,7 +243,10 @@ Dims strides_like(const Tensor& like, const Dims& sizes) {
   return Plan::inferred_strides(sizes, like.sizes(), like.strides());
 }
 
+uint64_t element_reads = 0;
+
 Scalar Tensor::item() const {
+  ++element_reads;
   if (count() != 1) {
     LB_CHECK(count() != 0, Runtime, "a Tensor with 0 elements cannot be converted to Scalar");
     fail(ErrorKind::Runtime, "a Tensor with ", count(), " elements cannot be converted to Scalar");

@@ -523,7 +523,11 @@ class Module(_C.ModuleBase):
         return self._apply(lambda t: t.share_memory_())
 
     def compile(self, *args: Any, **kwargs: Any) -> None:
-        """Accepted: the module runs as it is."""
+        """Calls of this module are recorded and repeated; arguments are those of ``torch.compile``."""
+        from lumbre import compile
+
+        self.__dict__["_compiled_call_impl"] = compile(self._call_impl, *args, **kwargs)
+        self.__dict__["_hooked"] = True  # calls take the way that looks for it
 
     def __deepcopy__(self, memo: dict) -> Any:
         from copy import deepcopy
