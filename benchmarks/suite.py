@@ -49,7 +49,7 @@ VALUES: dict[str, Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]] 
     "uniform": lambda rng, shape: rng.random(shape, np.float32) + np.float32(0.5),
     "centred": lambda rng, shape: rng.random(shape, np.float32) * 2 - 1,
     "unit": lambda rng, shape: rng.random(shape, np.float32),
-    "near one": lambda rng, shape: (rng.random(shape, np.float32) - np.float32(0.5)) * np.float32(1e-4) + 1,
+    "signs": lambda rng, shape: rng.integers(0, 2, shape).astype(np.float32) * 2 - 1,
     "ones": lambda rng, shape: np.ones(shape, np.float32),
     "zeros": lambda rng, shape: np.zeros(shape, np.float32),
     "half": lambda rng, shape: rng.integers(0, 2, shape, np.bool_),
