@@ -35,6 +35,7 @@ class Row:
     numpy: str | None = None
     answer: str | None = None  # what is compared, where it is not the statement's own value
     compiled: bool = False  # torch.compile is a peer
+    jax: Callable[[Any], Names] | None = None  # the same program's names with JAX, where it is written for it
     limit: Limit | None = None
     random: bool = False  # equal between Lumbre and PyTorch, from the same seed, only
 
