@@ -78,7 +78,7 @@ class Library:
 
 
 class Compiled(Library):
-    """PyTorch with its networks through ``torch.compile``."""
+    """PyTorch, or Lumbre, with its networks through ``torch.compile``."""
 
     def compiled(self, net: Any) -> Any:
         self.module.compiler.reset()
@@ -186,6 +186,7 @@ LIBRARIES = {
     "lumbre.before": Library,
     "torch": Library,
     "torch.compile": Compiled,
+    "lumbre.compile": Compiled,
     "numpy": Numpy,
     "jax": Jax,
     "machine": Machine,

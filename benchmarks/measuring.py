@@ -128,7 +128,7 @@ class Bench:
         """The libraries that the row is for."""
         wanted = {"lumbre", "lumbre.before", "torch"}
         wanted |= {"numpy", "jax"} if row.numpy else {"jax"} if row.jax else set()
-        wanted |= {"torch.compile"} if row.compiled else set()
+        wanted |= {"torch.compile", "lumbre.compile"} if row.compiled else set()
         wanted |= {"machine"} if row.limit else set()
         return {name: peer for name, peer in self.peers.items() if name in wanted}
 

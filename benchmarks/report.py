@@ -14,6 +14,7 @@ PEERS = {
     "torch": "PyTorch",
     "lumbre.before": "the other tree",
     "torch.compile": "torch.compile",
+    "lumbre.compile": "Lumbre compiled",
     "numpy": "NumPy",
     "jax": "JAX",
 }

@@ -32,7 +32,9 @@ SECONDS_PER_ROW = 1.2  # where there are fewer left, rows are measured in fewer 
 def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", help="only rows whose 'group: name' contains this")
-    parser.add_argument("--peers", default="torch,numpy,torch.compile,machine", help="what to compare with (also: jax)")
+    parser.add_argument(
+        "--peers", default="torch,numpy,torch.compile,lumbre.compile,machine", help="what to compare with (also: jax)"
+    )
     parser.add_argument("--conditions", default=",".join(c.name for c in CONDITIONS), help="of the measurements")
     parser.add_argument("--jax", metavar="PYTHON", help="an interpreter that has JAX, as another peer")
     parser.add_argument("--against", type=Path, metavar="TREE", help="another built tree of Lumbre, as another peer")
