@@ -84,7 +84,13 @@ def measured(wanted: argparse.Namespace) -> dict[str, Any]:
     for result in footprint.rows(wanted.rows):
         results.append(result)
         say(result)
-    about = {"machine": machine(), "python": platform.python_version(), "versions": versions, "selection": wanted.rows}
+    about = {
+        "machine": machine(),
+        "processors": os.cpu_count(),
+        "python": platform.python_version(),
+        "versions": versions,
+        "selection": wanted.rows,
+    }
     return {"about": about, "rows": results}
 
 
@@ -104,7 +110,7 @@ def machine() -> str:
     with contextlib.suppress(OSError):
         lines = Path("/proc/cpuinfo").read_text().splitlines()
         model = next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return f"{model}, {os.cpu_count()} processors"
+    return model
 
 
 def write(record: dict[str, Any], wanted: argparse.Namespace) -> None:
@@ -114,7 +120,7 @@ def write(record: dict[str, Any], wanted: argparse.Namespace) -> None:
     versions = ", ".join(f"{name} {version}" for name, version in record["about"]["versions"].items())
     parts = [
         "# Benchmarks",
-        f"{record['about']['machine']}; Python {record['about']['python']}; {versions}. A ratio above 1 means that Lumbre is faster.",
+        f"{record['about']['machine']}, {record['about']['processors']} processors; Python {record['about']['python']}; {versions}. A ratio above 1 means that Lumbre is faster.",
         f"## Summary\n\n{report.summary(rows)}",
         *([f"## Near the limit\n\n{limit}"] if limit else []),
         f"## Rows\n\n{report.table(rows)}\n",

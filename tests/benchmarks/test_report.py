@@ -68,7 +68,7 @@ def test_changes_are_beyond_the_noise() -> None:
 
 
 def test_readme_block(tmp_path: Path) -> None:
-    about = {"machine": "M", "python": "3", "versions": {"torch": "2"}}
+    about = {"machine": "M", "processors": 2, "python": "3", "versions": {"torch": "2"}}
     record = {"about": about, "rows": [result("a + b", 4.0)]}
     path = tmp_path / "README.es.md"
     path.write_text(f"before\n{report.BEGIN}\nold\n{report.END}\nafter\n")
