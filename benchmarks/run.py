@@ -11,6 +11,7 @@ import contextlib
 import json
 import os
 import platform
+import signal
 import sys
 import time
 from pathlib import Path
@@ -156,6 +157,7 @@ def conclude(record: dict[str, Any], before: dict[str, Any] | None, minutes: flo
 
 def main() -> int:
     wanted = options()
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # the other processes end with this one
     start = time.monotonic()
     earlier = wanted.compare or wanted.out / f"{NAME}.json"
     before = json.loads(earlier.read_text()) if earlier.exists() else None
