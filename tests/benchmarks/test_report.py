@@ -109,9 +109,10 @@ def test_a_row_is_measured(bench: Bench) -> None:
 
 def test_missing_and_differing_rows_are_told(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     peer = bench.peers["numpy"]
-    monkeypatch.setattr(peer, "tell", lambda *arguments: None)
-    answers = [[np.zeros(3)], 1e-3, 1e-3, 1e-3, 1e-3, 1e-3, 1e-3, None]
-    monkeypatch.setattr(peer, "answer", lambda: answers.pop(0))
+    asked = []
+    wrong_answers = {"prepare": [((3,), "<f4", 0)], "arrays": [np.zeros(3)], "time": 1e-3}
+    monkeypatch.setattr(peer, "tell", lambda command, *arguments: asked.append(command))
+    monkeypatch.setattr(peer, "answer", lambda: wrong_answers.get(asked[-1]))
     wrong = bench.measure(find("small pointwise: a + b"))
     assert "differ" in wrong["differs"]["numpy"]
 
