@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -139,6 +140,25 @@ def test_a_worker_tells_its_error_and_is_replaced() -> None:
     assert peer.start_again()
     assert peer.ask("version") == np.__version__
     peer.close()
+
+
+def test_neighbours_are_busy_when_they_are_told_to() -> None:
+    neighbours = Neighbours()
+
+    def used() -> float:
+        return sum(time.clock_gettime((~process.pid << 3) | 2) for process in neighbours.processes)
+
+    with neighbours.busy():
+        before, end = used(), time.monotonic() + 30
+        while used() < before + 0.05 and time.monotonic() < end:
+            time.sleep(0.01)
+        assert used() >= before + 0.05
+    time.sleep(0.5)
+    before = used()
+    time.sleep(0.2)
+    assert used() - before < 0.01
+    neighbours.close()
+    assert [process.returncode for process in neighbours.processes] == [0] * len(neighbours.processes)
 
 
 def test_a_whole_run(tmp_path: Path) -> None:
