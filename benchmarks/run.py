@@ -48,7 +48,10 @@ def options() -> argparse.Namespace:
     parser.add_argument(
         "--readme", action="store_true", help="write the summary and the picture into the READMEs and docs"
     )
-    return parser.parse_args()
+    wanted = parser.parse_args()
+    if wanted.readme and wanted.rows:
+        parser.error("the READMEs take their figures from a whole run: --readme without --rows")
+    return wanted
 
 
 def started(wanted: argparse.Namespace, stack: contextlib.ExitStack) -> dict[str, Peer]:
