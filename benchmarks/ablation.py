@@ -105,6 +105,7 @@ def without(technique: Technique) -> Iterator[None]:
         yield
     finally:
         path.write_text(text, encoding="utf-8")
+        build()
 
 
 def measured(technique: Technique) -> str:

@@ -55,7 +55,7 @@ PARTS = {
     "OpenBLAS": r"openblas",
     "the kernel": r"\[kernel|\[unknown",
 }
-COLOURS = ("#9ecae1", "#fdae6b", "#e6550d", "#74c476", "#fdd0a2", "#bdbdbd", "#bcbddc", "#d9d9d9", "#eeeeee")
+COLOURS = ("#9ecae1", "#fdae6b", "#e6550d", "#74c476", "#fdd0a2", "#fff7bc", "#bdbdbd", "#bcbddc", "#d9d9d9", "#eeeeee")
 
 
 def build() -> None:

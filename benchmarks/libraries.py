@@ -78,7 +78,7 @@ class Library:
 
 
 class Compiled(Library):
-    """PyTorch with its networks through ``torch.compile``."""
+    """PyTorch, or Lumbre, with its networks through ``torch.compile``."""
 
     def compiled(self, net: Any) -> Any:
         self.module.compiler.reset()
@@ -135,6 +135,8 @@ class Jax(Numpy):
         return self.module.asarray(array.copy(), dtype)
 
     def names(self, row: Row) -> Names:
+        if row.jax:
+            return row.jax(self.jax)
         names = {"np": self.module, **row.prepare(self)}
         arrays = [name for name, value in names.items() if isinstance(value, self.jax.Array)]
         made: Names = dict(names)
@@ -143,7 +145,13 @@ class Jax(Numpy):
         return names | {"function": self.jax.jit(made["function"]), "ready": self.jax.block_until_ready, "call": call}
 
     def statement(self, row: Row, names: Names) -> str:
-        return f"ready({names['call']})"
+        return row.statement if row.jax else f"ready({names['call']})"
+
+    def answer(self, row: Row, names: Names) -> list[np.ndarray] | None:
+        if row.jax:  # from other random numbers
+            exec(row.statement, names)
+            return None
+        return super().answer(row, names)
 
 
 class Machine(Library):
@@ -178,6 +186,7 @@ LIBRARIES = {
     "lumbre.before": Library,
     "torch": Library,
     "torch.compile": Compiled,
+    "lumbre.compile": Compiled,
     "numpy": Numpy,
     "jax": Jax,
     "machine": Machine,

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -110,29 +109,38 @@ class Peer:
 
 
 class Neighbours:
-    """A process per processor that does nothing but be busy, stopped unless it is told to go on."""
+    """A process per processor that does nothing but be busy while it is told to, and ends with this one."""
 
-    PROGRAM = "import os\nparent = os.getppid()\nwhile os.getppid() == parent:\n for _ in range(100_000): pass"
+    PROGRAM = """
+import os, select
+order = b"r"
+while order:
+    if order == b"r" or select.select([0], [], [], 0)[0]:
+        order = os.read(0, 1)
+    for _ in range(50_000 if order == b"b" else 0):
+        pass
+"""
 
     def __init__(self) -> None:
-        self.processes = [
-            subprocess.Popen([sys.executable, "-S", "-c", self.PROGRAM]) for _ in range(os.cpu_count() or 1)
-        ]
-        self.send(signal.SIGSTOP)
+        command = [sys.executable, "-S", "-c", self.PROGRAM]
+        count = os.cpu_count() or 1
+        self.processes = [subprocess.Popen(command, stdin=subprocess.PIPE, bufsize=0) for _ in range(count)]
 
-    def send(self, number: int) -> None:
+    def tell(self, order: bytes) -> None:
         for process in self.processes:
-            process.send_signal(number)
+            assert process.stdin is not None
+            process.stdin.write(order)
 
     @contextlib.contextmanager
     def busy(self) -> Iterator[None]:
-        self.send(signal.SIGCONT)
+        self.tell(b"b")
         try:
             yield
         finally:
-            self.send(signal.SIGSTOP)
+            self.tell(b"r")
 
     def close(self) -> None:
-        self.send(signal.SIGKILL)
         for process in self.processes:
+            assert process.stdin is not None
+            process.stdin.close()
             process.wait()

@@ -14,6 +14,7 @@ PEERS = {
     "torch": "PyTorch",
     "lumbre.before": "the other tree",
     "torch.compile": "torch.compile",
+    "lumbre.compile": "Lumbre compiled",
     "numpy": "NumPy",
     "jax": "JAX",
 }
@@ -210,7 +211,7 @@ def changes(before: list[Result], now: list[Result], whole: bool = True) -> list
 # The READMEs' words: for sums of rows, and for rows that are shown by themselves.
 WORDS = {
     "README.md": {
-        "lead": "Measured by `make bench` on {machine}, Python {python}, against PyTorch {torch}, in turn in one run: geometric means "
+        "lead": "Measured by `make bench` on {machine} with {processors} processors, Python {python}, against PyTorch {torch}, in turn in one run: geometric means "
         "of ratios.",
         "titles": "| rows | how many | times as fast as PyTorch | least | one thread | busy neighbours |",
         "row": "| a row by itself | Lumbre | PyTorch | ratio |",
@@ -218,7 +219,7 @@ WORDS = {
         "point": ".",
     },
     "README.es.md": {
-        "lead": "Medido con `make bench` en {machine}, con Python {python} y por turnos con PyTorch {torch} en una misma ejecución: "
+        "lead": "Medido con `make bench` en {machine} con {processors} procesadores, con Python {python} y por turnos con PyTorch {torch} en una misma ejecución: "
         "medias geométricas de las razones.",
         "titles": "| filas | cuántas | veces tan rápido como PyTorch | mínimo | un hilo | vecinos ocupados |",
         "row": "| una fila por sí sola | Lumbre | PyTorch | razón |",
@@ -252,7 +253,7 @@ BEGIN, END = "<!-- benchmarks: written by benchmarks/run.py --readme -->", "<!--
 def readme_block(name: str, record: Result) -> str:
     words, about = WORDS[name], record["about"]
     language = list(WORDS).index(name)
-    lead = words["lead"].format(machine=about["machine"], python=about["python"], torch=about["versions"]["torch"])
+    lead = words["lead"].format(**about, torch=about["versions"]["torch"])
     tables = []
     for titles, lines in ((words["titles"], areas(record["rows"])), (words["row"], shown(record["rows"]))):
         texts = [

@@ -11,6 +11,7 @@ import contextlib
 import json
 import os
 import platform
+import signal
 import sys
 import time
 from pathlib import Path
@@ -32,7 +33,9 @@ SECONDS_PER_ROW = 1.2  # where there are fewer left, rows are measured in fewer 
 def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", help="only rows whose 'group: name' contains this")
-    parser.add_argument("--peers", default="torch,numpy,torch.compile,machine", help="what to compare with (also: jax)")
+    parser.add_argument(
+        "--peers", default="torch,numpy,torch.compile,lumbre.compile,machine", help="what to compare with (also: jax)"
+    )
     parser.add_argument("--conditions", default=",".join(c.name for c in CONDITIONS), help="of the measurements")
     parser.add_argument("--jax", metavar="PYTHON", help="an interpreter that has JAX, as another peer")
     parser.add_argument("--against", type=Path, metavar="TREE", help="another built tree of Lumbre, as another peer")
@@ -45,7 +48,10 @@ def options() -> argparse.Namespace:
     parser.add_argument(
         "--readme", action="store_true", help="write the summary and the picture into the READMEs and docs"
     )
-    return parser.parse_args()
+    wanted = parser.parse_args()
+    if wanted.readme and wanted.rows:
+        parser.error("the READMEs take their figures from a whole run: --readme without --rows")
+    return wanted
 
 
 def started(wanted: argparse.Namespace, stack: contextlib.ExitStack) -> dict[str, Peer]:
@@ -82,7 +88,13 @@ def measured(wanted: argparse.Namespace) -> dict[str, Any]:
     for result in footprint.rows(wanted.rows):
         results.append(result)
         say(result)
-    about = {"machine": machine(), "python": platform.python_version(), "versions": versions, "selection": wanted.rows}
+    about = {
+        "machine": machine(),
+        "processors": os.cpu_count(),
+        "python": platform.python_version(),
+        "versions": versions,
+        "selection": wanted.rows,
+    }
     return {"about": about, "rows": results}
 
 
@@ -102,7 +114,7 @@ def machine() -> str:
     with contextlib.suppress(OSError):
         lines = Path("/proc/cpuinfo").read_text().splitlines()
         model = next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return f"{model}, {os.cpu_count()} processors"
+    return model
 
 
 def write(record: dict[str, Any], wanted: argparse.Namespace) -> None:
@@ -112,7 +124,7 @@ def write(record: dict[str, Any], wanted: argparse.Namespace) -> None:
     versions = ", ".join(f"{name} {version}" for name, version in record["about"]["versions"].items())
     parts = [
         "# Benchmarks",
-        f"{record['about']['machine']}; Python {record['about']['python']}; {versions}. A ratio above 1 means that Lumbre is faster.",
+        f"{record['about']['machine']}, {record['about']['processors']} processors; Python {record['about']['python']}; {versions}. A ratio above 1 means that Lumbre is faster.",
         f"## Summary\n\n{report.summary(rows)}",
         *([f"## Near the limit\n\n{limit}"] if limit else []),
         f"## Rows\n\n{report.table(rows)}\n",
@@ -148,6 +160,7 @@ def conclude(record: dict[str, Any], before: dict[str, Any] | None, minutes: flo
 
 def main() -> int:
     wanted = options()
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # the other processes end with this one
     start = time.monotonic()
     earlier = wanted.compare or wanted.out / f"{NAME}.json"
     before = json.loads(earlier.read_text()) if earlier.exists() else None

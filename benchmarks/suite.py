@@ -35,6 +35,7 @@ class Row:
     numpy: str | None = None
     answer: str | None = None  # what is compared, where it is not the statement's own value
     compiled: bool = False  # torch.compile is a peer
+    jax: Callable[[Any], Names] | None = None  # the same program's names with JAX, where it is written for it
     limit: Limit | None = None
     random: bool = False  # equal between Lumbre and PyTorch, from the same seed, only
 
@@ -49,7 +50,7 @@ VALUES: dict[str, Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]] 
     "uniform": lambda rng, shape: rng.random(shape, np.float32) + np.float32(0.5),
     "centred": lambda rng, shape: rng.random(shape, np.float32) * 2 - 1,
     "unit": lambda rng, shape: rng.random(shape, np.float32),
-    "near one": lambda rng, shape: (rng.random(shape, np.float32) - np.float32(0.5)) * np.float32(1e-4) + 1,
+    "signs": lambda rng, shape: rng.integers(0, 2, shape).astype(np.float32) * 2 - 1,
     "ones": lambda rng, shape: np.ones(shape, np.float32),
     "zeros": lambda rng, shape: np.zeros(shape, np.float32),
     "half": lambda rng, shape: rng.integers(0, 2, shape, np.bool_),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -15,7 +16,8 @@ Step = Callable[[], Any]
 def rows() -> Iterator[Row]:
     for name, (make, group, compiled) in NETWORKS.items():
         train = functools.partial(names_of, make, True)
-        yield Row(f"{group} steps", f"{name}, training", "step()", train, compiled=compiled)
+        jax = JAX.get(name)
+        yield Row(f"{group} steps", f"{name}, training", "step()", train, compiled=compiled, jax=jax)
         if make is not perceptron:
             infer = functools.partial(names_of, make, False)
             yield Row(f"{group} steps", f"{name}, inference", "infer()", infer, compiled=compiled)
@@ -214,6 +216,61 @@ NETWORKS: dict[str, tuple[Callable[..., tuple[Step, Step]], str, bool]] = {
     "transformer encoder": (encoder, "network", False),
     "tiny GPT": (gpt, "network", True),
     "VAE 784-400-20": (vae, "network", False),
+}
+
+
+def of_jax(sizes: tuple[int, ...], activation: str, batch: int, adam: bool, jax: Any) -> Names:
+    """A perceptron's step as JAX's users write it: one function of the parameters under ``jit``."""
+    numpy, random = jax.numpy, jax.random
+    normal = functools.partial(random.normal, dtype=numpy.float32)
+    zero = functools.partial(numpy.zeros, dtype=numpy.float32)
+    keys = iter(random.split(random.key(0), len(sizes) + 1))
+    pairs = itertools.pairwise(sizes)
+    params = [(normal(next(keys), pair) / pair[0] ** 0.5, zero(pair[1])) for pair in pairs]
+    x = normal(next(keys), (batch, sizes[0]))
+    y = random.randint(next(keys), (batch,), 0, sizes[-1]) if adam else normal(next(keys), (batch, sizes[-1]))
+
+    def loss(params: Any) -> Any:
+        found = x
+        for place, (w, b) in enumerate(params):
+            found = found @ w + b
+            if place + 2 < len(sizes):
+                found = getattr(jax.nn, activation)(found)
+        if not adam:
+            return ((found - y) ** 2).mean()
+        return -numpy.take_along_axis(jax.nn.log_softmax(found), y[:, None], 1).mean()
+
+    def update(params: Any, means: Any, squares: Any, count: Any) -> Any:
+        value, slopes = jax.value_and_grad(loss)(params)
+        each = jax.tree.map
+        if not adam:
+            return value, each(lambda p, g: p - 0.01 * g, params, slopes), means, squares, count
+        count = count + 1
+        means = each(lambda m, g: 0.9 * m + 0.1 * g, means, slopes)
+        squares = each(lambda s, g: 0.999 * s + 0.001 * g * g, squares, slopes)
+        size = 1e-3 * numpy.sqrt(1 - 0.999**count) / (1 - 0.9**count)
+        return (
+            value,
+            each(lambda p, m, s: p - size * m / (numpy.sqrt(s) + 1e-8), params, means, squares),
+            means,
+            squares,
+            count,
+        )
+
+    compiled = jax.jit(update)
+    zeros = jax.tree.map(numpy.zeros_like, params)
+    state = [params, zeros, zeros, zero(())]
+
+    def step() -> Any:
+        value, *state[:] = compiled(*state)
+        return jax.block_until_ready(value)
+
+    return {"step": step}
+
+
+JAX = {
+    "2-8-1, SGD": functools.partial(of_jax, (2, 8, 1), "tanh", 4, False),
+    "784-256-10": functools.partial(of_jax, (784, 256, 10), "relu", 64, True),
 }
 
 MODULES: dict[str, str | None] = {

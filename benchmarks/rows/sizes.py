@@ -69,7 +69,7 @@ a.mean()                                    np: a.mean()
 a.max()                                     np: a.max()
 a.argmax()                                  np: a.argmax()
 a.std()                                     np: a.std(ddof=1)
-near.prod()
+signs.prod()                                np: signs.prod()
 a.norm()                                    np: np.linalg.norm(a)
 (a > 0).all()                               np: (a > 0).all()
 a.sum(0)                                    np: a.sum(0)
@@ -88,7 +88,7 @@ torch.count_nonzero(c > 0)                  np: np.count_nonzero(c > 0)
 SCANS = """
 torch.cumsum(a, 0)                          np: np.cumsum(a, 0)
 torch.cumsum(a, 1)                          np: np.cumsum(a, 1)
-torch.cumprod(near, 1)                      np: np.cumprod(near, 1)
+torch.cumprod(signs, 1)                     np: np.cumprod(signs, 1)
 torch.cummax(a, 1)
 torch.diff(a, dim=1)                        np: np.diff(a, axis=1)
 """
@@ -281,7 +281,7 @@ def floats(size: str, shape: tuple[int, int]) -> Iterator[Row]:
     r, c = shape
     of = functools.partial(Operand, shape)
     operands = {
-        "a": of(), "a2": of(), "b": of(seed=1), "c": of(values="centred"), "u": of(values="unit"), "near": of(values="near one"),
+        "a": of(), "a2": of(), "b": of(seed=1), "c": of(values="centred"), "u": of(values="unit"), "signs": of(values="signs"),
         "i": of("int64", "integers"), "row": Operand((c,)), "column": Operand((r, 1)), "x": of(gradient=True),
         "p": Operand((r,), "int64", "positions"), "q": of("int64", "positions"), "target": Operand((r,), "int64", "positions"),
         "sorted_row": Operand((c,), values="sorted"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -68,7 +69,7 @@ def test_changes_are_beyond_the_noise() -> None:
 
 
 def test_readme_block(tmp_path: Path) -> None:
-    about = {"machine": "M", "python": "3", "versions": {"torch": "2"}}
+    about = {"machine": "M", "processors": 2, "python": "3", "versions": {"torch": "2"}}
     record = {"about": about, "rows": [result("a + b", 4.0)]}
     path = tmp_path / "README.es.md"
     path.write_text(f"before\n{report.BEGIN}\nold\n{report.END}\nafter\n")
@@ -109,9 +110,10 @@ def test_a_row_is_measured(bench: Bench) -> None:
 
 def test_missing_and_differing_rows_are_told(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     peer = bench.peers["numpy"]
-    monkeypatch.setattr(peer, "tell", lambda *arguments: None)
-    answers = [[np.zeros(3)], 1e-3, 1e-3, 1e-3, 1e-3, 1e-3, 1e-3, None]
-    monkeypatch.setattr(peer, "answer", lambda: answers.pop(0))
+    asked = []
+    wrong_answers = {"prepare": [((3,), "<f4", 0)], "arrays": [np.zeros(3)], "time": 1e-3}
+    monkeypatch.setattr(peer, "tell", lambda command, *arguments: asked.append(command))
+    monkeypatch.setattr(peer, "answer", lambda: wrong_answers.get(asked[-1]))
     wrong = bench.measure(find("small pointwise: a + b"))
     assert "differ" in wrong["differs"]["numpy"]
 
@@ -138,6 +140,25 @@ def test_a_worker_tells_its_error_and_is_replaced() -> None:
     assert peer.start_again()
     assert peer.ask("version") == np.__version__
     peer.close()
+
+
+def test_neighbours_are_busy_when_they_are_told_to() -> None:
+    neighbours = Neighbours()
+
+    def used() -> float:
+        return sum(time.clock_gettime((~process.pid << 3) | 2) for process in neighbours.processes)
+
+    with neighbours.busy():
+        before, end = used(), time.monotonic() + 30
+        while used() < before + 0.05 and time.monotonic() < end:
+            time.sleep(0.01)
+        assert used() >= before + 0.05
+    time.sleep(0.5)
+    before = used()
+    time.sleep(0.2)
+    assert used() - before < 0.01
+    neighbours.close()
+    assert [process.returncode for process in neighbours.processes] == [0] * len(neighbours.processes)
 
 
 def test_a_whole_run(tmp_path: Path) -> None:
