@@ -482,8 +482,7 @@ LB_OPERATOR(.signature = "msort(input, *, out=None)", .doc = R"(The tensor sorte
 
 >>> torch.msort(torch.tensor([3, 1, 2]))
 tensor([1, 2, 3]))",
-            .forward = forward_of<msort>,
-            .derivative = kComposed);
+            .forward = forward_of<msort>, .derivative = kComposed);
 LB_OPERATOR(.signature = "topk(input, k, dim=-1, largest=True, sorted=True, *, out=None) -> (values, indices)",
             .doc = R"(The k greatest (or least) elements along `dim`, in order, and where they are.
 
