@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import re
-import resource
 import statistics
 import subprocess
 import sys
@@ -58,23 +57,13 @@ PROGRAMS = {
 
 def rows(word: str | None) -> Iterator[dict[str, Any]]:
     for name, (program, kinds) in PROGRAMS.items():
-        wanted = [
-            kind
-            for kind in ("time", "memory")
-            if kind in kinds and (word is None or word in f"{GROUP}: {name}, {kind}")
-        ]
-        if wanted:
-            runs = [
-                {library: run(library, program) for library in LIBRARIES}
-                for _ in range(ROUNDS if "time" in wanted else 1)
-            ]
-            for kind in wanted:
-                found = {library: [one[library][kind] for one in runs] for library in LIBRARIES}
-                yield row(f"{name}, {kind}", "ns" if kind == "time" else "bytes", found)
+        for kind, unit, measure, rounds in (("time", "ns", seconds, ROUNDS), ("memory", "bytes", peak, 1)):
+            if kind in kinds and (word is None or word in f"{GROUP}: {name}, {kind}"):
+                runs = [{library: measure(library, program) for library in LIBRARIES} for _ in range(rounds)]
+                yield row(f"{name}, {kind}", unit, {library: [one[library] for one in runs] for library in LIBRARIES})
     name = "installed size, with what it needs"
     if word is None or word in f"{GROUP}: {name}":
-        sizes = {"lumbre": [lumbre_size()], "torch": [installed_size("torch")]}
-        yield row(name, "bytes", sizes)
+        yield row(name, "bytes", {"lumbre": [lumbre_size()], "torch": [installed_size("torch")]})
 
 
 def row(name: str, unit: str, found: dict[str, list[float]]) -> dict[str, Any]:
@@ -85,22 +74,33 @@ def row(name: str, unit: str, found: dict[str, list[float]]) -> dict[str, Any]:
     return {"group": GROUP, "name": name, "unit": unit, "conditions": {"all threads": result}}
 
 
-def run(library: str, program: str) -> dict[str, float]:
-    """Seconds and the peak of resident bytes of a process of its own."""
-    code = f"import {library} as torch\n{program}"
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+def seconds(library: str, program: str) -> float:
+    """That a process of its own takes."""
     start = time.perf_counter()
-    process = subprocess.Popen([sys.executable, "-c", code], env=environment)
-    _, status, usage = os.wait4(process.pid, 0)
-    seconds = time.perf_counter() - start
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise RuntimeError(f"{library} ended with status {process.returncode}:\n{code}")
-    return {"time": seconds, "memory": peak(usage)}
+    output(library, program)
+    return time.perf_counter() - start
 
 
-def peak(usage: resource.struct_rusage) -> float:
-    return usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+# A process's own peak: what wait4(2) tells includes that of the process which started it.
+PEAK = """
+import resource, sys
+try:
+    peak = next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM:")) * 1024
+except OSError:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+print(peak)
+"""
+
+
+def peak(library: str, program: str) -> float:
+    """The most resident bytes that a process of its own has."""
+    return float(output(library, program + PEAK))
+
+
+def output(library: str, program: str) -> str:
+    command = [sys.executable, "-c", f"import {library} as torch\n{program}"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    return subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
 def lumbre_size() -> int:

@@ -78,7 +78,7 @@ def program() -> str:
     return "\n".join(lines)
 
 
-def counted() -> dict[str, Count]:
+def counted(tree: Path = ROOT) -> dict[str, Count]:
     valgrind = shutil.which("valgrind")
     if valgrind is None:
         raise Unavailable("instructions are counted by valgrind, which is not installed")
@@ -92,8 +92,8 @@ def counted() -> dict[str, Count]:
             "-c",
             program(),
         ]
-        environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
-        done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True)
+        environment = os.environ | {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
+        done = subprocess.run(command, env=environment, cwd=tree, capture_output=True, text=True)
         if done.returncode:
             raise RuntimeError(f"the counted program failed:\n{done.stderr[-3000:]}")
         return {path: of_path(Path(folder), number) for number, path in enumerate(PATHS)}
@@ -102,9 +102,8 @@ def counted() -> dict[str, Count]:
 def of_path(folder: Path, number: int) -> Count:
     """The second and the third of a path's three dumps hold its stretches of n and of 2n calls."""
     once, twice = (instructions(folder / f"counts.{3 * number + place}") for place in (2, 3))
-    engine = Path(extension()).name
     differences = {name: twice[name] - once[name] for name in twice}
-    mine = sum(count for name, count in differences.items() if name.endswith(engine))
+    mine = sum(count for name, count in differences.items() if Path(name).name.startswith("_C."))
     return Count(round(mine / CALLS), round(sum(differences.values()) / CALLS))
 
 
@@ -194,8 +193,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--check", action="store_true", help="fail where a path left its budget")
     parser.add_argument("--write", action="store_true", help="renew the budgets")
+    parser.add_argument("--tree", type=Path, default=ROOT, help="another built tree of Lumbre to count in")
     options = parser.parse_args()
-    counts, tools = counted(), toolchain()
+    counts, tools = counted(options.tree), toolchain()
     budgets, budget_tools = read_budgets() if BUDGETS.exists() else ({}, tools)
     print(f"{'path':32}{'engine':>8}{'budget':>8}{'whole':>8}{'budget':>8}")
     for name, count in counts.items():

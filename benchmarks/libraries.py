@@ -175,6 +175,7 @@ class Machine(Library):
 
 LIBRARIES = {
     "lumbre": Library,
+    "lumbre.before": Library,
     "torch": Library,
     "torch.compile": Compiled,
     "numpy": Numpy,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +31,11 @@ CONDITIONS = (
     Condition("one thread", 1, False, (3, 5), 0.005, 0.6),
     Condition("busy", None, True, (3, 7), 0.008, 0.9),
 )
+LIMITS = {
+    "copy": "copy of memory",
+    "float32": "fused multiply-adds, float32",
+    "float64": "fused multiply-adds, float64",
+}
 SPREAD = 0.04  # of the quartiles around the median: enough rounds
 TOLERANCE = {"float32": 2e-4, "float64": 1e-9, "float16": 2e-2, "bfloat16": 2e-2}
 
@@ -45,14 +50,14 @@ def differences(ours: list[np.ndarray], theirs: list[np.ndarray], tolerance: flo
         if mine.size and not np.array_equal(mine, other):
             found = largest_difference(mine.ravel(), other.ravel())
             if not found <= tolerance:
-                return f"values differ by {found:.2g} of the largest or of their own"
+                return f"values differ by {found:.2g}"
     return None
 
 
 def largest_difference(ours: np.ndarray, theirs: np.ndarray, block: int = 1 << 16) -> float:
-    """The largest difference, relative to the larger of the number itself and 1 % of the largest number."""
+    """The largest difference, relative to the larger of the number itself and a tenth of the largest number."""
     finite = np.abs(theirs[np.isfinite(theirs)]) if theirs.dtype.kind == "f" else np.abs(theirs.astype(np.float64))
-    floor = 0.01 * float(finite.max(initial=0)) or 1.0
+    floor = 0.1 * float(finite.max(initial=0)) or 1.0
     worst = 0.0
     for start in range(0, len(ours), block):
         a, b = (array[start : start + block].astype(np.float64) for array in (ours, theirs))
@@ -72,6 +77,7 @@ class Bench:
     ) -> None:
         self.peers, self.neighbours, self.conditions = peers, neighbours, conditions
         self.threads: dict[str, int | None] = dict.fromkeys(peers)
+        self.haste = 1.0  # of a row's budgets, where a run is late
 
     def measure(self, row: Row) -> Result:
         result: Result = {
@@ -83,17 +89,44 @@ class Bench:
             "differs": {},
         }
         able = self.prepare(row, result)
-        if "lumbre" in able:
-            rates: dict[str, float] = {}
-            for condition in self.conditions:
+        rates: dict[str, float] = {}
+        try:
+            for condition in self.conditions if "lumbre" in able else ():
                 result["conditions"][condition.name] = self.under(condition, row, able, rates)
-        for peer in able.values():
-            peer.ask("release")
+            for peer in able.values():
+                peer.ask("release")
+        except Failed as failure:
+            result["missing"][failure.peer] = str(failure)
+        for name, peer in self.concerned(row).items():
+            if peer.start_again():
+                self.threads[name] = None
         return {key: value for key, value in result.items() if value or key == "conditions"}
+
+    def limits(self) -> Iterator[Result]:
+        """Rows of the machine itself: what it copies, multiplies and adds in a second."""
+        peer = self.peers["machine"]
+        for kind, name in LIMITS.items():
+            peer.ask("prepare_limit", kind)
+            result: Result = {"group": "machine", "name": name, "unit": "ns", "conditions": {}}
+            for condition in self.conditions:
+                if not condition.busy:
+                    self.set_threads("machine", condition.threads)
+                    seconds = statistics.median(
+                        self.seconds(self.peers, "machine", 1) for _ in range(2 * condition.rounds[0])
+                    )
+                    rate = peer.ask("limit_amount", kind) / seconds / 1e9
+                    result["conditions"][condition.name] = {
+                        "machine": {
+                            "value": seconds * 1e9,
+                            "rate": rate,
+                            "unit": "GB/s" if kind == "copy" else "GFLOP/s",
+                        }
+                    }
+            yield result
 
     def concerned(self, row: Row) -> dict[str, Peer]:
         """The libraries that the row is for."""
-        wanted = {"lumbre", "torch"}
+        wanted = {"lumbre", "lumbre.before", "torch"}
         wanted |= {"numpy", "jax"} if row.numpy else set()
         wanted |= {"torch.compile"} if row.compiled else set()
         wanted |= {"machine"} if row.limit else set()
@@ -114,7 +147,12 @@ class Bench:
                     result["missing"][name] = str(failure)
         tolerance = next((value for dtype, value in TOLERANCE.items() if dtype in row.group), TOLERANCE["float32"])
         for name, answer in answers.items():
-            if name == "lumbre" or answer is None or answers.get("lumbre") is None or (row.random and name != "torch"):
+            if (
+                name == "lumbre"
+                or answer is None
+                or answers.get("lumbre") is None
+                or (row.random and name in ("numpy", "jax"))
+            ):
                 continue
             if found := differences(answers["lumbre"], answer, tolerance):
                 result["differs"][name] = found
@@ -123,20 +161,23 @@ class Bench:
     def under(self, condition: Condition, row: Row, able: Mapping[str, Peer], rates: dict[str, float]) -> Result:
         """The row's figures under one condition; peers other than PyTorch are measured under the first only."""
         first = condition is self.conditions[0]
-        peers = {name: peer for name, peer in able.items() if first or name in ("lumbre", "torch")}
-        for name, peer in peers.items():
-            if self.threads[name] != condition.threads:
-                peer.ask("set_threads", condition.threads)
-                self.threads[name] = condition.threads
+        peers = {name: peer for name, peer in able.items() if first or name in ("lumbre", "lumbre.before", "torch")}
+        for name in peers:
+            self.set_threads(name, condition.threads)
         if not condition.busy:
             return self.rounds(condition, row, peers, rates)
         assert self.neighbours is not None
         with self.neighbours.busy():
             return self.rounds(condition, row, peers, rates)
 
+    def set_threads(self, name: str, threads: int | None) -> None:
+        if self.threads[name] != threads:
+            self.peers[name].ask("set_threads", threads)
+            self.threads[name] = threads
+
     def rounds(self, condition: Condition, row: Row, peers: Mapping[str, Peer], rates: dict[str, float]) -> Result:
         """``rates`` are executions per second, found under the first condition."""
-        end = time.monotonic() + condition.budget
+        end = time.monotonic() + condition.budget * self.haste
         for name in peers.keys() - rates.keys():
             rates[name] = self.rate(peers, name, condition.seconds)
         counts = {name: max(1, round(rates[name] * condition.seconds)) for name in peers}
@@ -147,7 +188,7 @@ class Bench:
             for name in order:
                 times[name].append(self.seconds(peers, name, counts[name]) / counts[name])
             late = time.monotonic() > end
-            if (late and number) or (number + 1 >= least and steady(times)):
+            if (late and (number or condition is not self.conditions[0])) or (number + 1 >= least and steady(times)):
                 break
         return figures(
             times, peers["machine"].ask("limit_amount", row.limit.kind) if "machine" in peers and row.limit else 0, row
@@ -181,10 +222,8 @@ def quartiles(numbers: list[float]) -> tuple[float, float, float]:
 
 
 def steady(times: Mapping[str, list[float]]) -> bool:
-    if "torch" not in times:
-        return True
-    low, middle, high = quartiles(ratios(times, "torch"))
-    return high - low < SPREAD * 2 * middle
+    spreads = [quartiles(ratios(times, name)) for name in ("torch", "lumbre.before") if name in times]
+    return all(high - low < 2 * SPREAD * middle for low, middle, high in spreads)
 
 
 def figures(times: Mapping[str, list[float]], reached: int, row: Row | None) -> Result:

@@ -23,21 +23,40 @@ PATIENCE = 1.0  # seconds until a process that does not rest is left alone
 class Failed(Exception):
     """What a worker could not do, in its library's words."""
 
+    def __init__(self, peer: str, text: str) -> None:
+        super().__init__(text)
+        self.peer = peer
+
 
 class Peer:
     """A library in a process of its own."""
 
-    def __init__(self, name: str, python: str = sys.executable) -> None:
-        ours, theirs = socket.socketpair()
-        script = str(ROOT / "benchmarks" / "worker.py")
-        environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "0"}
+    def __init__(
+        self, name: str, python: str = sys.executable, tree: Path | None = None, settings: tuple[str, ...] = ()
+    ) -> None:
         self.name = name
-        self.process = subprocess.Popen(
-            [python, script, name, str(theirs.fileno())], pass_fds=[theirs.fileno()], env=environment
-        )
+        self.command = [python, str(ROOT / "benchmarks" / "worker.py"), name]
+        self.tree = [str(tree)] if tree else []
+        self.environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "0"}
+        self.environment.update(setting.split("=", 1) for setting in settings)
+        self.start()
+
+    def start(self) -> None:
+        ours, theirs = socket.socketpair()
+        descriptor = theirs.fileno()
+        command = [*self.command, str(descriptor), *self.tree]
+        self.process = subprocess.Popen(command, pass_fds=[descriptor], env=self.environment)
         theirs.close()
         self.pipe = Connection(ours.detach())
         self.may_spin = True
+
+    def start_again(self) -> bool:
+        """After a process that ended by itself, another one."""
+        if self.process.poll() is None:
+            return False
+        self.pipe.close()
+        self.start()
+        return True
 
     def ask(self, command: str, *arguments: Any) -> Any:
         self.tell(command, *arguments)
@@ -57,11 +76,11 @@ class Peer:
         except (EOFError, ConnectionError):
             raise self.ended() from None
         if not done:
-            raise Failed(answer)
+            raise Failed(self.name, answer)
         return answer
 
     def ended(self) -> Failed:
-        return Failed(f"the process of {self.name} ended with status {self.process.wait()}")
+        return Failed(self.name, f"the process of {self.name} ended with status {self.process.wait()}")
 
     def processor_time(self) -> float:
         return time.clock_gettime(

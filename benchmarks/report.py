@@ -10,7 +10,13 @@ from typing import Any
 
 Result = dict[str, Any]
 BEHIND = 0.95
-PEERS = {"torch": "PyTorch", "torch.compile": "torch.compile", "numpy": "NumPy", "jax": "JAX"}
+PEERS = {
+    "torch": "PyTorch",
+    "lumbre.before": "the other tree",
+    "torch.compile": "torch.compile",
+    "numpy": "NumPy",
+    "jax": "JAX",
+}
 ALL, ONE, BUSY = "all threads", "one thread", "busy"
 
 
@@ -75,7 +81,7 @@ def table(rows: list[Result]) -> str:
     for row in rows:
         first, unit = row["conditions"].get(ALL, {}), row["unit"]
         torch = first.get("torch", {})
-        limit = first.get("limit")
+        limit, machine = first.get("limit"), first.get("machine")
         cells = [
             identity(row).replace("|", "\\|"),
             amount(first.get("lumbre", {}).get("value"), unit),
@@ -86,7 +92,7 @@ def table(rows: list[Result]) -> str:
         cells += [
             figure(ratio(row, ONE)),
             figure(ratio(row, BUSY)),
-            f"{limit['share']:.0%}" if limit else "",
+            share(limit, machine),
             remarks(row),
         ]
         lines.append(line(cells))
@@ -95,6 +101,12 @@ def table(rows: list[Result]) -> str:
 
 def line(cells: list[str]) -> str:
     return "| " + " | ".join(cells) + " |"
+
+
+def share(limit: Result | None, machine: Result | None) -> str:
+    if machine:
+        return f"{machine['rate']:.3g} {machine['unit']}"
+    return f"{limit['share']:.0%}" if limit else ""
 
 
 def remarks(row: Result) -> str:
@@ -169,7 +181,7 @@ def near_the_limit(rows: list[Result]) -> str:
                 [limit["share"] for limit in found],
             )
         shares = [min([1.0, *(number for peer in PEERS if (number := ratio(row, ALL, peer)))]) for row in products]
-        add(f"{dtype} products from 512", "the best library here", "", [share for share in shares if products])
+        add(f"{dtype} products from 512", "the best library here", "", shares)
     return "\n".join(lines) if len(lines) > 2 else ""
 
 
@@ -195,59 +207,91 @@ def changes(before: list[Result], now: list[Result], whole: bool = True) -> list
 
 # --- the READMEs ------------------------------------------------------------------------------------------------------
 
+# The READMEs' words: for sums of rows, and for rows that are shown by themselves.
 WORDS = {
     "README.md": {
-        "title": "| rows | how many | times as fast as PyTorch | least | one thread | busy neighbours |",
-        "areas": {"all rows": "all", "small tensors": "small tensors", "small steps": "steps of small networks", "1,000 x 1,000": "1,000 × 1,000",
-                  "100 MB": "100 MB", "products": "matrix products", "steps of networks": "steps of larger networks", "data, files, processes": "data, files, start-up, memory"},
-        "lead": "Measured on {machine}, {python}, against {torch}, in turn in one run; geometric means of ratios.",
+        "lead": "Measured by `make bench` on {machine}, Python {python}, against PyTorch {torch}, in turn in one run: geometric means "
+        "of ratios.",
+        "titles": "| rows | how many | times as fast as PyTorch | least | one thread | busy neighbours |",
+        "row": "| a row by itself | Lumbre | PyTorch | ratio |",
         "picture": "Each dot is a row: how many times as fast as PyTorch",
+        "point": ".",
     },
     "README.es.md": {
-        "title": "| filas | cuántas | veces tan rápido como PyTorch | mínimo | un hilo | vecinos ocupados |",
-        "areas": {"all rows": "todas", "small tensors": "tensores pequeños", "small steps": "pasos de redes pequeñas", "1,000 x 1,000": "1000 × 1000",
-                  "100 MB": "100 MB", "products": "productos de matrices", "steps of networks": "pasos de redes mayores", "data, files, processes": "datos, archivos, arranque, memoria"},
-        "lead": "Medido en {machine}, {python}, frente a {torch}, por turnos en una misma ejecución; medias geométricas de las razones.",
+        "lead": "Medido con `make bench` en {machine}, con Python {python} y por turnos con PyTorch {torch} en una misma ejecución: "
+        "medias geométricas de las razones.",
+        "titles": "| filas | cuántas | veces tan rápido como PyTorch | mínimo | un hilo | vecinos ocupados |",
+        "row": "| una fila por sí sola | Lumbre | PyTorch | razón |",
         "picture": "Cada punto es una fila: cuántas veces tan rápido como PyTorch",
+        "point": ",",
     },
-}  # fmt: skip
+}
+AREAS = {
+    "all rows": ("all", "todas"),
+    "small tensors": ("small tensors", "tensores pequeños"),
+    "small steps": ("steps of small networks", "pasos de redes pequeñas"),
+    "1,000 x 1,000": ("1,000 × 1,000", "1000 × 1000"),
+    "100 MB": ("100 MB", "100 MB"),
+    "products": ("matrix products", "productos de matrices"),
+    "steps of networks": ("steps of larger networks", "pasos de redes mayores"),
+}
+SHOWN = {
+    "small pointwise: a + b": ("`a + b`, three floats", "`a + b`, tres números"),
+    "small creation: torch.tensor([1.0, 2.0, 3.0])": ("`tensor([1.0, 2.0, 3.0])`",) * 2,
+    "small steps: 2-8-1, SGD, training": ("a step of 2-8-1, SGD", "un paso de 2-8-1, SGD"),
+    "network steps: 784-256-10, training": ("a step of 784-256-10, Adam", "un paso de 784-256-10, Adam"),
+    "large binary: a + b": ("`a + b`, 100 MB",) * 2,
+    "product float32: 1024 x 1024": ("1024 × 1024 `@` 1024 × 1024",) * 2,
+    "process: import, time": ("`import`, whole process", "`import`, proceso entero"),
+    "process: import, memory": ("`import`, resident memory", "`import`, memoria residente"),
+    "process: installed size, with what it needs": ("installed, with what it needs", "instalado, con lo que necesita"),
+}
 BEGIN, END = "<!-- benchmarks: written by benchmarks/run.py --readme -->", "<!-- /benchmarks -->"
 
 
 def readme_block(name: str, record: Result) -> str:
-    words, rows = WORDS[name], record["rows"]
-    about = record["about"]
-    lead = words["lead"].format(
-        machine=about["machine"], python=f"Python {about['python']}", torch=f"PyTorch {about['versions']['torch']}"
-    )
-    lines = [words["title"], "|---|---|---|---|---|---|"]
-    for title, belongs in SUMMARIES.items():
-        chosen = [row for row in rows if belongs(row)]
-        numbers = ratios(chosen)
-        if numbers:
-            means = [
-                geometric_mean(found) if (found := ratios(chosen, condition)) else None for condition in (ONE, BUSY)
-            ]
-            cells = [
-                words["areas"][title],
-                str(len(numbers)),
-                figure(geometric_mean(numbers)),
-                figure(min(numbers)),
-                *map(figure, means),
-            ]
-            lines.append(line(cells))
-    table = "\n".join(lines)
-    return f"{BEGIN}\n{lead}\n\n{table}\n\n![{words['picture']}](docs/benchmarks.svg)\n{END}"
+    words, about = WORDS[name], record["about"]
+    language = list(WORDS).index(name)
+    lead = words["lead"].format(machine=about["machine"], python=about["python"], torch=about["versions"]["torch"])
+    tables = []
+    for titles, lines in ((words["titles"], areas(record["rows"])), (words["row"], shown(record["rows"]))):
+        texts = [
+            line([names[language], *(cell.replace(".", words["point"]) for cell in cells)]) for names, cells in lines
+        ]
+        tables.append("\n".join([titles, line(["---"] * (titles.count("|") - 1)), *texts]))
+    return "\n\n".join([lead, *tables, f"![{words['picture']}](docs/benchmarks.svg)"])
+
+
+def areas(rows: list[Result]) -> Iterator[tuple[tuple[str, ...], list[str]]]:
+    for area, names in AREAS.items():
+        chosen = [row for row in rows if SUMMARIES[area](row)]
+        if numbers := ratios(chosen):
+            others = [geometric_mean(found) if (found := ratios(chosen, c)) else None for c in (ONE, BUSY)]
+            yield names, [str(len(numbers)), *map(figure, [geometric_mean(numbers), min(numbers), *others])]
+
+
+def shown(rows: list[Result]) -> Iterator[tuple[tuple[str, ...], list[str]]]:
+    for row in rows:
+        if (names := SHOWN.get(identity(row))) and (found := ratio(row)):
+            first = row["conditions"][ALL]
+            yield (
+                names,
+                [*(amount(first[library]["value"], row["unit"]) for library in ("lumbre", "torch")), figure(found)],
+            )
+
+
+def fill(path: Path, begin: str, end: str, content: str) -> None:
+    """Puts text between the two marks of a document; one without them is refused."""
+    text = path.read_text(encoding="utf-8")
+    pattern = f"{re.escape(begin)}.*?{re.escape(end)}"
+    written, count = re.subn(pattern, lambda _: f"{begin}\n{content}\n{end}", text, flags=re.DOTALL)
+    if count != 1:
+        raise ValueError(f"{path.name} has {count} places between {begin} and {end}; one is wanted")
+    path.write_text(written, encoding="utf-8")
 
 
 def write_readme(path: Path, record: Result) -> None:
-    """Puts the block between the markers; a README without them is refused."""
-    text = path.read_text(encoding="utf-8")
-    block = readme_block(path.name, record)
-    written, count = re.subn(f"{re.escape(BEGIN)}.*?{re.escape(END)}", lambda _: block, text, flags=re.DOTALL)
-    if count != 1:
-        raise ValueError(f"{path.name} has {count} places between {BEGIN} and {END}; one is wanted")
-    path.write_text(written, encoding="utf-8")
+    fill(path, BEGIN, END, readme_block(path.name, record))
 
 
 def failures(rows: list[Result]) -> Iterator[str]:

@@ -26,6 +26,7 @@ from benchmarks.processes import Failed, Neighbours, Peer
 from benchmarks.rows import chosen
 
 NAME = "benchmarks"
+SECONDS_PER_ROW = 1.2  # where there are fewer left, rows are measured in fewer rounds
 
 
 def options() -> argparse.Namespace:
@@ -34,6 +35,11 @@ def options() -> argparse.Namespace:
     parser.add_argument("--peers", default="torch,numpy,torch.compile,machine", help="what to compare with (also: jax)")
     parser.add_argument("--conditions", default=",".join(c.name for c in CONDITIONS), help="of the measurements")
     parser.add_argument("--jax", metavar="PYTHON", help="an interpreter that has JAX, as another peer")
+    parser.add_argument("--against", type=Path, metavar="TREE", help="another built tree of Lumbre, as another peer")
+    parser.add_argument(
+        "--setting", action="append", default=[], metavar="NAME=VALUE", help="of that tree's environment"
+    )
+    parser.add_argument("--minutes", type=float, default=17.0, help="for the rows: fewer rounds where a run is late")
     parser.add_argument("--out", type=Path, default=ROOT / "out")
     parser.add_argument("--compare", type=Path, help="an earlier benchmarks.json; otherwise the last one of --out")
     parser.add_argument(
@@ -47,6 +53,8 @@ def started(wanted: argparse.Namespace, stack: contextlib.ExitStack) -> dict[str
     peers = {name: Peer(name) for name in names if name != "jax" or not wanted.jax}
     if wanted.jax:
         peers["jax"] = Peer("jax", wanted.jax)
+    if wanted.against:
+        peers["lumbre.before"] = Peer("lumbre.before", tree=wanted.against.resolve(), settings=tuple(wanted.setting))
     for peer in peers.values():
         stack.callback(peer.close)
     return peers
@@ -63,7 +71,12 @@ def measured(wanted: argparse.Namespace) -> dict[str, Any]:
         peers = started(wanted, stack)
         versions = {name: peer.ask("version") for name, peer in peers.items()}
         bench = Bench(peers, neighbours, conditions)
-        for row in rows:
+        if "machine" in peers and wanted.rows in (None, "machine"):
+            results += bench.limits()
+        end = time.monotonic() + 60 * wanted.minutes
+        for number, row in enumerate(rows):
+            left = (end - time.monotonic()) / (len(rows) - number)
+            bench.haste = min(1.0, max(0.1, left / SECONDS_PER_ROW))
             results.append(bench.measure(row))
             say(results[-1])
     for result in footprint.rows(wanted.rows):
@@ -79,6 +92,8 @@ def say(result: dict[str, Any]) -> None:
     others = " ".join(
         report.figure(report.ratio(result, condition)) or "-" for condition in (report.ALL, report.ONE, report.BUSY)
     )
+    before = report.ratio(result, report.ALL, "lumbre.before")
+    others += f", against the other tree {report.figure(before)}" if before else ""
     print(f"{report.identity(result)}: {ours}, ratio {others} {report.remarks(result)}", flush=True)
 
 

@@ -133,3 +133,22 @@ def statement_row(
         return {name: operand.make(library) for name, operand in operands.items() if name in used}
 
     return Row(group, name or statement, statement, prepare, numpy, answer, **common)
+
+
+# --- timing -----------------------------------------------------------------------------------------------------------
+
+TIMER = """
+def timer(loop, clock, {names}):
+    start = clock()
+    for _ in loop:
+        {statement}
+    return clock() - start
+"""
+
+
+def timer(statement: str, names: Names) -> Callable[..., float]:
+    """A function of an iterator and a clock that executes the statement for each item, and gives what passed on the clock."""
+    made = dict(names)
+    used = sorted(names_in(statement) & names.keys())  # local to the function: nothing is looked up by name
+    exec(TIMER.format(statement=statement, names=", ".join(f"{name}={name}" for name in used)), made)
+    return made["timer"]

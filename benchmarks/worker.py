@@ -1,4 +1,5 @@
-"""A process that runs rows with one library, as it is told over a pipe: ``worker.py LIBRARY DESCRIPTOR``.
+"""A process that runs rows with one library, as it is told over a pipe: ``worker.py LIBRARY DESCRIPTOR [TREE]``, where
+TREE is another tree to import Lumbre from.
 
 Every library has a process of its own, so that none's threads, allocator or imports are in another's way.
 """
@@ -17,20 +18,13 @@ from pathlib import Path
 from typing import Any
 
 sys.path[0] = str(Path(__file__).resolve().parents[1])
+sys.path[:0] = sys.argv[3:]
 
 import numpy as np
 
 from benchmarks.libraries import Library, library, quiet_warnings
 from benchmarks.rows import find
-from benchmarks.suite import Row
-
-TIMER = """
-def timer(loop, clock):
-    start = clock()
-    for _ in loop:
-        {statement}
-    return clock() - start
-"""
+from benchmarks.suite import Row, timer
 
 
 class Worker:
@@ -46,8 +40,7 @@ class Worker:
             self.names = self.library.names(row)
             answer = self.library.answer(row, self.names)
             answer = None if answer is None else [array.copy() for array in answer]
-        exec(TIMER.format(statement=self.library.statement(row, self.names)), self.names)
-        self.timer = self.names["timer"]
+        self.timer = timer(self.library.statement(row, self.names), self.names)
         return answer
 
     def time(self, count: int) -> float:
@@ -67,6 +60,11 @@ class Worker:
 
     def limit_amount(self, kind: str) -> int:
         return self.library.limits.amount(kind)
+
+    def prepare_limit(self, kind: str) -> None:
+        """Of the machine itself: the row is that it reaches its limit."""
+        self.names = {"limits": self.library.limits, "kind": kind}
+        self.timer = timer("limits.reach(kind)", self.names)
 
 
 def main() -> None:

@@ -23,8 +23,8 @@ MEDIUM = """
 F.max_pool2d(images, 2)
 F.avg_pool2d(images, 2)
 F.adaptive_avg_pool2d(images, 1)
-F.batch_norm(images, mean, mean, weight, mean, training=True)
-F.batch_norm(images, mean, mean, weight, mean, training=False)
+F.batch_norm(images, mean, variance, weight, bias, training=True)
+F.batch_norm(images, mean, variance, weight, bias, training=False)
 F.group_norm(images, 4)
 F.interpolate(images, scale_factor=2, mode="nearest")
 F.interpolate(images, scale_factor=2, mode="bilinear")
@@ -52,7 +52,7 @@ LARGE = """
 F.conv2d(large, weights, padding=1)
 F.max_pool2d(large, 2)
 F.avg_pool2d(large, 2)
-F.batch_norm(large, mean, mean, weight, mean, training=True)
+F.batch_norm(large, mean, variance, weight, bias, training=True)
 F.relu(large)
 F.group_norm(large, 4)
 F.interpolate(large, scale_factor=2, mode="nearest")
@@ -88,7 +88,9 @@ OPERANDS = {
     "weights": Operand((32, 32, 3, 3), values="centred", gradient=True),
     "kernels": Operand((16, 16, 2, 2), values="centred"),
     "mean": Operand((32,), values="zeros"),
+    "variance": Operand((32,), values="ones"),
     "weight": Operand((32,)),
+    "bias": Operand((32,), values="centred"),
     "series": Operand((16, 64, 256)),
     "filters": Operand((64, 64, 3), values="centred"),
     "words": Operand((16, 64), "int64", "integers"),

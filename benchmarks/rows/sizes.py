@@ -69,7 +69,7 @@ a.mean()                                    np: a.mean()
 a.max()                                     np: a.max()
 a.argmax()                                  np: a.argmax()
 a.std()                                     np: a.std(ddof=1)
-near.prod()                                 np: near.prod()
+near.prod()
 a.norm()                                    np: np.linalg.norm(a)
 (a > 0).all()                               np: (a > 0).all()
 a.sum(0)                                    np: a.sum(0)
@@ -168,7 +168,7 @@ F.cross_entropy(c, target)
 F.mse_loss(a, b)
 F.binary_cross_entropy_with_logits(c, u)
 F.smooth_l1_loss(a, b)
-torch.cdist(c[:100], c)
+torch.cdist(c[:100], b)
 """
 GRADIENTS = """
 (x * b).sum().backward()                    gives: x.grad

@@ -6,8 +6,8 @@
 
 namespace lumbre::autograd {
 
-// Why calls of operators take the longer way (ops/watching.h).
-enum Watch : uint8_t { kCasts = 1, kTimes = 2 };
+// Why calls of operators take the longer way: automatic casts, the profiler, a recording of torch.compile.
+enum Watch : uint8_t { kCasts = 1, kTimes = 2, kRecords = 4 };
 
 struct Modes {
   bool grad = true;        // operations are recorded: asked for, and not in inference mode

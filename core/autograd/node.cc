@@ -1,5 +1,7 @@
 #include "autograd/node.h"
 
+#include "autograd/engine.h"
+
 namespace lumbre::autograd {
 
 constinit thread_local Modes modes __attribute__((tls_model("initial-exec")));
@@ -91,30 +93,44 @@ AccumulateGrad::~AccumulateGrad() {
   history->after_accumulation = std::move(after);
 }
 
+namespace {
+// A gradient lies in memory as its variable does, where that has no gaps: optimizers walk both at once.
+Tensor in_layout_of(const Tensor& variable, const Tensor& gradient) {
+  if (!variable.is_dense() || gradient.strides() == variable.strides()) return arithmetic.clone(gradient);
+  const Tensor copy = Tensor::empty_strided(variable.sizes(), variable.strides(), gradient.dtype());
+  copy.copy_from(gradient);
+  return copy;
+}
+}  // namespace
+
 void AccumulateGrad::apply(Gradients& taken, Gradients&) {
   Tensor& gradient = taken[0];
   if (!gradient.defined() || !variable_->requires_grad) return;  // a leaf may have been detached since
   LB_CHECK(gradient.sizes() == variable_.sizes(), Runtime, "AccumulateGrad got a gradient of size ", gradient.sizes(),
            " for a variable of size ", variable_.sizes());
-  History& history = own_history(variable_);
+  accumulate(variable_, std::move(gradient));
+  const auto hooks_now = after;
+  for (const auto& hook : hooks_now) hook->call(variable_);
+}
+
+void accumulate(const Tensor& variable, Tensor gradient) {
+  History& history = own_history(variable);
   Tensor& sum = history.gradient;
   if (!sum.defined()) {
     // Nobody else holds it: it becomes the gradient as it is.
     const bool alone = gradient->references == 1 && !gradient->base && gradient->storage->references == 1 &&
-                       gradient.is_dense() && (gradient.strides() == variable_.strides() || gradient.is_contiguous());
+                       gradient.is_dense() && (gradient.strides() == variable.strides() || gradient.is_contiguous());
     if (grad_enabled())
       sum = gradient;
     else if (alone)
       sum = std::move(gradient);
     else
-      sum = arithmetic.clone(gradient);
+      sum = in_layout_of(variable, gradient);
   } else if (grad_enabled()) {
     sum = arithmetic.add(sum, gradient);
   } else {
     arithmetic.add_in_place(sum, gradient);
   }
-  const auto hooks_now = after;
-  for (const auto& hook : hooks_now) hook->call(variable_);
 }
 
 int AccumulateGrad::visit(VisitObject visit, void* argument) const {
@@ -227,16 +243,16 @@ std::string operation_of(const Node& node) {
 
 // A view whose history cannot be made anew stays behind its storage's version when that changes.
 void check_up_to_date(const Tensor& t) {
-  if (t->base && t->view_version != t->storage->version) refuse_changed_view(t, true);
+  if (t->base && t->view_version != t->storage->version && static_cast<ViewKind>(t->view_kind) != ViewKind::Normal)
+    refuse_changed_view(t, true);
 }
 }  // namespace
 
 void refresh_view(const Tensor& view) {
   TensorData& data = *view.get();
-  const bool matters = data.requires_grad || requires_grad(Tensor(data.base));
-  if (matters && static_cast<ViewKind>(data.view_kind) != ViewKind::Normal) return;
+  // The base may require a gradient later: until then the view stays behind.
+  if (static_cast<ViewKind>(data.view_kind) != ViewKind::Normal || !requires_grad(Tensor(data.base))) return;
   data.view_version = data.storage->version;
-  if (!requires_grad(Tensor(data.base))) return;
   set_node(view, arithmetic.as_strided_node(view), 0);
 }
 

@@ -247,7 +247,7 @@ LB_OPERATOR(.signature = "is_nonzero(input)", .doc = R"(Whether the one element 
 
 >>> torch.is_nonzero(torch.tensor([2.0]))
 True)",
-            .forward = forward_of<is_nonzero>, .derivative = kNotDifferentiable);
+            .forward = forward_of<is_nonzero>, .derivative = kNotDifferentiable, .decides = Decides::Elements);
 LB_OPERATOR(.signature = "is_same_size(input, other)", .doc = R"(Whether two tensors have the same sizes.
 
 >>> torch.is_same_size(torch.zeros(2), torch.ones(2))
@@ -257,7 +257,7 @@ LB_OPERATOR(.signature = "equal(input, other)", .doc = R"(Whether two tensors ha
 
 >>> torch.equal(torch.zeros(2), torch.zeros(2))
 True)",
-            .forward = forward_of<equal>, .derivative = kNotDifferentiable);
+            .forward = forward_of<equal>, .derivative = kNotDifferentiable, .decides = Decides::Elements);
 
 }  // namespace
 }  // namespace lumbre::ops

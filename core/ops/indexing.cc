@@ -45,6 +45,7 @@ void combine_items(char* const* data, const int64_t* strides, int64_t count, con
   if (strides[2] == 0 && strides[0] == sizeof(T) && strides[1] == sizeof(T)) {
     T* target = reinterpret_cast<T*>(data[0] + *reinterpret_cast<const int64_t*>(data[2]));
     const T* values = reinterpret_cast<const T*>(data[1]);
+    if constexpr (rule == Update::Add) return add_loop(dtype_of<T>)(target, values, count);
 #pragma GCC ivdep
     for (int64_t i = 0; i < count; ++i) target[i] = combined<T, rule>(target[i], values[i]);
     return;
@@ -407,7 +408,7 @@ LB_OPERATOR(.signature = "_index(input, indices)",
 >>> torch.arange(3)[torch.tensor([2, 0])]
 tensor([2, 0]))",
             .forward = forward_of<index_hidden>, .derivative = gradients("IndexBackward0", index_gradient, "0:1"),
-            .forms = kHidden);
+            .forms = kHidden, .decides = Decides::Masks);
 LB_OPERATOR(.signature = "_index_put(input, indices, values, accumulate=False)",
             .doc = R"(tensor[...] = values with index tensors, as _index reads.
 

@@ -171,14 +171,16 @@ LB_OPERATOR(.signature = "where(condition)",
 
 >>> torch.where(torch.tensor([0, 1, 1]))
 (tensor([1, 2]),))",
-            .forward = forward_of<nonzero_tuple>, .derivative = kNotDifferentiable, .forms = kFunction);
+            .forward = forward_of<nonzero_tuple>, .derivative = kNotDifferentiable, .forms = kFunction,
+            .decides = Decides::Elements);
 LB_OPERATOR(.signature = "masked_select(input, mask, *, out=None)",
             .doc = R"(The elements where a bool mask, broadcast with the input, is true; one dimension.
 
 >>> torch.arange(3).masked_select(torch.tensor([True, False, True]))
 tensor([0, 2]))",
             .forward = forward_of<give_masked_select>,
-            .derivative = LB_GRADIENT("MaskedSelectBackward0", "0:1", masked_select_gradient(g, b)));
+            .derivative = LB_GRADIENT("MaskedSelectBackward0", "0:1", masked_select_gradient(g, b)),
+            .decides = Decides::Elements);
 LB_OPERATOR(.signature = "masked_fill(input, mask, value)",
             .doc = R"(The input with the element of a 0-d tensor where a bool mask is true.
 
@@ -205,7 +207,7 @@ LB_OPERATOR(.signature = "argwhere(input)", .doc = R"(The positions of the eleme
 >>> torch.tensor([0, 1, 1]).argwhere()
 tensor([[1],
         [2]]))",
-            .forward = forward_of<argwhere>, .derivative = kNotDifferentiable);
+            .forward = forward_of<argwhere>, .derivative = kNotDifferentiable, .decides = Decides::Elements);
 Tensor nonzero_static(const Tensor& input, int64_t size, int64_t fill_value) {
   LB_CHECK(size >= 0, Runtime, "nonzero_static: 'size' must be an non-negative integer");
   const Tensor found = nonzero(input);
@@ -234,7 +236,7 @@ LB_OPERATOR(
 >>> torch.tensor([0, 1, 1]).nonzero()
 tensor([[1],
         [2]]))",
-        .forward = forward_of<nonzero_either>, .derivative = kNotDifferentiable);
+        .forward = forward_of<nonzero_either>, .derivative = kNotDifferentiable, .decides = Decides::Elements);
 
 }  // namespace
 }  // namespace lumbre::ops

@@ -1,5 +1,7 @@
 #include "ops/pointwise.h"
 
+#include <algorithm>
+
 #include "base/cpu.h"
 
 namespace lumbre {
@@ -29,10 +31,13 @@ void check_in_place(const Tensor& target, std::span<const Operand> inputs) {
   fail(ErrorKind::NotImplemented, "\"", spec.name, "\" not implemented for '", dtype_title(common), "'");
 }
 
-// The dtype to compute in for a promoted dtype: itself where the functor has it, else a wider one of its kind.
+// The dtype to compute in for a promoted dtype: itself where the functor has it, else a wider one of its kind. Numbers
+// beside half types are taken in float32.
 DType compute_dtype(const PointwiseSpec& spec, const Out& out, std::span<const Operand> inputs, const LoopTable& table,
                     DType common) {
-  if (table.loops[static_cast<int>(common)]) return common;
+  const bool wide_number = table.widens_half && is_half(common) &&
+                           std::any_of(inputs.begin(), inputs.end(), [](const Operand& x) { return !x.is_tensor(); });
+  if (table.loops[static_cast<int>(common)] && !wide_number) return common;
   const DType wider = is_half(common) ? DType::Float32 : is_floating(common) ? DType::Float64 : DType::Int64;
   if (!table.loops[static_cast<int>(wider)]) refuse_dtype(spec, out, inputs, common);
   return wider;
@@ -113,7 +118,13 @@ bool try_direct(const LoopTable& table, std::span<const Operand> inputs, DType c
   return true;
 }
 
+void tell(const PointwiseCall& call) {
+  if (__builtin_expect(autograd::modes.watched & autograd::kRecords, 0) && pointwise_watch) pointwise_watch(call);
+}
+
 }  // namespace
+
+void (*pointwise_watch)(const PointwiseCall& call) = nullptr;
 
 Tensor pointwise(const PointwiseSpec& spec, const Out& out, std::span<const Operand> inputs, const void* context) {
   const LoopTable& table = table_of(spec);
@@ -121,7 +132,10 @@ Tensor pointwise(const PointwiseSpec& spec, const Out& out, std::span<const Oper
   const DType compute = compute_dtype(spec, out, inputs, table, common);
   const Loop loop = table.loops[static_cast<int>(compute)];
   Tensor result;
-  if (compute == common && try_direct(table, inputs, common, loop, context, out, result)) return result;
+  if (compute == common && try_direct(table, inputs, common, loop, context, out, result)) {
+    tell({spec, loop, common, compute, inputs, context, out, result});
+    return result;
+  }
 
   const DType result_dtype = table.to_bool ? DType::Bool : common;
   const Tensor* target = out.target();
@@ -162,9 +176,11 @@ Tensor pointwise(const PointwiseSpec& spec, const Out& out, std::span<const Oper
     plan.build_fixed(spec.name);
   else
     plan.build(spec.name);
-  plan.run(loop, std::span<const DType>(dtypes, count), context);
+  plan.run_elementwise(loop, std::span<const DType>(dtypes, count), context);
   if (target) target->bump_version();
-  return plan.output();
+  result = plan.output();
+  tell({spec, loop, common, compute, inputs, context, out, result});
+  return result;
 }
 
 }  // namespace lumbre

@@ -78,11 +78,6 @@ void product_into(const Tensor& a, const Tensor& b, const Tensor& c, Scalar alph
   });
 }
 
-void check_scalar(Scalar value, DType dtype, const char* name) {
-  LB_CHECK(is_floating(dtype) || !value.is_float(), Runtime, "For integral input tensors, argument ", name,
-           " must not be a floating point number.");
-}
-
 Tensor matrix_of(const Tensor& batch, int64_t index) {
   return Tensor::over(batch->storage, batch.dtype(), {batch.sizes()[1], batch.sizes()[2]},
                       {batch.strides()[1], batch.strides()[2]}, batch->offset + index * batch.strides()[0]);
@@ -305,8 +300,6 @@ const char* matmul_node(const OperatorNode& node) {
 Tensor addmm(const Tensor& input, const Tensor& mat1, const Tensor& mat2, Scalar beta, Scalar alpha) {
   check_matrices(mat1, mat2, "mat1", "mat2");
   const DType dtype = common_dtype(mat1, mat2, "addmm_impl_cpu_");
-  check_scalar(beta, dtype, "beta");
-  check_scalar(alpha, dtype, "alpha");
   Tensor result = accumulator(input, {mat1.sizes()[0], mat2.sizes()[1]}, dtype, beta);
   product_into(mat1, mat2, result, alpha, beta);
   return result;
@@ -335,8 +328,6 @@ Tensor baddbmm(const Tensor& input, const Tensor& batch1, const Tensor& batch2, 
 Tensor addbmm(const Tensor& input, const Tensor& batch1, const Tensor& batch2, Scalar beta, Scalar alpha) {
   check_batches(batch1, batch2);
   const DType dtype = common_dtype(batch1, batch2, "addbmm");
-  check_scalar(beta, dtype, "beta");
-  check_scalar(alpha, dtype, "alpha");
   Tensor result = accumulator(input, {batch1.sizes()[1], batch2.sizes()[2]}, dtype, beta);
   if (batch1.sizes()[0] == 0)
     product_into(Tensor::zeros({result.sizes()[0], 1}, dtype), Tensor::zeros({1, result.sizes()[1]}, dtype), result,

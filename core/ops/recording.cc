@@ -95,6 +95,8 @@ Result recorded_formula(const Operator& record, const Derivative& derivative, co
 
 }  // namespace
 
+Result (*call_recorder)(const Operator& record, const Out& out, Value* values) = nullptr;
+
 const Operator& find_record(std::string_view name, std::span<const Param> kinds) {
   const auto takes = [](Param wanted, Param given, bool optional) {
     if (given == wanted) return true;
@@ -204,6 +206,7 @@ Result cast_and_called(const Operator& record, const Out& out, Value* values) {
 }
 
 Result watched(const Operator& record, const Out& out, Value* values) {
+  if (autograd::modes.watched & autograd::kRecords) return call_recorder(record, out, values);
   if (!profiling::active()) return cast_and_called(record, out, values);
   const profiling::Scope scope(record, out.in_place(), values);
   return cast_and_called(record, out, values);

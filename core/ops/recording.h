@@ -22,6 +22,7 @@ Result recorded(const Operator& record, const Out& out, Value* values);
 void finish_views(const Operator& record, const Value* values, Result& result);
 void check_targets(const Out& out);
 Result watched(const Operator& record, const Out& out, Value* values);
+bool asks_in_place(const Operator& record, const Out& out, const Value* values);
 
 inline Result run_unrecorded(const Operator& record, const Out& out, Value* values) {
   Result result = record.forward.thunk(out, values);
@@ -39,6 +40,9 @@ inline Result invoke_unwatched(const Operator& record, const Out& out, Value* va
   return run_unrecorded(record, out, values);
 }
 }  // namespace detail
+
+// Makes a call and writes it down (core/compile), where modes.watched asks for it.
+extern Result (*call_recorder)(const Operator& record, const Out& out, Value* values);
 
 // The one way to call an operator: Python's functions, methods and slots come here, and so do formulas.
 inline Result invoke(const Operator& record, const Out& out, Value* values) {

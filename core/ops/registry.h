@@ -181,6 +181,13 @@ inline constexpr uint8_t kEveryForm = kFunction | kMethod | kInPlace;
 inline constexpr uint8_t kUnaryForms = kEveryForm | kInPlaceFunction;
 inline constexpr uint8_t kHidden = 0;
 
+// What decides the sizes of results, and results that are no tensors.
+enum class Decides : uint8_t {
+  Geometry,  // sizes, strides and dtypes of the arguments, and their numbers
+  Elements,  // what is in the tensors
+  Masks      // the same, where boolean tensors are among the arguments
+};
+
 struct Operator {
   // "name(input, dim=None, *, keepdim=False, out=None) -> (values, indices)"; a dotted name lives in a submodule.
   // Records of one name are its overloads, tried in the order of their registration.
@@ -190,6 +197,7 @@ struct Operator {
   Derivative derivative;
   uint8_t forms = kFunctionAndMethod;
   const char* aliases = "";  // other names, separated by spaces
+  Decides decides = Decides::Geometry;
 };
 
 const std::vector<const Operator*>& operators();

@@ -1,4 +1,5 @@
 // From Python's arguments to an operator's: binding, overloads, errors, results.
+#include "compile/recorder.h"
 #include "ops/recording.h"
 #include "python/overrides.h"
 #include "python/signature.h"
@@ -38,6 +39,7 @@ bool bind_scalar(PyObject* object, Value& value) {
   if (!is_tensor(object) || tensor_of(object).ndim() != 0) return false;
   // Its history would be lost.
   if (autograd::grad_enabled() && autograd::requires_grad(tensor_of(object))) return false;
+  compile::note_read("a tensor that serves as a number");
   value.scalar = tensor_of(object).item();
   return true;
 }
@@ -365,6 +367,7 @@ std::string combination(PyObject* const* arguments, size_t count, PyObject* keyw
 void mark_requires_grad(PyObject* object) {
   LB_CHECK(is_floating(tensor_of(object).dtype()), Runtime,
            "Only Tensors of floating point and complex dtype can require gradients");
+  if (auto* recorder = compile::Recorder::current()) recorder->require_gradient(tensor_of(object), true);
   tensor_of(object)->requires_grad = true;
 }
 

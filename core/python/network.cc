@@ -15,6 +15,22 @@ PyObject* instance_dict(PyObject* self) {
   return place ? *place : nullptr;
 }
 
+// An error on its way out of a module is told where in the network that is; what cannot be told is left out.
+PyObject* explained(PyObject* self, PyObject* args) {
+  if (!PyErr_ExceptionMatches(PyExc_Exception)) return nullptr;
+  PyObject *type, *value, *trace;
+  PyErr_Fetch(&type, &value, &trace);
+  PyErr_NormalizeException(&type, &value, &trace);
+  if (trace) PyException_SetTraceback(value, trace);
+  if (PyObject* module = PyImport_ImportModule("lumbre.nn.modules._explaining")) {
+    Py_XDECREF(PyObject_CallMethod(module, "explain", "OOO", self, args, value));
+    Py_DECREF(module);
+  }
+  PyErr_Clear();
+  PyErr_Restore(type, value, trace);
+  return nullptr;
+}
+
 // module(...): straight to forward, unless hooks are to run.
 PyObject* call(PyObject* self, PyObject* args, PyObject* keywords) {
   static PyObject *const hooked = intern("_hooked"), *const slow = intern("_call_with_hooks"),
@@ -29,13 +45,15 @@ PyObject* call(PyObject* self, PyObject* args, PyObject* keywords) {
       !PyDict_GetItemWithError(dict, name)) {
     Object held = Object::borrow(function);
     PyObject* arguments[] = {self, PyTuple_GET_ITEM(args, 0)};
-    return PyObject_Vectorcall(function, arguments, 2, nullptr);
+    PyObject* result = PyObject_Vectorcall(function, arguments, 2, nullptr);
+    return result ? result : explained(self, args);
   }
   if (PyErr_Occurred()) return nullptr;
-  return guarded([&]() -> PyObject* {
-    Object method = Object::steal(PyObject_GetAttr(self, name));
-    return PyObject_Call(method.get(), args, keywords);
-  });
+  PyObject* method = PyObject_GetAttr(self, name);
+  if (!method) return nullptr;
+  PyObject* result = PyObject_Call(method, args, keywords);
+  Py_DECREF(method);
+  return result ? result : explained(self, args);
 }
 
 // Ordinary attributes first, then parameters, buffers and modules.

@@ -135,6 +135,7 @@ void add_autograd(PyObject* module);
 void add_network(PyObject* module);
 void add_grad_mode(PyObject* module);
 void add_watching(PyObject* module);
+void add_compiling(PyObject* module);
 
 PyObject* get_item(PyObject* self, PyObject* index);
 int set_item(PyObject* self, PyObject* index, PyObject* value);

@@ -1,5 +1,6 @@
 // The Tensor type: allocation, identity, properties, number protocol.
 
+#include "compile/recorder.h"
 #include "ops/backward.h"
 #include "python/autograd.h"
 #include "python/overrides.h"
@@ -146,6 +147,7 @@ PyObject* get_bytes(PyObject* self, void*) {
 }
 PyObject* get_version(PyObject* self, void*) {
   return guarded([&] {
+    if (compile::recording()) compile::refuse("the program asks for a tensor's version");
     LB_CHECK(!tensor_of(self)->inference, Runtime, "Inference tensors do not track version counter.");
     return PyLong_FromUnsignedLong(tensor_of(self)->storage->version);
   });
@@ -164,6 +166,7 @@ PyObject* get_data(PyObject* self, void*) {
     const Tensor same = Tensor::over(t->storage, t.dtype(), t.sizes(), t.strides(), t->offset);
     same->untracked = true;
     same->inference = t->inference;
+    if (auto* recorder = compile::Recorder::current()) recorder->made_from(compile::Step::Kind::Data, t, same);
     return wrap_like(self, same);
   });
 }
@@ -171,6 +174,7 @@ int set_data(PyObject* self, PyObject* value, void*) {
   return guarded([&]() -> int {
     LB_CHECK(value && is_tensor(value), Type, "Variable data has to be a tensor, but got ",
              value ? Py_TYPE(value)->tp_name : "nothing");
+    if (compile::recording()) compile::refuse("the program assigns to a tensor's data");
     const Tensor& source = tensor_of(value);
     const Tensor& target = tensor_of(self);
     target->storage = source->storage;
@@ -267,14 +271,17 @@ PyObject* stride_method(PyObject* self, PyObject* const* args, Py_ssize_t count,
 PyObject* dim_method(PyObject* self, PyObject*) { return PyLong_FromLong(tensor_of(self).ndim()); }
 PyObject* storage_offset(PyObject* self, PyObject*) { return PyLong_FromLongLong(tensor_of(self)->offset); }
 PyObject* data_ptr(PyObject* self, PyObject*) {
+  compile::note_read("data_ptr");
   const Tensor& t = tensor_of(self);
   return PyLong_FromVoidPtr(t.count() == 0 && t->storage->bytes() == 0 ? nullptr : t.bytes());
 }
 PyObject* element_size(PyObject* self, PyObject*) { return PyLong_FromSize_t(tensor_of(self).item_bytes()); }
 PyObject* tolist(PyObject* self, PyObject*) {
+  compile::note_read("tolist");
   return guarded([&] { return to_list(tensor_of(self)); });
 }
 PyObject* item(PyObject* self, PyObject*) {
+  compile::note_read("item");
   return guarded([&] { return scalar_object(tensor_of(self).item()); });
 }
 PyObject* is_contiguous(PyObject* self, PyObject* args, PyObject* keywords) {
@@ -484,12 +491,14 @@ PyObject* invert(PyObject* a) {
 PyObject* to_float(PyObject* self) {
   return guarded([&]() -> PyObject* {
     if (is_overridden(self)) return dispatch_method("__float__", &self, 1);
+    compile::note_read("float");
     return PyFloat_FromDouble(tensor_of(self).item().as_double());
   });
 }
 PyObject* to_integer(PyObject* self) {
   return guarded([&]() -> PyObject* {
     if (is_overridden(self)) return dispatch_method("__int__", &self, 1);
+    compile::note_read("int");
     const Scalar value = tensor_of(self).item();
     return value.is_float() ? PyLong_FromDouble(value.as_double()) : PyLong_FromLongLong(value.as_int());
   });
@@ -497,6 +506,7 @@ PyObject* to_integer(PyObject* self) {
 PyObject* to_index(PyObject* self) {
   return guarded([&]() -> PyObject* {
     if (is_overridden(self)) return dispatch_method("__index__", &self, 1);
+    compile::note_read("int");
     const Tensor& t = tensor_of(self);
     LB_CHECK(t.count() == 1 && is_integral(t.dtype(), true), Type,
              "only integer tensors of a single element can be converted to an index");
@@ -506,6 +516,7 @@ PyObject* to_index(PyObject* self) {
 int to_bool(PyObject* self) {
   return guarded([&]() -> int {
     if (is_overridden(self)) return PyObject_IsTrue(Object::steal(dispatch_method("__bool__", &self, 1)).get());
+    compile::note_read("bool");
     const Tensor& t = tensor_of(self);
     LB_CHECK(t.count() != 0, Runtime, "Boolean value of Tensor with no values is ambiguous");
     LB_CHECK(t.count() == 1, Runtime, "Boolean value of Tensor with more than one value is ambiguous");

@@ -1,5 +1,7 @@
 #include "tensor/tensor.h"
 
+#include "tensor/reads.h"
+
 #include <cmath>
 #include <limits>
 #include <cstring>
@@ -243,7 +245,10 @@ Dims strides_like(const Tensor& like, const Dims& sizes) {
   return Plan::inferred_strides(sizes, like.sizes(), like.strides());
 }
 
+uint64_t element_reads = 0;
+
 Scalar Tensor::item() const {
+  ++element_reads;
   if (count() != 1) {
     LB_CHECK(count() != 0, Runtime, "a Tensor with 0 elements cannot be converted to Scalar");
     fail(ErrorKind::Runtime, "a Tensor with ", count(), " elements cannot be converted to Scalar");
@@ -312,8 +317,12 @@ void Tensor::fill(Scalar value) const {
     const int64_t steps[2] = {static_cast<int64_t>(item_bytes()), 0};
     return conversion_loop(dtype(), dtype())(data, steps, count(), nullptr);
   }
+  // Elements that an expanded tensor repeats are written once.
+  Dims once = sizes();
+  for (int d = 0; d < ndim(); ++d)
+    if (strides()[d] == 0) once[d] = 1;
   Plan plan;
-  plan.add_output(*this);
+  plan.add_output(over(data_->storage, dtype(), once, strides(), data_->offset));
   plan.add_constant(item, dtype());
   plan.build_fixed("fill_");
   plan.copy();

@@ -7,6 +7,7 @@ Normal(loc: 0.0, scale: 1.0)
 from __future__ import annotations
 
 from lumbre import _identity
+from lumbre._listed import complete_dict
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -103,3 +104,6 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *_WHERE})
+
+
+complete_dict(__name__, _WHERE)  # Pyro walks it

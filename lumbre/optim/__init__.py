@@ -9,6 +9,7 @@ tensor([0.8000])
 from __future__ import annotations
 
 from lumbre import _identity
+from lumbre._listed import complete_dict
 from lumbre.optim.adam import Adam
 from lumbre.optim.adamw import AdamW
 from lumbre.optim.optimizer import Optimizer
@@ -72,3 +73,6 @@ def __getattr__(name: str) -> Any:
         else:
             return globals().setdefault(name, getattr(module, name) if name in _LAZY else module)
     raise AttributeError(f"module '{_identity.prefix()}optim' has no attribute '{name}'")
+
+
+complete_dict(__name__, _LAZY)

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -55,7 +56,8 @@ def test_summary_and_behind() -> None:
     assert report.behind(rows) == [(0.5, "small pointwise: c")]
     line = next(line for line in report.summary(rows).splitlines() if line.startswith("| small tensors | all"))
     assert line == "| small tensors | all threads | 3 | 1.26 | 0.50 | 1 |"
-    assert 'class="behind"' in picture(rows)
+    drawn = ElementTree.fromstring(picture(rows))
+    assert [dot.get("class") for dot in drawn.iter("{http://www.w3.org/2000/svg}circle")] == ["behind", "dot", "dot"]
 
 
 def test_changes_are_beyond_the_noise() -> None:
@@ -67,7 +69,7 @@ def test_changes_are_beyond_the_noise() -> None:
 
 def test_readme_block(tmp_path: Path) -> None:
     about = {"machine": "M", "python": "3", "versions": {"torch": "2"}}
-    record = {"about": about, "rows": [result("a", 4.0)]}
+    record = {"about": about, "rows": [result("a + b", 4.0)]}
     path = tmp_path / "README.es.md"
     path.write_text(f"before\n{report.BEGIN}\nold\n{report.END}\nafter\n")
     report.write_readme(path, record)
@@ -75,7 +77,8 @@ def test_readme_block(tmp_path: Path) -> None:
     assert (
         text.startswith("before\n")
         and text.endswith("after\n")
-        and "| tensores pequeños | 1 | 4.00 |" in text
+        and "| tensores pequeños | 1 | 4,00 |" in text
+        and "| `a + b`, tres números | 100 ns | 400 ns | 4,00 |" in text
         and "old" not in text
     )
     path.write_text("no place for it")
@@ -113,7 +116,7 @@ def test_missing_and_differing_rows_are_told(bench: Bench, monkeypatch: pytest.M
     assert "differ" in wrong["differs"]["numpy"]
 
     def fail() -> None:
-        raise Failed("AttributeError: no such name")
+        raise Failed("numpy", "AttributeError: no such name")
 
     monkeypatch.setattr(peer, "answer", fail)
     monkeypatch.setattr(peer, "tell", lambda *arguments: None)
@@ -124,13 +127,16 @@ def test_missing_and_differing_rows_are_told(bench: Bench, monkeypatch: pytest.M
     assert "lacks it" in report.table([lacking])
 
 
-def test_a_worker_tells_its_error() -> None:
+def test_a_worker_tells_its_error_and_is_replaced() -> None:
     peer = Peer("numpy")
-    with pytest.raises(Failed, match="KeyError"):
+    with pytest.raises(Failed, match="KeyError") as caught:
         peer.ask("prepare", "no such row")
+    assert caught.value.peer == "numpy" and not peer.start_again()
     peer.process.kill()
     with pytest.raises(Failed, match="ended with status -9"):
         peer.ask("version")
+    assert peer.start_again()
+    assert peer.ask("version") == np.__version__
     peer.close()
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import OrderedDict, namedtuple
+from collections.abc import Callable, Iterator
 
 from lumbre import _C
 from lumbre.nn.parameter import Buffer, Parameter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
     from typing import Any
+else:
+    Any = object  # who asks for the hints of a class gets them
 
 Tensor = _C.Tensor
 
@@ -523,7 +525,11 @@ class Module(_C.ModuleBase):
         return self._apply(lambda t: t.share_memory_())
 
     def compile(self, *args: Any, **kwargs: Any) -> None:
-        """Accepted: the module runs as it is."""
+        """Calls of this module are recorded and repeated; arguments are those of ``torch.compile``."""
+        from lumbre import compile
+
+        self.__dict__["_compiled_call_impl"] = compile(self._call_impl, *args, **kwargs)
+        self.__dict__["_hooked"] = True  # calls take the way that looks for it
 
     def __deepcopy__(self, memo: dict) -> Any:
         from copy import deepcopy

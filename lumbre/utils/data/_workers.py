@@ -11,6 +11,8 @@ from lumbre.utils.data.dataset import TensorDataset
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
+else:
+    Any = object  # who asks for the hints of a class gets them
 
 _CHECK_SECONDS = 5.0
 
