@@ -279,6 +279,8 @@ void OperatorNode::note_argument(size_t i, const Value& value) {
     kept.given = true;
     kept.kind = value.kind;
     list_ = std::make_unique<ListInfo>();
+    list_->sizes.reserve(value.lists->tensors.size());
+    list_->dtypes.reserve(value.lists->tensors.size());
     for (const Tensor& t : value.lists->tensors) {
       list_->sizes.push_back(t.defined() ? t.sizes() : Dims());
       list_->dtypes.push_back(t.defined() ? t.dtype() : DType::Bool);

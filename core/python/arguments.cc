@@ -380,6 +380,12 @@ void check_targets(const Overload& overload, PyObject* out) {
            "(): argument 'out' must be tuple of Tensors, not ", is_tensor(out) ? "Tensor" : Py_TYPE(out)->tp_name);
 }
 
+inline PyObject* result_of(Result&& result, const Overload& overload) {
+  auto* tensor = std::get_if<Tensor>(&result);
+  return tensor && tensor->defined() ? wrap(std::move(*tensor))
+                                     : result_object(std::move(result), overload.fields_type);
+}
+
 PyObject* run(const Overload& overload, Out::Form form, Value* values, const Sides& sides, PyObject* self) {
   const Operator& record = *overload.record;
   if (form == Out::Form::InPlace) {
@@ -398,10 +404,7 @@ PyObject* run(const Overload& overload, Out::Form form, Value* values, const Sid
     if (is_tensor(sides.out)) return Py_NewRef(sides.out);
     return result_object(std::move(result), overload.fields_type);
   }
-  Result result = invoke(record, Out(), values);
-  auto* tensor = std::get_if<Tensor>(&result);
-  PyObject* object =
-      tensor && tensor->defined() ? wrap(std::move(*tensor)) : result_object(std::move(result), overload.fields_type);
+  PyObject* object = result_of(invoke(record, Out(), values), overload);
   if (object && sides.requires_grad) mark_requires_grad(object);
   return object;
 }
@@ -422,7 +425,10 @@ bool has_form(const Overload& overload, Out::Form form) {
     if (!bind_value(parameters[i], arguments[i], values[parameters[i].slot])) return false;
   for (const size_t i : overload.defaults)
     if (i >= count) copy_value(parameters[i].default_value, values[parameters[i].slot]);
-  result = run(overload, form, values, Sides(), count ? arguments[0] : nullptr);
+  if (form == Out::Form::Function)
+    result = result_of(invoke(*overload.record, Out(), values), overload);
+  else
+    result = run(overload, form, values, Sides(), count ? arguments[0] : nullptr);
   return true;
 }
 
@@ -465,21 +471,12 @@ PyObject* wrap_like(PyObject* self, const Tensor& tensor) {
   return wrap_as(Py_TYPE(self), tensor);
 }
 
-PyObject* call(OverloadSet& set, Out::Form form, PyObject* const* arguments, size_t count, PyObject* keywords,
-               PyObject* callable) {
-  const size_t keyword_count = keywords ? static_cast<size_t>(PyTuple_GET_SIZE(keywords)) : 0;
-  if (is_overridden(arguments, count + keyword_count)) {
-    if (callable) return dispatch_override(callable, arguments, count, keywords);
-    return dispatch_method(slot_name(set, form).c_str(), arguments, count, keywords);
-  }
+namespace {
+
+// The first overload that takes the arguments, whatever they are; or the error that says what it would take.
+[[gnu::noinline]] PyObject* call_bound(OverloadSet& set, Out::Form form, PyObject* const* arguments, size_t count,
+                                       PyObject* keywords) {
   const auto& overloads = set.get();
-  for (const Overload& overload : overloads) {
-    if (keyword_count || !overload.plain) break;
-    if (count < overload.required || count > static_cast<size_t>(overload.positional) || !has_form(overload, form))
-      continue;
-    PyObject* result;
-    if (call_positional(overload, form, arguments, count, result)) return result;
-  }
   Mismatch mismatch;
   for (const Overload& overload : overloads) {
     if (!has_form(overload, form)) continue;
@@ -492,6 +489,25 @@ PyObject* call(OverloadSet& set, Out::Form form, PyObject* const* arguments, siz
   const std::string name = set.short_name + (form == Out::Form::InPlace ? "_" : "");
   if (overloads.size() == 1) fail_single(name, overloads[0], mismatch, count);
   fail_overloads(name, set, arguments, count, keywords);
+}
+
+}  // namespace
+
+PyObject* call(OverloadSet& set, Out::Form form, PyObject* const* arguments, size_t count, PyObject* keywords,
+               PyObject* callable) {
+  const size_t keyword_count = keywords ? static_cast<size_t>(PyTuple_GET_SIZE(keywords)) : 0;
+  if (is_overridden(arguments, count + keyword_count)) {
+    if (callable) return dispatch_override(callable, arguments, count, keywords);
+    return dispatch_method(slot_name(set, form).c_str(), arguments, count, keywords);
+  }
+  for (const Overload& overload : set.get()) {
+    if (keyword_count || !overload.plain) break;
+    if (count < overload.required || count > static_cast<size_t>(overload.positional) || !has_form(overload, form))
+      continue;
+    PyObject* result;
+    if (call_positional(overload, form, arguments, count, result)) return result;
+  }
+  return call_bound(set, form, arguments, count, keywords);
 }
 
 PyObject* result_object(Result&& result, PyObject* fields) {

@@ -42,7 +42,9 @@ size_t storage_bytes(int64_t elements, DType dtype) {
 
 Tensor make(const Dims& sizes, DType dtype, bool zeroed) {
   auto data = new_data(dtype);
-  check_sizes(sizes);
+  bool valid = sizes.ndim() <= kMaxDims;
+  for (const int64_t size : sizes) valid &= size >= 0;
+  if (!valid) check_sizes(sizes);
   data->sizes = sizes;
   // One pass for the strides, in which a dimension of size 0 counts as 1, and the number of elements.
   data->strides.resize(sizes.size());

@@ -80,6 +80,7 @@ class Module(_C.ModuleBase):
         # The engine's base class answers these.
         def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
         def __getattr__(self, name: str) -> Any: ...
+        def __setattr__(self, name: str, value: Any) -> None: ...
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         if not self.call_super_init:
@@ -175,7 +176,8 @@ class Module(_C.ModuleBase):
         self.add_module(name, module)
 
     # Values that are no parts are set by the engine, which hands the others to _set_part.
-    __setattr__ = _C.ModuleBase._set_attribute
+    if not TYPE_CHECKING:
+        __setattr__ = _C.ModuleBase._set_attribute
 
     def _set_part(self, name: str, value: Any) -> None:
         own = self.__dict__
