@@ -191,7 +191,7 @@ def native_group_norm(
     (tensor([[-1.,  1.]]), tensor([[2.]]), tensor([[1.]]))
     """
     result = _f["nn.functional.group_norm"](input, group, weight, bias, eps)
-    values = _float32_of_half(input).reshape(N, group, -1)
+    values = _float32_of_half(input).reshape(N, group, C // group * HxW)
     variance, mean = values.var(-1, correction=0), values.mean(-1)
     given = weight if weight is not None else bias
     kept = input.dtype if given is None else given.dtype
@@ -278,8 +278,9 @@ def _softmax_backward_data(grad_output: Tensor, output: Tensor, dim: int, input_
     >>> torch._softmax_backward_data(torch.tensor([1., 0.]), torch.tensor([0.5, 0.5]), 0, torch.float32)
     tensor([ 0.2500, -0.2500])
     """
-    scaled = grad_output * output
-    return (scaled - output * scaled.sum(dim, keepdim=True)).to(input_dtype)
+    result = output.float() if output.dtype.itemsize == 2 else output
+    scaled = grad_output * result
+    return (scaled - result * scaled.sum(dim, keepdim=True)).to(input_dtype)
 
 
 @operator("_log_softmax_backward_data(grad_output, output, dim, input_dtype, *, out=None)", method=False)
@@ -289,7 +290,8 @@ def _log_softmax_backward_data(grad_output: Tensor, output: Tensor, dim: int, in
     >>> torch._log_softmax_backward_data(torch.tensor([1., 0.]), torch.zeros(2), 0, torch.float32)
     tensor([ 0., -1.])
     """
-    return (grad_output - output.exp() * grad_output.sum(dim, keepdim=True)).to(input_dtype)
+    result, given = ((each.float() if each.dtype.itemsize == 2 else each) for each in (output, grad_output))
+    return (given - result.exp() * given.sum(dim, keepdim=True)).to(input_dtype)
 
 
 # --- losses -----------------------------------------------------------------------------------------------------------
