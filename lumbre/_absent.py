@@ -24,7 +24,6 @@ REASONS = {
     "distributed.fsdp": _ONE_PROCESS,
     "distributed.pipelining": _ONE_PROCESS,
     "export": _GRAPHS,
-    "masked": "Lumbre has no masked tensors",
     "nested": "Lumbre has no nested tensors",
     "package": "archives of code are PyTorch's own; save state_dicts with torch.save",
     "quantization": _QUANTIZED,

@@ -141,7 +141,8 @@ std::vector<Label> joined(std::initializer_list<std::vector<Label>> lists) {
   return all;
 }
 
-// Labels of one term that nobody else needs are summed: a product with a vector of ones. Integers are promoted, as by sum.
+// Labels of one term that nobody else needs are summed: a product with a vector of ones. Integers are promoted, as by
+// sum.
 Term summed(const Term& term, const std::vector<Label>& needed) {
   std::vector<Label> kept, dropped;
   std::map<Label, int64_t> sizes_of;

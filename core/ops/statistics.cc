@@ -176,8 +176,8 @@ Tensor bincount(const Tensor& input, std::optional<Tensor> weights, int64_t minl
 }
 
 Tensor histc(const Tensor& input, int64_t bins, Scalar min, Scalar max) {
-  LB_CHECK(is_floating(input.dtype()), NotImplemented,
-           "\"histogram_cpu\" not implemented for '", dtype_title(input.dtype()), "'");
+  LB_CHECK(is_floating(input.dtype()), NotImplemented, "\"histogram_cpu\" not implemented for '",
+           dtype_title(input.dtype()), "'");
   LB_CHECK(bins > 0, Runtime, "bins must be > 0");
   const Tensor values = input.to(DType::Float64).contiguous();
   double low = min.as_double(), high = max.as_double();

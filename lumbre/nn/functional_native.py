@@ -191,7 +191,7 @@ def native_group_norm(
     (tensor([[-1.,  1.]]), tensor([[2.]]), tensor([[1.]]))
     """
     result = _f["nn.functional.group_norm"](input, group, weight, bias, eps)
-    values = _float32_of_half(input).reshape(N, group, -1)
+    values = _float32_of_half(input).reshape(N, group, C // group * HxW)
     variance, mean = values.var(-1, correction=0), values.mean(-1)
     given = weight if weight is not None else bias
     kept = input.dtype if given is None else given.dtype
@@ -278,8 +278,9 @@ def _softmax_backward_data(grad_output: Tensor, output: Tensor, dim: int, input_
     >>> torch._softmax_backward_data(torch.tensor([1., 0.]), torch.tensor([0.5, 0.5]), 0, torch.float32)
     tensor([ 0.2500, -0.2500])
     """
-    scaled = grad_output * output
-    return (scaled - output * scaled.sum(dim, keepdim=True)).to(input_dtype)
+    result = output.float() if output.dtype.itemsize == 2 else output
+    scaled = grad_output * result
+    return (scaled - result * scaled.sum(dim, keepdim=True)).to(input_dtype)
 
 
 @operator("_log_softmax_backward_data(grad_output, output, dim, input_dtype, *, out=None)", method=False)
@@ -289,7 +290,8 @@ def _log_softmax_backward_data(grad_output: Tensor, output: Tensor, dim: int, in
     >>> torch._log_softmax_backward_data(torch.tensor([1., 0.]), torch.zeros(2), 0, torch.float32)
     tensor([ 0., -1.])
     """
-    return (grad_output - output.exp() * grad_output.sum(dim, keepdim=True)).to(input_dtype)
+    result, given = ((each.float() if each.dtype.itemsize == 2 else each) for each in (output, grad_output))
+    return (given - result.exp() * given.sum(dim, keepdim=True)).to(input_dtype)
 
 
 # --- losses -----------------------------------------------------------------------------------------------------------
@@ -305,7 +307,7 @@ def _loss(signature: str, example: str, value: str) -> None:
         if len(args) > len(names):
             raise TypeError(f"{name}() takes {len(names)} positional arguments but {len(args)} were given")
         given = {**dict(zip(names, args, strict=False)), **named}
-        given["reduction"] = _reduction(given.get("reduction", 1))
+        given["reduction"] = _reduction(given.get("reduction", 0))
         return function(**given)
 
     loss.__doc__ = f"""``torch.nn.functional.{name}`` with a reduction by number: {_REDUCTIONS}.
@@ -318,30 +320,30 @@ def _loss(signature: str, example: str, value: str) -> None:
 
 for _signature, _example, _value in (
     (
-        "binary_cross_entropy_with_logits(input, target, weight=None, pos_weight=None, reduction=1)",
-        "torch.zeros(1), torch.ones(1)", "0.6931",
+        "binary_cross_entropy_with_logits(input, target, weight=None, pos_weight=None, reduction=0)",
+        "torch.zeros(1), torch.ones(1), reduction=1", "0.6931",
     ),
     (
-        "cosine_embedding_loss(input1, input2, target, margin=0.0, reduction=1)",
-        "torch.ones(1, 2), torch.ones(1, 2), -torch.ones(1)", "1.",
+        "cosine_embedding_loss(input1, input2, target, margin=0.0, reduction=0)",
+        "torch.ones(1, 2), torch.ones(1, 2), -torch.ones(1), reduction=1", "1.",
     ),
-    ("hinge_embedding_loss(input, target, margin=1.0, reduction=1)", "torch.ones(1), torch.ones(1)", "1."),
-    ("kl_div(input, target, reduction=1, log_target=False)", "torch.zeros(1), torch.ones(1)", "0."),
+    ("hinge_embedding_loss(input, target, margin=1.0, reduction=0)", "torch.ones(1), torch.ones(1), reduction=1", "1."),
+    ("kl_div(input, target, reduction=0, log_target=False)", "torch.zeros(1), torch.ones(1), reduction=2", "0."),
     (
-        "margin_ranking_loss(input1, input2, target, margin=0.0, reduction=1)",
-        "torch.zeros(1), torch.ones(1), torch.ones(1)", "1.",
+        "margin_ranking_loss(input1, input2, target, margin=0.0, reduction=0)",
+        "torch.zeros(1), torch.ones(1), torch.ones(1), reduction=1", "1.",
     ),
     (
         "poisson_nll_loss(input, target, log_input, full, eps, reduction)",
         "torch.zeros(1), torch.ones(1), True, False, 1e-8, 1", "1.",
     ),
     (
-        "triplet_margin_loss(anchor, positive, negative, margin=1.0, p=2.0, eps=1e-06, swap=False, reduction=1)",
-        "torch.zeros(1, 1), torch.zeros(1, 1), torch.full((1, 1), 0.5), p=1, eps=0.", "0.5000",
+        "triplet_margin_loss(anchor, positive, negative, margin=1.0, p=2.0, eps=1e-06, swap=False, reduction=0)",
+        "torch.zeros(1, 1), torch.zeros(1, 1), torch.full((1, 1), 0.5), p=1, eps=0., reduction=1", "0.5000",
     ),
     (
-        "ctc_loss(log_probs, targets, input_lengths, target_lengths, blank=0, reduction=1, zero_infinity=False)",
-        "torch.zeros(1, 1, 2), torch.ones(1, 1, dtype=torch.long), [1], [1]", "-0.",
+        "ctc_loss(log_probs, targets, input_lengths, target_lengths, blank=0, reduction=0, zero_infinity=False)",
+        "torch.zeros(1, 1, 2), torch.ones(1, 1, dtype=torch.long), [1], [1], reduction=1", "0.6931",
     ),
 ):  # fmt: skip
     _loss(_signature, _example, _value)

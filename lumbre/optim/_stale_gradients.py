@@ -7,6 +7,8 @@ from lumbre import _C
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
+else:
+    Any = object
 
 Tensor = _C.Tensor
 
@@ -17,6 +19,8 @@ class StaleGradients:
     """
 
     __slots__ = ("arrived", "gradient", "handle", "param", "value", "version")
+    gradient: Any
+    version: int
 
     def __init__(self) -> None:
         self.param: Tensor | None = None

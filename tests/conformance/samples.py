@@ -246,6 +246,8 @@ SPECIAL: dict[str, Callable[..., Any]] = {
     "nn.functional.embedding": lambda weight, index, **k: lumbre.nn.functional.embedding(index, weight, **k),
     "nn.functional.embedding_bag": lambda weight, index, **k: lumbre.nn.functional.embedding_bag(index, weight, **k),
     "linalg.lstsq:grad_oriented": lambda a, b, driver: lumbre.linalg.lstsq(a, b, driver=driver)[:2],
+    "svd_lowrank": lambda a, b, **k: lumbre.svd_lowrank(a @ b.mT, **k),
+    "pca_lowrank": lambda a, b, **k: lumbre.pca_lowrank(a @ b.mT, **k),
     "linalg.pinv:singular": lambda a, b: lumbre.linalg.pinv(a @ b.mT),
     "bool": lambda value, **k: value.bool(**k),
     "byte": lambda value, **k: value.byte(**k),
@@ -276,7 +278,10 @@ def find(opinfo: Any) -> Callable[..., Any] | None:
     if target is not None:
         return target
     # Methods without a function (__radd__, expand, ...): PyTorch's database calls them through a small lambda.
-    return None if "." in opinfo.name else getattr(lumbre.Tensor, opinfo.name, None)
+    if "." in opinfo.name:
+        return None
+    drawn = getattr(lumbre.Tensor, opinfo.name + "_", None) if random_op(opinfo) else None  # uniform: x.uniform_()
+    return getattr(lumbre.Tensor, opinfo.name, drawn)
 
 
 @dataclass
