@@ -1,6 +1,7 @@
 // Conversions between all pairs of dtypes, as loops.
 #include "base/level.h"
 #include "kernels/loops.h"
+#include "kernels/vectors.h"
 #include "tensor/plan.h"
 
 namespace lumbre {
@@ -39,10 +40,10 @@ void fill(void* data, To value, int64_t count) {
 template <class From, class To>
 void conversion(char* const* data, const int64_t* strides, int64_t count, const void*) {
   if (strides[0] == sizeof(To) && strides[1] == sizeof(From)) {
-    To* out = reinterpret_cast<To*>(data[0]);
-    const auto* in = reinterpret_cast<const Stored<From>*>(data[1]);
+    [[maybe_unused]] To* out = reinterpret_cast<To*>(data[0]);
+    [[maybe_unused]] const auto* in = reinterpret_cast<const Stored<From>*>(data[1]);
     if constexpr (std::is_same_v<From, To>) {
-      std::memmove(out, in, static_cast<size_t>(count) * sizeof(To));
+      copy_run(data[0], data[1], count * static_cast<int64_t>(sizeof(To)));
     } else {
 #pragma GCC ivdep
       for (int64_t i = 0; i < count; ++i) out[i] = converted<Stored<From>, To>(in[i]);
@@ -78,13 +79,34 @@ extern constinit const ConversionTable conversion_table = {
     row<bool>(),    row<uint8_t>(), row<int8_t>(),   row<int16_t>(), row<int32_t>(),
     row<int64_t>(), row<Half>(),    row<BFloat16>(), row<float>(),   row<double>()};
 
+// The same bytes, stored past the cache: for results too large to be found there again. No fence: what tells other
+// threads of the result, the pool's counter or the interpreter's lock, is a locked instruction, which orders these too.
+static void stream(char* to, const char* from, int64_t bytes) {
+#ifdef __SSE2__
+  while (bytes > 0 && reinterpret_cast<uintptr_t>(to) % 64) *to++ = *from++, --bytes;
+  for (; bytes >= 64; to += 64, from += 64, bytes -= 64) {
+#ifdef __AVX512F__
+    _mm512_stream_si512(reinterpret_cast<__m512i*>(to), _mm512_loadu_si512(from));
+#else
+    for (int64_t i = 0; i < 64; i += 16)
+      _mm_stream_si128(reinterpret_cast<__m128i*>(to + i), _mm_loadu_si128(reinterpret_cast<const __m128i*>(from + i)));
+#endif
+  }
+#endif
+  std::memcpy(to, from, static_cast<size_t>(bytes));
+}
+
+extern constinit const StreamLoop stream_table = &stream;
+
 }  // namespace LB_LEVEL
 }  // namespace lumbre
 
 #if LB_BASELINE
 #include "base/dispatch.h"
 LB_LEVEL_TABLE(lumbre::ConversionTable, conversion_table)
+LB_LEVEL_TABLE(lumbre::StreamLoop, stream_table)
 namespace lumbre {
+StreamLoop stream_loop() { return LB_BEST(stream_table); }
 Loop conversion_loop(DType from, DType to) {
   return LB_BEST(conversion_table)[static_cast<size_t>(from)][static_cast<size_t>(to)];
 }

@@ -4,6 +4,7 @@
 
 #include "base/dtype.h"
 #include "base/level.h"
+#include "kernels/vectors.h"
 
 namespace lumbre {
 namespace LB_LEVEL {
@@ -49,7 +50,7 @@ void copy_items(char* const* data, const int64_t* strides, int64_t count, const 
   char* out = data[0];
   const char* in = data[1];
   if (strides[0] == width && strides[1] == width) {
-    std::memcpy(out, in, static_cast<size_t>(count) * sizeof(W));
+    copy_run(out, in, count * width);
   } else if (strides[0] == width && strides[1] == -width) {
     W* items = reinterpret_cast<W*>(out);
     const W* last = reinterpret_cast<const W*>(in) - (count - 1);

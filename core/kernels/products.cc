@@ -58,7 +58,16 @@ void small_gemm(int64_t m, int64_t n, int64_t k, const void* a_data, MatrixLayou
       continue;
     }
     for (int64_t j = 0; j < n; ++j) row[j] = 0;
-    for (int64_t p = 0; p < k; ++p) {
+    int64_t p = 0;
+    for (; lb.column == 1 && p + 4 <= k; p += 4) {
+      const T f0 = a_row[p * la.column], f1 = a_row[(p + 1) * la.column], f2 = a_row[(p + 2) * la.column],
+              f3 = a_row[(p + 3) * la.column];
+      const T *b0 = b + p * lb.row, *b1 = b0 + lb.row, *b2 = b1 + lb.row, *b3 = b2 + lb.row;
+#pragma GCC ivdep
+      for (int64_t j = 0; j < n; ++j)
+        row[j] = static_cast<T>(row[j] + f0 * b0[j] + f1 * b1[j] + f2 * b2[j] + f3 * b3[j]);
+    }
+    for (; p < k; ++p) {
       const T factor = a_row[p * la.column];
       const T* b_row = b + p * lb.row;
       if (lb.column == 1) {

@@ -128,16 +128,29 @@ Vector<T> fold_leaves(const S* in, int64_t vectors, Map map) {
   return total;
 }
 
+// v's last `count` lanes, the others being `other`.
+template <class T, size_t... lane>
+Vector<T> last_lanes(const Vector<T>& v, int64_t count, T other, std::index_sequence<lane...>) {
+  using Lane = LaneIndex<T>;
+  const Vector<Lane> places{static_cast<Lane>(lane)...};
+  const Vector<Lane> first = Vector<Lane>{} + static_cast<Lane>(static_cast<int64_t>(sizeof...(lane)) - count);
+  return places >= first ? v : Vector<T>{} + other;
+}
+
 template <class F, class T, class S, class Map>
 T fold_row(const S* in, int64_t n, Map map) {
   constexpr int64_t kWidth = kVectorLanes<T>;
-  int64_t i = 0;
-  T result = F::template start<T>();
   if (n >= kWidth) {
-    i = n / kWidth * kWidth;
-    result = fold_lanes<F, T>(fold_leaves<F, T>(in, n / kWidth, map), std::make_index_sequence<kWidth>{});
+    Vector<T> total = fold_leaves<F, T>(in, n / kWidth, map);
+    // The last elements come in a vector of which some lanes are folded already.
+    if (const int64_t rest = n % kWidth)
+      total =
+          F::template fold<Vector<T>>(total, last_lanes<T>(map(load_as<T>(in + n - kWidth)), rest,
+                                                           F::template start<T>(), std::make_index_sequence<kWidth>{}));
+    return fold_lanes<F, T>(total, std::make_index_sequence<kWidth>{});
   }
-  for (; i < n; ++i) result = F::fold(result, static_cast<T>(map(static_cast<T>(in[i]))));
+  T result = F::template start<T>();
+  for (int64_t i = 0; i < n; ++i) result = F::fold(result, static_cast<T>(map(static_cast<T>(in[i]))));
   return result;
 }
 

@@ -3,6 +3,7 @@
 #include <map>
 
 #include "base/threads.h"
+#include "ops/gemm.h"
 #include "ops/gradients.h"
 #include "ops/products.h"
 
@@ -409,6 +410,37 @@ T row_distance(const T* x, const T* y, int64_t n, double p) {
   return static_cast<T>(p == 0 || p == 1 || std::isinf(p) ? total : std::pow(total, 1 / p));
 }
 
+// Euclidean distances of float32 rows from a product in double: |x|^2 + |y|^2 - 2 x y. Where that cancels, from the
+// differences.
+void euclidean_by_product(const Tensor& a, const Tensor& b, const Tensor& result, int64_t m, int64_t n, int64_t k) {
+  const Tensor wide_a = a.to(DType::Float64), wide_b = b.to(DType::Float64);
+  const int64_t batch = result.count() / (m * n);
+  const auto square = [k](const double* x) {
+    double total = 0;
+    for (int64_t i = 0; i < k; ++i) total += x[i] * x[i];
+    return total;
+  };
+  std::vector<double> squares(static_cast<size_t>(n)), products(static_cast<size_t>(m * n));
+  for (int64_t index = 0; index < batch; ++index) {
+    const double *x = wide_a.as<double>() + index * m * k, *y = wide_b.as<double>() + index * n * k;
+    const float *near_x = a.as<float>() + index * m * k, *near_y = b.as<float>() + index * n * k;
+    float* out = result.as<float>() + index * m * n;
+    for (int64_t j = 0; j < n; ++j) squares[static_cast<size_t>(j)] = square(y + j * k);
+    gemm<double>(m, n, k, 1, x, {k, 1}, y, {1, k}, 0, products.data(), n);
+    parallel_for(m, std::max<int64_t>(1, 32768 / n), [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        const double own = square(x + i * k);
+        for (int64_t j = 0; j < n; ++j) {
+          const double sizes = own + squares[static_cast<size_t>(j)];
+          const double distance = sizes - 2 * products[static_cast<size_t>(i * n + j)];
+          out[i * n + j] = distance > 1e-6 * sizes ? static_cast<float>(std::sqrt(distance))
+                                                   : row_distance(near_x + i * k, near_y + j * k, k, 2);
+        }
+      }
+    });
+  }
+}
+
 Tensor cdist(const Tensor& x1, const Tensor& x2, double p, std::optional<std::string> compute_mode) {
   static const char* modes[] = {"use_mm_for_euclid_dist_if_necessary", "use_mm_for_euclid_dist",
                                 "donot_use_mm_for_euclid_dist"};
@@ -443,6 +475,10 @@ Tensor cdist(const Tensor& x1, const Tensor& x2, double p, std::optional<std::st
   sizes.push_back(m);
   sizes.push_back(n);
   Tensor result = Tensor::empty(sizes, x1.dtype());
+  if (p == 2 && x1.dtype() == DType::Float32 && k > 0 && result.count() > 1024) {
+    euclidean_by_product(a, b, result, m, n, k);
+    return result;
+  }
   const auto fill = [&]<class T>(T) {
     const T *x = a.as<T>(), *y = b.as<T>();
     T* out = result.as<T>();

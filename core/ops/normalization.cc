@@ -64,6 +64,12 @@ bool by_rows(const Tensor& input, const OptionalTensor& weight, const OptionalTe
   return (input.dtype() == DType::Float32 || input.dtype() == DType::Float64) && input.is_contiguous() &&
          input.count() > 0 && fits(weight) && fits(bias);
 }
+// Half types are normalised in float32 and rounded once: normalize(input, weight, bias) of wide ones.
+template <class F>
+Tensor through_float(const Tensor& input, const OptionalTensor& weight, const OptionalTensor& bias, F&& normalize) {
+  const auto wide = [](const OptionalTensor& t) { return t ? OptionalTensor(op::cast(*t, DType::Float32)) : t; };
+  return op::cast(normalize(op::cast(input, DType::Float32), wide(weight), wide(bias)), input.dtype());
+}
 // Rows of channels are worth it from some length on.
 bool has_long_rows(const Tensor& input) {
   return input.count() / std::max<int64_t>(input.sizes()[0] * input.sizes()[1], 1) >= 16;
@@ -100,6 +106,10 @@ Tensor layer_norm(const Tensor& input, const Dims& shape, const OptionalTensor& 
   const Dims dims = last_dims(input, shape, "layer_norm");
   check_affine(weight, shape, "weight");
   check_affine(bias, shape, "bias");
+  if (is_half(input.dtype()))
+    return through_float(input, weight, bias, [&](const Tensor& x, const OptionalTensor& w, const OptionalTensor& b) {
+      return layer_norm(x, shape, w, b, eps);
+    });
   if (by_rows(input, weight, bias))
     return op::call<"_layer_norm_rows">.all(input, weight, bias, int64_t{shape.ndim()}, eps)[0];
   return op::cast(scaled_and_moved(standardized(input, dims, eps)[0], weight, bias, shape), input.dtype());
@@ -159,10 +169,16 @@ Tensor batch_norm(const Tensor& input, const OptionalTensor& running_mean, const
     const DType compute = is_half(input.dtype()) ? DType::Float32 : input.dtype();
     const Tensor root = op::call<"rsqrt">(op::add(op::cast(*running_var, compute), Scalar(eps)));
     const Tensor factor = weight ? op::mul(op::cast(*weight, compute), root) : root;
-    const Tensor centred = op::sub(op::cast(input, compute), op::reshape(op::cast(*running_mean, compute), sizes));
-    const Tensor result = op::mul(centred, op::reshape(factor, sizes));
-    return op::cast(bias ? op::add(result, op::reshape(*bias, sizes)) : result, input.dtype());
+    const Tensor moved = op::mul(op::cast(*running_mean, compute), factor);
+    const Tensor shift = bias ? op::sub(op::cast(*bias, compute), moved) : op::neg(moved);
+    const Tensor result =
+        op::call<"addcmul">(op::reshape(shift, sizes), op::cast(input, compute), op::reshape(factor, sizes), Scalar(1));
+    return op::cast(result, input.dtype());
   }
+  if (is_half(input.dtype()))
+    return through_float(input, weight, bias, [&](const Tensor& x, const OptionalTensor& w, const OptionalTensor& b) {
+      return batch_norm(x, running_mean, running_var, w, b, true, momentum, eps);
+    });
   const int64_t n = product_over(input.sizes(), dims);
   LB_CHECK(n != 1, Value, "Expected more than 1 value per channel when training, got input size torch.Size(",
            input.sizes(), ")");
@@ -198,6 +214,10 @@ Tensor group_norm(const Tensor& input, int64_t groups, const OptionalTensor& wei
   check(weight, "weight");
   check(bias, "bias");
   if (input.count() == 0) return op::call<"clone">(input, MemoryFormat::Contiguous);
+  if (is_half(input.dtype()))
+    return through_float(input, weight, bias, [&](const Tensor& x, const OptionalTensor& w, const OptionalTensor& b) {
+      return group_norm(x, groups, w, b, eps);
+    });
   if (by_rows(input, weight, bias) && has_long_rows(input))
     return op::call<"_group_norm_rows">.all(input, weight, bias, groups, eps)[0];
   const int64_t n = input.sizes()[0];

@@ -23,6 +23,24 @@ DType common_dtype(const Tensor& a, const Tensor& b, const char* name) {
 
 bool computes_in_float(DType dtype) { return is_half(dtype); }
 
+// c = alpha A x + beta c for a matrix A whose columns are contiguous: blocks of c are sums of them.
+template <class T>
+void sum_of_columns(const Tensor& a, const Tensor& x, const Tensor& c, T alpha, T beta) {
+  constexpr int64_t kBlock = 1024;
+  const int64_t m = a.sizes()[0], k = a.sizes()[1];
+  const auto kernel = product_table().gemm[static_cast<int>(c.dtype())];
+  const LongWork released(m * k >= 1 << 20);
+  parallel_for(m, std::max<int64_t>(kBlock, 65536 / k), [&](int64_t begin, int64_t end) {
+    T sums[kBlock];
+    for (int64_t from = begin; from < end; from += kBlock) {
+      const int64_t rows = std::min(kBlock, end - from);
+      kernel(1, rows, k, x.as<T>(), {0, x.strides()[0]}, a.as<T>() + from, {a.strides()[1], 1}, sums, rows);
+      T* out = c.as<T>() + from;
+      for (int64_t i = 0; i < rows; ++i) out[i] = alpha * sums[i] + (beta == 0 ? T(0) : beta * out[i]);
+    }
+  });
+}
+
 // c = alpha a b + beta c for contiguous rows of c; all of one dtype that is float32, float64 or an integer.
 template <class T>
 void product(const Tensor& a, const Tensor& b, const Tensor& c, Scalar alpha, Scalar beta) {
@@ -43,6 +61,8 @@ void product(const Tensor& a, const Tensor& b, const Tensor& c, Scalar alpha, Sc
     return parallel_for(m, grain, rows);
   }
   if constexpr (std::is_floating_point_v<T>) {
+    if (n == 1 && c_row == 1 && m >= 64 && k >= 64 && a.strides()[0] == 1 && a.strides()[1] != 1)
+      return sum_of_columns<T>(a, b, c, alpha.to<T>(), beta.to<T>());
     gemm(m, n, k, alpha.to<T>(), a.as<T>(), {a.strides()[0], a.strides()[1]}, b.as<T>(),
          {b.strides()[0], b.strides()[1]}, beta.to<T>(), c.as<T>(), c_row);
   } else {
@@ -342,20 +362,8 @@ Tensor addbmm(const Tensor& input, const Tensor& batch1, const Tensor& batch2, S
 Tensor outer(const Tensor& input, const Tensor& vec2) {
   LB_CHECK(input.ndim() == 1, Runtime, "outer: Expected 1-D argument self, but got ", input.ndim(), "-D");
   LB_CHECK(vec2.ndim() == 1, Runtime, "outer: Expected 1-D argument vec2, but got ", vec2.ndim(), "-D");
-  PromotionState state;
-  state.add(input);
-  state.add(vec2);
-  const DType dtype = state.result();
-  Tensor result = Tensor::empty({input.count(), vec2.count()}, dtype);
-  // bool products are conjunctions, which the product of bytes gives.
-  const bool boolean = dtype == DType::Bool;
-  const DType compute = boolean ? DType::UInt8 : dtype;
-  const Tensor a = reshaped(input.to(compute), {input.count(), 1}), b = reshaped(vec2.to(compute), {1, vec2.count()});
-  if (!boolean)
-    product_into(a, b, result, Scalar(1), Scalar(0));
-  else
-    result.copy_from(mm(a, b));
-  return result;
+  const autograd::GradModeGuard off(false);
+  return op::mul(reshaped(input, {input.count(), 1}), reshaped(vec2, {1, vec2.count()}));
 }
 
 Tensor inner(const Tensor& input, const Tensor& other) {

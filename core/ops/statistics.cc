@@ -157,16 +157,30 @@ Tensor bincount(const Tensor& input, std::optional<Tensor> weights, int64_t minl
            "weights should be 1-d and have the same length as input");
   const Tensor values = input.to(DType::Int64).contiguous();
   int64_t largest = -1;
-  for (int64_t i = 0; i < values.count(); ++i) {
-    LB_CHECK(values.as<int64_t>()[i] >= 0, Runtime, "bincount only supports 1-d non-negative integral inputs.");
-    largest = std::max(largest, values.as<int64_t>()[i]);
+  if (values.count() > 0) {
+    int64_t least;
+    const auto extreme = [&](const auto& loops, int64_t& to) {
+      loops[static_cast<int>(DType::Int64)](values.bytes(), values.count(), 1, 1, &to);
+    };
+    extreme(reduce_table().min, least);
+    extreme(reduce_table().max, largest);
+    LB_CHECK(least >= 0, Runtime, "bincount only supports 1-d non-negative integral inputs.");
   }
   LB_CHECK(largest < INT64_MAX, Runtime, "maximum value of input overflowed, it should be < ", INT64_MAX, " but got ",
            largest);
   const int64_t length = std::max(minlength, largest + 1);
   if (!weights) {
     Tensor out = Tensor::zeros({length}, DType::Int64);
-    for (int64_t i = 0; i < values.count(); ++i) ++out.as<int64_t>()[values.as<int64_t>()[i]];
+    // In two tables by turns: equal neighbours do not wait for each other's count.
+    std::vector<int64_t> second(static_cast<size_t>(length));
+    const int64_t* at = values.as<int64_t>();
+    int64_t *even = out.as<int64_t>(), *odd = second.data(), i = 0;
+    for (; i + 2 <= values.count(); i += 2) {
+      ++even[at[i]];
+      ++odd[at[i + 1]];
+    }
+    if (i < values.count()) ++even[at[i]];
+    for (int64_t k = 0; k < length; ++k) even[k] += odd[k];
     return out;
   }
   const Tensor w = weights->to(DType::Float64).contiguous();

@@ -263,7 +263,8 @@ void Plan::run_converted(Loop loop, const DType* loop_dtypes, const void* contex
       const DType from = operands_[i].dtype, to = loop_dtypes[i];
       pointers[i] = source;
       steps[i] = strides[i];
-      if (from == to && !(gather_ && !operands_[i].output && lies_apart(strides[i], from))) continue;
+      const bool apart = operands_[i].output ? stream_ : gather_ && lies_apart(strides[i], from);
+      if (from == to && !apart) continue;
       pointers[i] = buffers[i];
       const bool repeated = strides[i] == 0;
       steps[i] = repeated && !operands_[i].output ? 0 : static_cast<int64_t>(item_size(to));
@@ -274,7 +275,10 @@ void Plan::run_converted(Loop loop, const DType* loop_dtypes, const void* contex
     }
     loop(pointers, steps, span, context);
     for (int i = 0; i < outputs_; ++i) {
-      if (operands_[i].dtype == loop_dtypes[i]) continue;
+      if (operands_[i].dtype == loop_dtypes[i]) {
+        if (stream_) stream_loop()(data[i] + at * strides[i], buffers[i], span * strides[i]);
+        continue;
+      }
       char* const pair[2] = {data[i] + at * strides[i], buffers[i]};
       const int64_t pair_steps[2] = {strides[i], steps[i]};
       conversion_loop(loop_dtypes[i], operands_[i].dtype)(pair, pair_steps, span, nullptr);
@@ -286,6 +290,7 @@ void Plan::run_converted(Loop loop, const DType* loop_dtypes, const void* contex
 
 namespace {
 constexpr int64_t kTileColumns = 256, kTileRows = 16;
+constexpr int64_t kStreamBytes = int64_t{48} << 20;
 }  // namespace
 
 // The dimension along which inputs lie that lie apart in the innermost one; 0 where there is none.
@@ -343,8 +348,20 @@ void Plan::run_tiles(Loop loop, const DType* loop_dtypes, const void* context, i
   }
 }
 
+// One new, contiguous output that is larger than what a processor caches: its memory need not be read before it is
+// written.
+bool Plan::outgrows_cache() const {
+  const Operand& output = operands_[0];
+  const auto item = static_cast<int64_t>(item_size(output.dtype));
+  if (outputs_ != 1 || elements_ * item < kStreamBytes || ndim_ != 1 || stride_[0][0] != item) return false;
+  for (int i = 1; i < count_; ++i)
+    if (!operands_[i].constant && operands_[i].tensor.shares_storage(output.tensor)) return false;
+  return true;
+}
+
 void Plan::run_elementwise(Loop loop, std::span<const DType> loop_dtypes, const void* context) {
-  bool apart = false;
+  stream_ = loop_dtypes[0] == operands_[0].dtype && outgrows_cache();
+  bool apart = stream_;
   for (int i = outputs_; i < count_; ++i) apart |= lies_apart(stride_[0][i], operands_[i].dtype);
   if (!apart || elements_ < 64) return run(loop, loop_dtypes, context);
   gather_ = true;
@@ -382,11 +399,33 @@ void Plan::run_serial(Loop loop, std::span<const DType> loop_dtypes, const void*
   run_range(loop, loop_dtypes.data(), convert, context, 0, elements_);
 }
 
+// Contiguous or repeated elements into memory that is not read again soon.
+void Plan::copy_past_cache(Loop loop) {
+  const LongWork released(true);
+  const auto to = static_cast<int64_t>(item_size(operands_[0].dtype)), from = stride_[0][1];
+  const bool same = operands_[0].dtype == operands_[1].dtype && from == to;
+  parallel_for(elements_, kGrain, [&](int64_t begin, int64_t end) {
+    alignas(64) char block[4096];
+    const int64_t some = static_cast<int64_t>(sizeof(block)) / to;
+    char* const out = operands_[0].data;
+    char* const in = operands_[1].data;
+    if (same) return stream_loop()(out + begin * to, in + begin * from, (end - begin) * to);
+    for (int64_t at = begin; at < end; at += some) {
+      const int64_t count = std::min(some, end - at);
+      char* const pair[2] = {block, in + at * from};
+      const int64_t steps[2] = {to, from};
+      if (from != 0 || at == begin) loop(pair, steps, count, nullptr);  // what is repeated stays in the block
+      stream_loop()(out + at * to, block, count * to);
+    }
+  });
+}
+
 void Plan::copy() {
   const DType dtypes[2] = {operands_[0].dtype, operands_[1].dtype};
   const Loop loop = conversion_loop(operands_[1].dtype, operands_[0].dtype);
   // Only transposed inputs are worth a block: the conversion itself reads what lies apart.
   if (elements_ >= 64 && turned_dimension() > 0) return run_elementwise(loop, dtypes, nullptr);
+  if (outgrows_cache()) return copy_past_cache(loop);
   run(loop, dtypes, nullptr);
 }
 

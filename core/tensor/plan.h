@@ -23,6 +23,10 @@ using TransposeLoop = void (*)(const char* from, int64_t from_pitch, int64_t lin
                                int64_t to_pitch);
 TransposeLoop transpose_loop(size_t item_bytes);
 
+// Copies bytes past the cache.
+using StreamLoop = void (*)(char* to, const char* from, int64_t bytes);
+StreamLoop stream_loop();
+
 class Plan {
  public:
   static constexpr int kMaxOperands = 8;
@@ -78,6 +82,8 @@ class Plan {
                  int64_t end) const;
   void run_converted(Loop loop, const DType* loop_dtypes, const void* context, char* const* data,
                      const int64_t* strides, int64_t count) const;
+  bool outgrows_cache() const;
+  void copy_past_cache(Loop loop);
   int turned_dimension() const;
   int64_t tile_count(int turned) const;
   void run_tiles(Loop loop, const DType* loop_dtypes, const void* context, int turned, int64_t begin,
@@ -86,6 +92,7 @@ class Plan {
   int count_ = 0;
   int outputs_ = 0;
   int ndim_ = 0;         // after merging; dimension 0 is the innermost
+  bool stream_ = false;  // the output is too large for the cache, and written past it
   bool gather_ = false;  // inputs whose elements are neither side by side nor the same go through a block
   int64_t elements_ = 1;
   Dims shape_;  // before reordering
