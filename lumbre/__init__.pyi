@@ -744,7 +744,11 @@ def softmax(input: Tensor, dim: builtins.int, dtype: _dtype | None = ..., *, out
 def sort(input: Tensor, dim: builtins.int = ..., descending: builtins.bool = ..., *, out: Tensor | Sequence[Tensor] | None = ...) -> _Fields: ...
 @overload
 def sort(input: Tensor, *, stable: builtins.bool | None, dim: builtins.int = ..., descending: builtins.bool = ..., out: Tensor | Sequence[Tensor] | None = ...) -> _Fields: ...
+sparse_bsc: layout
+sparse_bsr: layout
 sparse_coo: layout
+sparse_csc: layout
+sparse_csr: layout
 @overload
 def split(tensor: Tensor, split_size_or_sections: builtins.int, dim: builtins.int = ...) -> tuple[Tensor, ...]: ...
 @overload

@@ -611,6 +611,14 @@ def dtype_name(dtype: Any) -> str:
     return str(dtype).partition(".")[2]
 
 
+def _get_tracing_state() -> None:
+    """None: nothing is traced."""
+
+
+def _log_api_usage_once(event: str) -> None:
+    """Nothing: PyTorch's own build logs nothing either, unless a program of its makers asks for it."""
+
+
 def _complete() -> None:
     own = Tensor.__dict__
     _type.__name__ = "type"  # under its own name it would hide Python's in this file
@@ -634,7 +642,7 @@ def _complete() -> None:
     for name, value in extra.items():
         if name not in own or name == "__module__":
             setattr(Tensor, name, value)
-    for made in (DisableTorchFunctionSubclass, DisableTorchFunction):
+    for made in (DisableTorchFunctionSubclass, DisableTorchFunction, _get_tracing_state, _log_api_usage_once):
         setattr(_C, made.__name__, made)
 
 

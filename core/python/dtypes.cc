@@ -17,7 +17,7 @@ PyTypeObject* memory_format_type;
 PyTypeObject* size_type;
 NamedObject* dtypes[kDTypeCount];
 NamedObject* formats[4];
-NamedObject* layouts[2];
+NamedObject* layouts[6];
 
 // Dtypes of PyTorch that Lumbre does not compute in. They can be named, compared and asked; using one is an error.
 struct Absent {
@@ -225,8 +225,8 @@ void add_dtypes(PyObject* module) {
     formats[i] = make_named(memory_format_type, static_cast<uint8_t>(i), format_names[i]);
     add(module, format_names[i], reinterpret_cast<PyObject*>(formats[i]));
   }
-  const char* layout_names[] = {"strided", "sparse_coo"};
-  for (int i = 0; i < 2; ++i) {
+  const char* layout_names[] = {"strided", "sparse_coo", "sparse_csr", "sparse_csc", "sparse_bsr", "sparse_bsc"};
+  for (int i = 0; i < 6; ++i) {
     layouts[i] = make_named(layout_type, static_cast<uint8_t>(i), layout_names[i]);
     add(module, layout_names[i], reinterpret_cast<PyObject*>(layouts[i]));
   }

@@ -55,6 +55,17 @@ def _kind_of_forward_missing(self: Any, *args: Any) -> None:
     raise NotImplementedError(f'Module [{type(self).__name__}] is missing the required "forward" function')
 
 
+class _CallSignature:
+    """``inspect.signature(module)``, which cannot read it from the engine's call: any arguments. Classes have their own."""
+
+    def __get__(self, module: Any, cls: type) -> Any:
+        if module is None:
+            raise AttributeError("__signature__")
+        import inspect
+
+        return inspect.signature(lambda *args, **kwargs: None)
+
+
 class Module(_C.ModuleBase):
     """A part of a network: parameters, buffers and other modules that are assigned to it are its own.
 
@@ -75,6 +86,8 @@ class Module(_C.ModuleBase):
     _version = 1
     training: bool
     call_super_init = False
+
+    __signature__ = _CallSignature()
 
     if TYPE_CHECKING:
         # The engine's base class answers these.
