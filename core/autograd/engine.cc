@@ -150,8 +150,11 @@ class Run {
     if (!wanted_.empty()) capture(node, taken);
     const bool runs = node.notes.needed && !leaf_of_inputs && (some || node.runs_without_gradients());
     if (runs) {
+      const bool told = __builtin_expect(modes.watched & kRecords, 0) && run_watch.applies;
+      if (told) run_watch.applies(node, taken);
       apply(node, taken, given);
       if (!request_.keep_graph) node.release();
+      if (told) run_watch.applied(node, given, !request_.keep_graph);
     }
     const std::span<Edge> edges = node.edges();
     for (size_t i = 0; i < edges.size(); ++i) {
@@ -195,6 +198,7 @@ class Run {
 }  // namespace
 
 NodeWatch node_watch;
+RunWatch run_watch;
 
 std::vector<Tensor> run(Request request) {
   const GradModeGuard recording(request.create_graph);

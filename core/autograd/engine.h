@@ -22,6 +22,16 @@ struct NodeWatch {
 };
 extern NodeWatch node_watch;
 
+// Told of every node that runs while modes.watched has kRecords: torch.compile makes a program of what they do.
+struct RunWatch {
+  void (*applies)(Node& node, const Gradients& taken) = nullptr;
+  void (*applied)(Node& node, const Gradients& given, bool released) = nullptr;
+};
+extern RunWatch run_watch;
+
+// Adds into a leaf's gradient, or makes it that: what AccumulateGrad does, without its hooks.
+void accumulate(const Tensor& variable, Tensor gradient);
+
 // The gradients of `inputs` (undefined where the roots do not reach them), or nothing.
 std::vector<Tensor> run(Request request);
 

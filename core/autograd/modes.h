@@ -6,8 +6,8 @@
 
 namespace lumbre::autograd {
 
-// Why calls of operators take the longer way (ops/watching.h).
-enum Watch : uint8_t { kCasts = 1, kTimes = 2 };
+// Why calls of operators take the longer way: automatic casts, the profiler, a recording of torch.compile.
+enum Watch : uint8_t { kCasts = 1, kTimes = 2, kRecords = 4 };
 
 struct Modes {
   bool grad = true;        // operations are recorded: asked for, and not in inference mode
@@ -20,7 +20,7 @@ struct Modes {
 };
 
 // One block of thread storage, reached without a call.
-extern thread_local Modes modes __attribute__((tls_model("initial-exec")));
+extern constinit thread_local Modes modes __attribute__((tls_model("initial-exec")));
 
 inline bool grad_enabled() noexcept { return modes.grad; }
 

@@ -357,11 +357,12 @@ void index_put(const Tensor& target, const std::vector<Tensor>& given, const Ten
   // One value under one mask is converted; any other must have the target's dtype.
   if (!accumulate && values.count() == 1 && has_one_mask(given)) {
     const Tensor& mask = *std::find_if(given.begin(), given.end(), [](const Tensor& t) { return t.defined(); });
-    expand_masks(target, given);  // checks their sizes
+    const bool whole = given.size() == 1 && mask.sizes() == target.sizes();
+    if (!whole) expand_masks(target, given);  // checks their sizes
     LB_CHECK(mask.dtype() == DType::Bool, Runtime,
              "masked_fill_ only supports boolean masks, but got mask with dtype unsigned char");
     values = Tensor::scalar(values.item(), target.dtype());
-    if (given.size() == 1 && mask.sizes() == target.sizes()) return masked_fill(target, mask, values.item());
+    if (whole) return masked_fill(target, mask, values.item());
   }
   while (trim && values.ndim() > 0 && values.sizes()[0] == 1) values = select(values, 0, 0);
   const Reach reach = reach_of(target, expand_masks(target, given), &values);
@@ -389,7 +390,7 @@ Tensor index_put_hidden(const Out& out, const Tensor& input, OptionalTensors ind
                         bool accumulate) {
   const Tensor target = out.in_place() ? input : input.clone();
   index_put(target, without_mask_fillers(indices.list), values, accumulate, true);
-  target.bump_version();
+  if (out.in_place()) target.bump_version();
   return target;
 }
 
@@ -397,7 +398,7 @@ Tensor index_put_public(const Out& out, const Tensor& input, OptionalTensors ind
                         bool accumulate) {
   const Tensor target = out.in_place() ? input : input.clone();
   index_put(target, indices.list, values, accumulate, false);
-  target.bump_version();
+  if (out.in_place()) target.bump_version();
   return target;
 }
 
@@ -407,7 +408,7 @@ LB_OPERATOR(.signature = "_index(input, indices)",
 >>> torch.arange(3)[torch.tensor([2, 0])]
 tensor([2, 0]))",
             .forward = forward_of<index_hidden>, .derivative = gradients("IndexBackward0", index_gradient, "0:1"),
-            .forms = kHidden);
+            .forms = kHidden, .decides = Decides::Masks);
 LB_OPERATOR(.signature = "_index_put(input, indices, values, accumulate=False)",
             .doc = R"(tensor[...] = values with index tensors, as _index reads.
 

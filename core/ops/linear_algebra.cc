@@ -1,6 +1,8 @@
 // Linear systems: LU and Cholesky factors, inverses, solutions, determinants.
 #include "ops/linear_algebra.h"
 
+#include "tensor/reads.h"
+
 #include <cmath>
 
 #include "ops/backward.h"
@@ -451,6 +453,7 @@ void cholesky_gradient(Backward& b) {
 // signs.
 Tensor cofactors(const Tensor& a, const Tensor& det) {
   using namespace op;
+  ++element_reads;
   const auto is_zero = [&]<class T>(T) {
     const Tensor values = det.contiguous();
     return std::any_of(values.as<T>(), values.as<T>() + values.count(), [](T x) { return x == 0; });

@@ -210,6 +210,6 @@ not give them.
 
 >>> torch.linalg.lstsq(torch.tensor([[1.], [1.]]), torch.tensor([[1.], [3.]])).solution
 tensor([[2.]]))",
-            .forward = forward_of<lstsq>, .derivative = kComposed, .forms = kFunction);
+            .forward = forward_of<lstsq>, .derivative = kComposed, .forms = kFunction, .decides = Decides::Elements);
 
 }  // namespace lumbre::ops

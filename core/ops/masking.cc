@@ -127,7 +127,7 @@ Tensor target_of(const Out& out, const Tensor& input, const Tensor& mask) {
 Tensor masked_fill_scalar(const Out& out, const Tensor& input, const Tensor& mask, Scalar value) {
   const Tensor target = target_of(out, input, mask);
   masked_fill(target, mask, value);
-  target.bump_version();
+  if (out.in_place()) target.bump_version();
   return target;
 }
 Tensor masked_fill_tensor(const Out& out, const Tensor& input, const Tensor& mask, const Tensor& value) {
@@ -135,7 +135,7 @@ Tensor masked_fill_tensor(const Out& out, const Tensor& input, const Tensor& mas
            value.ndim(), " dimension(s).");
   const Tensor target = target_of(out, input, mask);
   masked_fill(target, mask, value.item());
-  target.bump_version();
+  if (out.in_place()) target.bump_version();
   return target;
 }
 
@@ -156,7 +156,7 @@ Tensor masked_scatter(const Out& out, const Tensor& input, const Tensor& mask, c
     each_true(chosen, [&](int64_t at) { items[at] = *in++; });
   });
   if (!whole.same(target)) target.copy_from(whole);
-  target.bump_version();
+  if (out.in_place()) target.bump_version();
   return target;
 }
 
@@ -171,14 +171,16 @@ LB_OPERATOR(.signature = "where(condition)",
 
 >>> torch.where(torch.tensor([0, 1, 1]))
 (tensor([1, 2]),))",
-            .forward = forward_of<nonzero_tuple>, .derivative = kNotDifferentiable, .forms = kFunction);
+            .forward = forward_of<nonzero_tuple>, .derivative = kNotDifferentiable, .forms = kFunction,
+            .decides = Decides::Elements);
 LB_OPERATOR(.signature = "masked_select(input, mask, *, out=None)",
             .doc = R"(The elements where a bool mask, broadcast with the input, is true; one dimension.
 
 >>> torch.arange(3).masked_select(torch.tensor([True, False, True]))
 tensor([0, 2]))",
             .forward = forward_of<give_masked_select>,
-            .derivative = LB_GRADIENT("MaskedSelectBackward0", "0:1", masked_select_gradient(g, b)));
+            .derivative = LB_GRADIENT("MaskedSelectBackward0", "0:1", masked_select_gradient(g, b)),
+            .decides = Decides::Elements);
 LB_OPERATOR(.signature = "masked_fill(input, mask, value)",
             .doc = R"(The input with the element of a 0-d tensor where a bool mask is true.
 
@@ -205,7 +207,7 @@ LB_OPERATOR(.signature = "argwhere(input)", .doc = R"(The positions of the eleme
 >>> torch.tensor([0, 1, 1]).argwhere()
 tensor([[1],
         [2]]))",
-            .forward = forward_of<argwhere>, .derivative = kNotDifferentiable);
+            .forward = forward_of<argwhere>, .derivative = kNotDifferentiable, .decides = Decides::Elements);
 Tensor nonzero_static(const Tensor& input, int64_t size, int64_t fill_value) {
   LB_CHECK(size >= 0, Runtime, "nonzero_static: 'size' must be an non-negative integer");
   const Tensor found = nonzero(input);
@@ -234,7 +236,7 @@ LB_OPERATOR(
 >>> torch.tensor([0, 1, 1]).nonzero()
 tensor([[1],
         [2]]))",
-        .forward = forward_of<nonzero_either>, .derivative = kNotDifferentiable);
+        .forward = forward_of<nonzero_either>, .derivative = kNotDifferentiable, .decides = Decides::Elements);
 
 }  // namespace
 }  // namespace lumbre::ops

@@ -93,6 +93,7 @@ namespace lumbre {
 
 struct PointwiseSpec {
   LevelTables tables;
+  size_t context_bytes = 0;    // of the functor, when it has parameters
   const char* name = nullptr;  // for messages
   Promotion promotion = Promotion::Common;
   DTypeSet accepts = kAnyDType;
@@ -105,6 +106,19 @@ inline Tensor pointwise(const PointwiseSpec& spec, const Out& out, std::initiali
                         const void* context = nullptr) {
   return pointwise(spec, out, std::span<const Operand>(inputs.begin(), inputs.size()), context);
 }
+
+// What a call of pointwise() did, for who writes it down while modes.watched has kRecords: an operator may be no more
+// than that.
+struct PointwiseCall {
+  const PointwiseSpec& spec;
+  Loop loop;
+  DType common, compute;
+  std::span<const Operand> inputs;
+  const void* context;
+  const Out& out;
+  const Tensor& result;
+};
+extern void (*pointwise_watch)(const PointwiseCall& call);
 
 template <const PointwiseSpec& spec>
 Tensor unary_forward(const Out& out, const Tensor& input) {
@@ -132,23 +146,26 @@ Tensor number_forward(const Out& out, Scalar input, const Tensor& other) {
 #define LB_TABLE_(F) extern constinit const ::lumbre::LoopTable F##_table = make_table<F>(F::Types{})
 #if LB_BASELINE
 #if LB_LEVEL_COUNT == 3
-#define LB_LOOPS(F, ...)                                                  \
-  LB_TABLE_(F);                                                           \
-  }                                                                       \
-  namespace v3 {                                                          \
-  extern const ::lumbre::LoopTable F##_table;                             \
-  }                                                                       \
-  namespace v4 {                                                          \
-  extern const ::lumbre::LoopTable F##_table;                             \
-  }                                                                       \
-  namespace LB_LEVEL {                                                    \
-  extern constinit const ::lumbre::PointwiseSpec F##_spec {               \
-    .tables = {{&F##_table, &v3::F##_table, &v4::F##_table}}, __VA_ARGS__ \
+#define LB_LOOPS(F, ...)                                                                                           \
+  LB_TABLE_(F);                                                                                                    \
+  }                                                                                                                \
+  namespace v3 {                                                                                                   \
+  extern const ::lumbre::LoopTable F##_table;                                                                      \
+  }                                                                                                                \
+  namespace v4 {                                                                                                   \
+  extern const ::lumbre::LoopTable F##_table;                                                                      \
+  }                                                                                                                \
+  namespace LB_LEVEL {                                                                                             \
+  extern constinit const ::lumbre::PointwiseSpec F##_spec {                                                        \
+    .tables = {{&F##_table, &v3::F##_table, &v4::F##_table}}, .context_bytes = std::is_empty_v<F> ? 0 : sizeof(F), \
+    __VA_ARGS__                                                                                                    \
   }
 #else
-#define LB_LOOPS(F, ...) \
-  LB_TABLE_(F);          \
-  extern constinit const ::lumbre::PointwiseSpec F##_spec { .tables = {{&F##_table}}, __VA_ARGS__ }
+#define LB_LOOPS(F, ...)                                                                       \
+  LB_TABLE_(F);                                                                                \
+  extern constinit const ::lumbre::PointwiseSpec F##_spec {                                    \
+    .tables = {{&F##_table}}, .context_bytes = std::is_empty_v<F> ? 0 : sizeof(F), __VA_ARGS__ \
+  }
 #endif
 #define LB_RECORD(...) LB_OPERATOR(__VA_ARGS__)
 #else

@@ -290,14 +290,15 @@ LB_OPERATOR(.signature = "repeat_interleave(repeats, *, output_size=None)",
 
 >>> torch.repeat_interleave(torch.tensor([1, 2]))
 tensor([0, 1, 1]))",
-            .forward = forward_of<repeat_positions>, .derivative = kNotDifferentiable);
+            .forward = forward_of<repeat_positions>, .derivative = kNotDifferentiable, .decides = Decides::Elements);
 LB_OPERATOR(.signature = "repeat_interleave(input, repeats, dim=None, *, output_size=None)",
             .doc = R"(Each element (or position of dim) as often as a tensor says.
 
 >>> torch.arange(2).repeat_interleave(torch.tensor([1, 2]))
 tensor([0, 1, 1]))",
             .forward = forward_of<repeat_interleave>,
-            .derivative = LB_GRADIENT("IndexSelectBackward0", "0:1", repeat_interleave_gradient(g, b)));
+            .derivative = LB_GRADIENT("IndexSelectBackward0", "0:1", repeat_interleave_gradient(g, b)),
+            .decides = Decides::Elements);
 LB_OPERATOR(.signature = "repeat_interleave(input, repeats, dim=None, *, output_size=None)",
             .doc = R"(Each element (or position of dim) several times.
 

@@ -11,49 +11,20 @@ using autograd::SavedTensor;
 
 namespace {
 
-bool is_list(Param kind) { return kind == Param::Tensors || kind == Param::OptionalTensors; }
-bool is_tensor_parameter(Param kind) { return kind == Param::Tensor || kind == Param::Operand; }
-
 // Calls f(tensor) for every tensor among the arguments; stops when it gives true.
 template <class F>
 bool any_tensor(const Operator& record, const Value* values, F f) {
-  for (int i = 0; i < record.forward.count; ++i) {
-    const Value& value = values[i];
-    const Param kind = record.forward.params[i];
-    if (is_tensor_parameter(kind)) {
-      if (value.given && value.kind == Param::Tensor && f(*value.tensor)) return true;
-    } else if (is_list(kind) && value.given) {
-      for (const Tensor& t : value.lists->tensors)
-        if (t.defined() && f(t)) return true;
-    }
+  for (uint32_t rest = record.forward.tensors; rest; rest &= rest - 1) {
+    const Value& value = values[std::countr_zero(rest)];
+    if (value.given && value.kind == Param::Tensor && f(*value.tensor)) return true;
+  }
+  for (uint32_t rest = record.forward.lists; rest; rest &= rest - 1) {
+    const Value& value = values[std::countr_zero(rest)];
+    if (!value.given) continue;
+    for (const Tensor& t : value.lists->tensors)
+      if (t.defined() && f(t)) return true;
   }
   return false;
-}
-
-// One edge per tensor parameter and per member of a list, in order.
-ShortList<Edge, 4> gather_edges(const Operator& record, const Value* values) {
-  size_t count = 0;
-  for (int i = 0; i < record.forward.count; ++i) {
-    const Param kind = record.forward.params[i];
-    if (is_tensor_parameter(kind)) ++count;
-    if (is_list(kind) && values[i].given) count += values[i].lists->tensors.size();
-  }
-  ShortList<Edge, 4> edges(count);
-  size_t at = 0;
-  for (int i = 0; i < record.forward.count; ++i) {
-    const Value& value = values[i];
-    const Param kind = record.forward.params[i];
-    if (is_tensor_parameter(kind)) {
-      if (value.given && value.kind == Param::Tensor) edges[at] = autograd::gradient_edge(*value.tensor);
-      ++at;
-    } else if (is_list(kind) && value.given) {
-      for (const Tensor& t : value.lists->tensors) {
-        if (t.defined()) edges[at] = autograd::gradient_edge(t);
-        ++at;
-      }
-    }
-  }
-  return edges;
 }
 
 std::span<Tensor> tensors_of(Result& result) {
@@ -84,18 +55,28 @@ constexpr Derivative kOverwritten =
 
 Result recorded_formula(const Operator& record, const Derivative& derivative, const Out& out, Value* values) {
   const Tensor* target = out.in_place() ? out.target() : nullptr;
-  ShortList<Edge, 4> edges = gather_edges(record, values);
-  OperatorNode* made = OperatorNode::make(record, derivative, values, {edges.data(), edges.size()});
-  const autograd::NodeRef node(made);
+  const autograd::NodeRef node = OperatorNode::make(record, derivative, values);
+  auto* made = static_cast<OperatorNode*>(node.get());
+  if (target) made->mark_in_place();
   made->save_inputs(values, target);
   const uint32_t version = target ? (*target)->storage->version : 0;
+  const int64_t offset = target ? (*target)->offset : 0;
+  const Dims sizes = target ? target->sizes() : Dims(), strides = target ? target->strides() : Dims();
   Result result = record.forward.thunk(out, values);
   if (target) {
     if ((*target)->storage->version == version) target->bump_version();
     made->save_results({target, 1});
-    autograd::rewrite_history(*target, node);
+    if ((*target)->offset != offset || (*target)->sizes != sizes || (*target)->strides != strides) {
+      // It shows its memory in another way: its base is as it was.
+      autograd::set_node(*target, node, 0);
+      (*target)->view_version = (*target)->storage->version;
+    } else {
+      autograd::rewrite_history(*target, node);
+    }
     return result;
   }
+  // A list of views, even of one, can be written to through its base alone.
+  const bool many = std::holds_alternative<std::vector<Tensor>>(result);
   const std::span<Tensor> results = tensors_of(result);
   made->taken = static_cast<uint32_t>(std::max<size_t>(results.size(), 1));
   for (size_t i = 0; i < results.size(); ++i) {
@@ -104,7 +85,7 @@ Result recorded_formula(const Operator& record, const Derivative& derivative, co
     if (any_tensor(record, values, [&](const Tensor& input) { return input.same(t); })) continue;
     if (t->base) {
       drop_private_base(record, values, t);
-      if (results.size() > 1 && t->base) t->view_kind = static_cast<uint8_t>(autograd::ViewKind::OneOfMany);
+      if (many && t->base) t->view_kind = static_cast<uint8_t>(autograd::ViewKind::OneOfMany);
     }
     autograd::set_node(t, node, static_cast<uint32_t>(i));
   }
@@ -113,6 +94,8 @@ Result recorded_formula(const Operator& record, const Derivative& derivative, co
 }
 
 }  // namespace
+
+Result (*call_recorder)(const Operator& record, const Out& out, Value* values) = nullptr;
 
 const Operator& find_record(std::string_view name, std::span<const Param> kinds) {
   const auto takes = [](Param wanted, Param given, bool optional) {
@@ -142,7 +125,8 @@ void check_targets(const Out& out) {
   for (int i = 0; i < Out::kMax && out.target(i); ++i) autograd::check_inference_write(*out.target(i));
 }
 
-bool takes_part(const Operator& record, const Out& out, const Value* values) {
+// Of lists of tensors and of given targets.
+bool other_requires_grad(const Operator& record, const Out& out, const Value* values) {
   if (out.form() == Out::Form::Given) {
     for (int i = 0; i < Out::kMax; ++i)
       if (out.target(i) && autograd::requires_grad(*out.target(i))) return true;
@@ -170,14 +154,18 @@ Result recorded(const Operator& record, const Out& out, Value* values) {
       return record.forward.thunk(out, values);
     refuse_out(record);
   }
-  if (out.in_place()) autograd::check_in_place(*out.target(), true);
+  if (out.in_place()) {
+    autograd::check_in_place(*out.target(), true);
+    // What is written into integers has no gradient.
+    if (!is_floating(out.target()->dtype())) return record.forward.thunk(out, values);
+  }
   switch (derivative.state) {
     case Derivative::State::None:
       if (out.in_place() && is_floating(out.target()->dtype()))
         return recorded_formula(record, kOverwritten, out, values);
-      return finished(record, out, values, record.forward.thunk(out, values));
+      return run_unrecorded(record, out, values);
     case Derivative::State::Composed: {
-      if (!out.in_place()) return finished(record, out, values, record.forward.thunk(out, values));
+      if (!out.in_place()) return run_unrecorded(record, out, values);
       const Tensor target = *out.target();
       op::call<"copy">.in_place(target, std::get<Tensor>(record.forward.thunk(Out(), values)), false);
       return Result(target);
@@ -187,23 +175,20 @@ Result recorded(const Operator& record, const Out& out, Value* values) {
   }
 }
 
-Result finished(const Operator& record, const Out& out, const Value* values, Result result) {
-  if (out.form() != Out::Form::Function) return result;
+void finish_views(const Operator& record, const Value* values, Result& result) {
   if (auto* one = std::get_if<Tensor>(&result)) {
     if (one->defined() && (*one)->base) drop_private_base(record, values, *one);
   } else if (auto* several = std::get_if<std::vector<Tensor>>(&result)) {
     for (Tensor& t : *several) {
       if (!t.defined() || !t->base) continue;
       drop_private_base(record, values, t);
-      if (t->base && autograd::grad_enabled() && several->size() > 1)
-        t->view_kind = static_cast<uint8_t>(autograd::ViewKind::OneOfMany);
+      if (t->base && autograd::grad_enabled()) t->view_kind = static_cast<uint8_t>(autograd::ViewKind::OneOfMany);
     }
   }
   if (__builtin_expect(autograd::modes.inference, 0))
     for (Tensor& t : tensors_of(result))
       if (t.defined() && !any_tensor(record, values, [&](const Tensor& input) { return input.shares_storage(t); }))
         t->inference = true;
-  return result;
 }
 
 // Casts what a block of autocast says, then calls.
@@ -221,6 +206,7 @@ Result cast_and_called(const Operator& record, const Out& out, Value* values) {
 }
 
 Result watched(const Operator& record, const Out& out, Value* values) {
+  if (autograd::modes.watched & autograd::kRecords) return call_recorder(record, out, values);
   if (!profiling::active()) return cast_and_called(record, out, values);
   const profiling::Scope scope(record, out.in_place(), values);
   return cast_and_called(record, out, values);
@@ -231,26 +217,55 @@ Result watched(const Operator& record, const Out& out, Value* values) {
 // --- the node
 // ---------------------------------------------------------------------------------------------------------
 
-OperatorNode* OperatorNode::make(const Operator& record, const Derivative& derivative, const Value* values,
-                                 std::span<Edge> edges) {
+autograd::NodeRef OperatorNode::make(const Operator& record, const Derivative& derivative, const Value* values) {
   const size_t count = record.forward.count;
+  size_t edge_count = static_cast<size_t>(std::popcount(record.forward.tensors));
+  for (uint32_t rest = record.forward.lists; rest; rest &= rest - 1) {
+    const Value& value = values[std::countr_zero(rest)];
+    if (value.given) edge_count += value.lists->tensors.size();
+  }
+  uint32_t read = 0;
+  for (const uint32_t uses : derivative.uses) read |= uses;
+  const size_t inputs = std::min<size_t>(std::bit_width(read & 0xffff), count), results = std::bit_width(read >> 16);
   const auto aligned = [](size_t bytes) { return (bytes + 15) / 16 * 16; };
-  const size_t own = aligned(sizeof(OperatorNode)), edge_bytes = aligned(edges.size() * sizeof(Edge)),
+  const size_t own = aligned(sizeof(OperatorNode)), edge_bytes = aligned(edge_count * sizeof(Edge)),
                value_bytes = aligned(count * sizeof(Value)),
-               saved_bytes = aligned((count + kResults) * sizeof(SavedTensor));
+               saved_bytes = aligned((inputs + results) * sizeof(SavedTensor));
   const size_t bytes = own + edge_bytes + value_bytes + saved_bytes;
   auto* block = static_cast<char*>(autograd::take_block(bytes));
   auto* node = ::new (block) OperatorNode(record, derivative, bytes);
   node->edges_ = reinterpret_cast<Edge*>(block + own);
   node->values_ = reinterpret_cast<Value*>(block + own + edge_bytes);
   node->inputs_ = reinterpret_cast<SavedTensor*>(block + own + edge_bytes + value_bytes);
-  node->results_ = node->inputs_ + count;
-  node->edge_count_ = static_cast<uint32_t>(edges.size());
-  for (size_t i = 0; i < edges.size(); ++i) ::new (node->edges_ + i) Edge(std::move(edges[i]));
+  node->results_ = node->inputs_ + inputs;
+  node->edge_count_ = static_cast<uint32_t>(edge_count);
+  node->saved_inputs_ = static_cast<uint8_t>(inputs);
+  node->saved_results_ = static_cast<uint8_t>(results);
+  for (size_t i = 0; i < edge_count; ++i) ::new (node->edges_ + i) Edge;
   for (size_t i = 0; i < count; ++i) ::new (node->values_ + i) Value;
-  for (size_t i = 0; i < count + kResults; ++i) ::new (node->inputs_ + i) SavedTensor;
+  for (size_t i = 0; i < inputs + results; ++i) ::new (node->inputs_ + i) SavedTensor;
+  autograd::NodeRef owned(node);
+  node->gather_edges(values);
   for (size_t i = 0; i < count; ++i) node->note_argument(i, values[i]);
-  return node;
+  return owned;
+}
+
+// One per tensor parameter and per member of a list, in order.
+void OperatorNode::gather_edges(const Value* values) {
+  Edge* edge = edges_;
+  for (uint32_t rest = record_->forward.tensors | record_->forward.lists; rest; rest &= rest - 1) {
+    const int i = std::countr_zero(rest);
+    const Value& value = values[i];
+    if (record_->forward.tensors >> i & 1) {
+      if (value.given && value.kind == Param::Tensor) *edge = autograd::gradient_edge(*value.tensor);
+      ++edge;
+    } else if (value.given) {
+      for (const Tensor& t : value.lists->tensors) {
+        if (t.defined()) *edge = autograd::gradient_edge(t);
+        ++edge;
+      }
+    }
+  }
 }
 
 void OperatorNode::note_argument(size_t i, const Value& value) {
@@ -260,10 +275,12 @@ void OperatorNode::note_argument(size_t i, const Value& value) {
     kept.kind = Param::Tensor;
     kept.dtype = value.tensor->dtype();
     kept.dims = value.tensor->sizes();
-  } else if (value.given && is_list(value.kind)) {
+  } else if (value.given && is_list_parameter(value.kind)) {
     kept.given = true;
     kept.kind = value.kind;
     list_ = std::make_unique<ListInfo>();
+    list_->sizes.reserve(value.lists->tensors.size());
+    list_->dtypes.reserve(value.lists->tensors.size());
     for (const Tensor& t : value.lists->tensors) {
       list_->sizes.push_back(t.defined() ? t.sizes() : Dims());
       list_->dtypes.push_back(t.defined() ? t.dtype() : DType::Bool);
@@ -276,7 +293,7 @@ void OperatorNode::note_argument(size_t i, const Value& value) {
 OperatorNode::~OperatorNode() {
   std::destroy_n(edges_, edge_count_);
   std::destroy_n(values_, record_->forward.count);
-  std::destroy_n(inputs_, record_->forward.count + kResults);
+  std::destroy_n(inputs_, saved_inputs_ + saved_results_);
 }
 
 void OperatorNode::free() noexcept {
@@ -286,10 +303,13 @@ void OperatorNode::free() noexcept {
 }
 
 std::string OperatorNode::name() const {
+  if (derivative_->node_of) return derivative_->node_of(*this);
   if (derivative_->node) {
     // "A|B": B when the second operand is a tensor. "A;B": B when the second argument was given.
-    // "A!B": B when the third argument was given.
+    // "A!B": B when the third argument was given. "A/B": B in the in-place form.
     const std::string_view names = derivative_->node;
+    if (const size_t forms = names.find('/'); forms != std::string_view::npos)
+      return std::string(in_place_ ? names.substr(forms + 1) : names.substr(0, forms));
     const size_t at = names.find_first_of("|;!");
     if (at == std::string_view::npos) return std::string(names);
     const auto& decides = values_[names[at] == '!' ? 2 : 1];
@@ -317,14 +337,14 @@ size_t OperatorNode::first_edge(int parameter) const {
   for (int i = 0; i < parameter; ++i) {
     const Param kind = record_->forward.params[i];
     if (is_tensor_parameter(kind)) ++at;
-    if (is_list(kind) && values_[i].given) at += list_->sizes.size();
+    if (is_list_parameter(kind) && values_[i].given) at += list_->sizes.size();
   }
   return at;
 }
 
 bool OperatorNode::wants(int parameter) const {
   const size_t first = first_edge(parameter);
-  if (!is_list(record_->forward.params[parameter])) return static_cast<bool>(edges_[first]);
+  if (!is_list_parameter(record_->forward.params[parameter])) return static_cast<bool>(edges_[first]);
   const size_t members = values_[parameter].given ? list_->sizes.size() : 0;
   return std::any_of(edges_ + first, edges_ + first + members, [](const Edge& e) { return static_cast<bool>(e); });
 }
@@ -335,7 +355,8 @@ uint32_t OperatorNode::used() const {
   for (int i = 0; i < count; ++i) {
     if (derivative_->uses[static_cast<size_t>(i)] == 0) continue;
     const Param kind = record_->forward.params[i];
-    if ((is_tensor_parameter(kind) || is_list(kind)) && wants(i)) mask |= derivative_->uses[static_cast<size_t>(i)];
+    if ((is_tensor_parameter(kind) || is_list_parameter(kind)) && wants(i))
+      mask |= derivative_->uses[static_cast<size_t>(i)];
   }
   return mask;
 }
@@ -343,15 +364,16 @@ uint32_t OperatorNode::used() const {
 void OperatorNode::save_inputs(const Value* values, const Tensor* written) {
   const uint32_t mask = used();
   needs_results_ = mask >> 16;
-  const auto save = [&](const Tensor& t) {
-    // What is about to be overwritten is kept as it was.
-    if (written && t.same(*written)) {
+  const auto save = [&](const Tensor& t, int i) {
+    // What is about to be overwritten is kept as it was; that another argument is the same tensor is left to the
+    // version check.
+    if (written && i == 0) {
       const autograd::GradModeGuard off(false);
       return SavedTensor::of_overwritten(t.clone(), t);
     }
     return SavedTensor::of_input(t);
   };
-  for (int i = 0; i < record_->forward.count && i < 16; ++i) {
+  for (int i = 0; i < saved_inputs_; ++i) {
     if (!(mask >> i & 1)) continue;
     const Value& value = values[i];
     if (derivative_->geometry_only) {
@@ -361,9 +383,9 @@ void OperatorNode::save_inputs(const Value* values, const Tensor* written) {
     }
     if (!value.given) continue;
     if (value.kind == Param::Tensor)
-      inputs_[i] = save(*value.tensor);
-    else if (is_list(value.kind))
-      for (const Tensor& t : value.lists->tensors) list_->saved.push_back(t.defined() ? save(t) : SavedTensor());
+      inputs_[i] = save(*value.tensor, i);
+    else if (is_list_parameter(value.kind))
+      for (const Tensor& t : value.lists->tensors) list_->saved.push_back(t.defined() ? save(t, i) : SavedTensor());
   }
 }
 
@@ -372,7 +394,7 @@ void OperatorNode::save_results(std::span<const Tensor> results) {
     for (const Tensor& t : results) result_sizes_.push_back(t.sizes());
   if (!needs_results_) return;
   const uint32_t mask = used() >> 16;
-  for (size_t k = 0; k < kResults && k < results.size(); ++k)
+  for (size_t k = 0; k < saved_results_ && k < results.size(); ++k)
     if (mask >> k & 1) results_[k] = SavedTensor::of_output(results[k], static_cast<uint32_t>(k));
 }
 
@@ -380,20 +402,21 @@ void OperatorNode::release() noexcept {
   const uint32_t mask = used();
   if (!mask) return;
   released_ = true;
-  for (size_t i = 0; i < record_->forward.count + kResults; ++i) inputs_[i].reset();
+  for (size_t i = 0; i < saved_inputs_ + saved_results_; ++i) inputs_[i].reset();
   if (list_) list_->saved.clear();
 }
 
 int OperatorNode::visit(autograd::VisitObject visit, void* argument) const {
-  for (size_t i = 0; i < record_->forward.count; ++i)
+  for (size_t i = 0; i < saved_inputs_; ++i)
     if (const int stop = inputs_[i].visit(visit, argument)) return stop;
   return 0;
 }
 
 void OperatorNode::apply(autograd::Gradients& taken, autograd::Gradients& given) {
-  LB_CHECK(derivative_->formula, NotImplemented, "the derivative for '",
-           std::string_view(record_->signature).substr(0, std::string_view(record_->signature).find('(')),
-           "' is not implemented.");
+  const std::string_view signature = record_->signature, operator_name = signature.substr(0, signature.find('('));
+  LB_CHECK(derivative_ != &record_->derivative || record_->derivative.node != kDerivativeUnknown.node, Runtime,
+           "derivative for aten::", operator_name, " is not implemented");
+  LB_CHECK(derivative_->formula, NotImplemented, "the derivative for '", operator_name, "' is not implemented.");
   Backward backward(*this, taken, given);
   derivative_->formula(backward);
 }
@@ -403,15 +426,21 @@ void OperatorNode::apply(autograd::Gradients& taken, autograd::Gradients& given)
 
 bool Backward::needs_member(size_t member) const {
   for (int i = 0; i < node_.record().forward.count; ++i)
-    if (is_list(node_.record().forward.params[i])) return static_cast<bool>(node_.edges_[node_.first_edge(i) + member]);
+    if (is_list_parameter(node_.record().forward.params[i]))
+      return static_cast<bool>(node_.edges_[node_.first_edge(i) + member]);
   return false;
 }
 
+namespace {
+const SavedTensor kNothing;
+}
 Tensor Backward::input(int parameter) const {
   if (!value(parameter).given) return Tensor();
-  return node_.inputs_[parameter].unpack(&node_);
+  return (parameter < node_.saved_inputs_ ? node_.inputs_[parameter] : kNothing).unpack(&node_);
 }
-Tensor Backward::result(int k) const { return node_.results_[k].unpack(&node_); }
+Tensor Backward::result(int k) const {
+  return (k < node_.saved_results_ ? node_.results_[k] : kNothing).unpack(&node_);
+}
 bool Backward::is_tensor(int parameter) const {
   return value(parameter).given && value(parameter).kind == Param::Tensor;
 }
@@ -445,7 +474,7 @@ void Backward::give(int parameter, Tensor gradient) {
 void Backward::give_member(size_t member, Tensor gradient) {
   if (!gradient.defined()) return;
   for (int i = 0; i < node_.record().forward.count; ++i) {
-    if (!is_list(node_.record().forward.params[i])) continue;
+    if (!is_list_parameter(node_.record().forward.params[i])) continue;
     const size_t at = node_.first_edge(i) + member;
     if (node_.edges_[at])
       given_[at] = fitted(std::move(gradient), node_.list_->sizes[member], node_.list_->dtypes[member]);
@@ -564,14 +593,12 @@ void put(Value& value, Param, MemoryFormat format) {
 void put(Value& value, Param wanted, const std::vector<Tensor>& tensors) {
   value.given = true;
   value.kind = wanted;
-  value.lists = std::make_unique<Value::Lists>();
-  value.lists->tensors = tensors;
+  value.own_lists().tensors = tensors;
 }
 void put(Value& value, Param, const char* text) {
   value.given = true;
   value.kind = Param::String;
-  value.lists = std::make_unique<Value::Lists>();
-  value.lists->string = text;
+  value.own_lists().string = text;
 }
 
 Tensor zeros(const Dims& sizes, DType dtype) { return Tensor::zeros(sizes, dtype); }

@@ -306,14 +306,14 @@ Extremes arg(const ArgLoop (&loops)[kDTypeCount], const Tensor& input, std::opti
   return {with_values ? as_result(blocks, values, keepdim).to(input.dtype()) : values, as_result(blocks, at, keepdim)};
 }
 void check_arg_dtype(const Tensor& input, const char* name) {
-  LB_CHECK(input.dtype() != DType::Bool, NotImplemented, "\"", name, "\" not implemented for 'Bool'");
+  LB_CHECK(input.dtype() != DType::Bool, Runtime, name, "(): does not support bool input");
 }
 Tensor argmax(const Tensor& input, std::optional<int64_t> dim, bool keepdim) {
-  check_arg_dtype(input, "argmax_cpu");
+  check_arg_dtype(input, "argmax");
   return arg(reduce_table().argmax, input, dim, keepdim, "argmax", false).positions;
 }
 Tensor argmin(const Tensor& input, std::optional<int64_t> dim, bool keepdim) {
-  check_arg_dtype(input, "argmin_cpu");
+  check_arg_dtype(input, "argmin");
   return arg(reduce_table().argmin, input, dim, keepdim, "argmin", false).positions;
 }
 

@@ -197,7 +197,8 @@ LB_OPERATOR(.signature = "tensor_split(input, sections, dim=0)", .doc = kTensorS
 LB_OPERATOR(.signature = "tensor_split(input, indices, dim=0)", .doc = kTensorSplitDoc, .forward = forward_of<split_at>,
             .derivative = gradients("SliceBackward0", pieces_gradient<2>));
 LB_OPERATOR(.signature = "tensor_split(input, tensor_indices_or_sections, dim=0)", .doc = kTensorSplitDoc,
-            .forward = forward_of<split_by_tensor>, .derivative = gradients("SliceBackward0", pieces_gradient<2>));
+            .forward = forward_of<split_by_tensor>, .derivative = gradients("SliceBackward0", pieces_gradient<2>),
+            .decides = Decides::Elements);
 
 #define LB_NAMED_SPLIT(name, kind)                                                                                   \
   constexpr const char* LB_JOIN(kDoc, name) = "tensor_split along the dimension that " #name                         \

@@ -140,6 +140,7 @@ Tensor vector_norm(const Tensor& input, Scalar order, std::optional<Dims> dim, b
 }
 
 Tensor trace(const Tensor& input) {
+  LB_CHECK(input.dtype() != DType::Bool, NotImplemented, "\"trace\" not implemented for 'Bool'");
   LB_CHECK(input.ndim() == 2, Runtime, "trace: expected a matrix, but got tensor with dim ", input.ndim());
   const int64_t n = std::min(input.sizes()[0], input.sizes()[1]);
   const Tensor diagonal =
@@ -189,8 +190,8 @@ Tensor bincount(const Tensor& input, std::optional<Tensor> weights, int64_t minl
 }
 
 Tensor histc(const Tensor& input, int64_t bins, Scalar min, Scalar max) {
-  LB_CHECK(is_floating(input.dtype()) && !is_half(input.dtype()), NotImplemented,
-           "\"histogram_cpu\" not implemented for '", dtype_title(input.dtype()), "'");
+  LB_CHECK(is_floating(input.dtype()), NotImplemented, "\"histogram_cpu\" not implemented for '",
+           dtype_title(input.dtype()), "'");
   LB_CHECK(bins > 0, Runtime, "bins must be > 0");
   const Tensor values = input.to(DType::Float64).contiguous();
   double low = min.as_double(), high = max.as_double();
@@ -340,7 +341,7 @@ LB_OPERATOR(.signature = "bincount(input, weights=None, minlength=0)",
 
 >>> torch.bincount(torch.tensor([0, 2, 2]))
 tensor([1, 0, 2]))",
-            .forward = forward_of<bincount>, .derivative = kNotDifferentiable);
+            .forward = forward_of<bincount>, .derivative = kNotDifferentiable, .decides = Decides::Elements);
 LB_OPERATOR(.signature = "histc(input, bins=100, min=0, max=0, *, out=None)",
             .doc = R"(How many elements fall into each of equal bins between min and max (of the data where both are 0).
 

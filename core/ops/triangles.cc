@@ -91,8 +91,8 @@ Tensor diag_embed(const Tensor& input, int64_t offset, int64_t dim1, int64_t dim
 Tensor diag(const Tensor& input, int64_t offset) {
   LB_CHECK(input.ndim() == 1 || input.ndim() == 2, Runtime, "diag(): Supports 1D or 2D tensors. Got ", input.ndim(),
            "D");
-  if (input.ndim() == 1) return diag_embed(input, offset, 0, 1);
-  return diagonal(input, offset, 0, 1).clone(MemoryFormat::Contiguous);
+  return input.ndim() == 1 ? op::call<"diag_embed">(input, offset, int64_t{0}, int64_t{1})
+                           : op::call<"diagonal_copy">(input, offset, int64_t{0}, int64_t{1});
 }
 
 Tensor diagflat(const Tensor& input, int64_t offset) { return diag_embed(reshape(input, {-1}), offset, 0, 1); }
@@ -169,8 +169,7 @@ LB_OPERATOR(.signature = "diag(input, diagonal=0, *, out=None)",
 >>> torch.diag(torch.tensor([1, 2]))
 tensor([[1, 0],
         [0, 2]]))",
-            .forward = forward_of<diag>,
-            .derivative = LB_GRADIENT("DiagonalBackward0", "", diag_gradient(g, b.sizes(0), b.integer(1))));
+            .forward = forward_of<diag>, .derivative = kComposed);
 LB_OPERATOR(.signature = "diagflat(input, offset=0)", .doc = R"(The diagonal matrix of all elements.
 
 >>> torch.diagflat(torch.tensor([1, 2]))

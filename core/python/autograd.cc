@@ -4,6 +4,7 @@
 #include <map>
 #include <mutex>
 
+#include "compile/recorder.h"
 #include "ops/backward.h"
 #include "python/autograd.h"
 
@@ -256,7 +257,8 @@ PyObject* node_repr(PyObject* self) {
 PyObject* node_name(PyObject* self, PyObject*) {
   // Nodes that belong to no operator say where PyTorch keeps them.
   const std::string name = node_object(self)->node->name();
-  const bool own = name == "CopySlices" || name == "AccumulateGrad";
+  const bool own =
+      name == "CopySlices" || name == "AccumulateGrad" || name == "CopyBackwards" || name == "NotImplemented";
   return PyUnicode_FromString((own ? "torch::autograd::" + name : name).c_str());
 }
 PyObject* node_next(PyObject* self, void*) {
@@ -381,6 +383,11 @@ Tensor root_gradient(const Tensor& root, PyObject* given, size_t i) {
   return Tensor::full(root.sizes(), Scalar(1.0), root.dtype());
 }
 
+std::vector<Tensor> run_engine(autograd::Request request) {
+  const EngineLock lock;
+  return autograd::run(std::move(request));
+}
+
 void check_root(const Tensor& root, size_t i) {
   LB_CHECK(autograd::requires_grad(root), Runtime, "element ", i,
            " of tensors does not require grad and does not have a grad_fn");
@@ -398,6 +405,7 @@ PyObject* run_backward(PyObject*, PyObject* args) {
     request.keep_graph = keep;
     request.create_graph = create;
     request.accumulate = accumulate;
+    std::vector<Tensor> roots, given, wanted_tensors;
     const Py_ssize_t count = PyTuple_GET_SIZE(tensors);
     LB_CHECK(PyTuple_GET_SIZE(gradients) == count, Runtime, "got ", count, " tensors and ", PyTuple_GET_SIZE(gradients),
              " gradients");
@@ -408,6 +416,8 @@ PyObject* run_backward(PyObject*, PyObject* args) {
       check_root(root, static_cast<size_t>(i));
       request.roots.push_back(autograd::gradient_edge(root));
       request.gradients.push_back(root_gradient(root, PyTuple_GET_ITEM(gradients, i), static_cast<size_t>(i)));
+      roots.push_back(root);
+      given.push_back(PyTuple_GET_ITEM(gradients, i) == Py_None ? Tensor() : request.gradients.back());
     }
     const Py_ssize_t wanted = PyTuple_GET_SIZE(inputs);
     for (Py_ssize_t i = 0; i < wanted; ++i) {
@@ -419,9 +429,11 @@ PyObject* run_backward(PyObject*, PyObject* args) {
                "One of the differentiated Tensors given as 'inputs' to "
                "backward is not a leaf Tensor");
       request.inputs.push_back(autograd::gradient_edge(input));
+      wanted_tensors.push_back(input);
     }
-    const EngineLock lock;
-    const std::vector<Tensor> result = autograd::run(std::move(request));
+    auto* recorder = compile::Recorder::current();
+    const std::vector<Tensor> result = recorder ? recorder->backward(std::move(request), roots, given, wanted_tensors)
+                                                : run_engine(std::move(request));
     Object tuple = Object::steal(PyTuple_New(static_cast<Py_ssize_t>(result.size())));
     for (size_t i = 0; i < result.size(); ++i)
       PyTuple_SET_ITEM(tuple.get(), static_cast<Py_ssize_t>(i), optional_tensor(result[i]).release());
@@ -437,8 +449,15 @@ PyObject* backward_one(PyObject*, PyObject* const* args, Py_ssize_t count) {
     const Tensor root = tensor_of(args[0]);
     check_root(root, 0);
     const Tensor gradient = root_gradient(root, args[1], 0);
-    const EngineLock lock;
-    autograd::run_from(root, gradient, args[2] == Py_True, args[3] == Py_True);
+    autograd::Request request;
+    request.roots.push_back(autograd::gradient_edge(root));
+    request.gradients.push_back(gradient);
+    request.keep_graph = args[2] == Py_True;
+    request.create_graph = args[3] == Py_True;
+    if (auto* recorder = compile::Recorder::current())
+      recorder->backward(std::move(request), {root}, {args[1] == Py_None ? Tensor() : gradient}, {});
+    else
+      run_engine(std::move(request));
     Py_RETURN_NONE;
   });
 }
@@ -686,6 +705,7 @@ int set_requires_grad(PyObject* self, PyObject* value, void*) {
     }
     LB_CHECK(!wanted || !t->inference || autograd::modes.inference, Runtime,
              "Setting requires_grad=True on inference tensor outside InferenceMode is not allowed.");
+    if (auto* recorder = compile::Recorder::current()) recorder->require_gradient(t, wanted);
     t->requires_grad = wanted;
     return 0;
   });
@@ -696,7 +716,11 @@ PyObject* get_is_leaf(PyObject* self, void*) {
 }
 PyObject* get_grad_fn(PyObject* self, void*) {
   track(self);
-  return guarded([&] { return wrap_node(autograd::node_of(tensor_of(self))); });
+  return guarded([&] {
+    const NodeRef node = autograd::node_of(tensor_of(self));
+    if (node && compile::recording()) compile::refuse("the program looks at the graph");
+    return wrap_node(node);
+  });
 }
 PyObject* get_output_number(PyObject* self, void*) {
   const History* history = autograd::history_of(tensor_of(self));
@@ -709,6 +733,7 @@ PyObject* get_retains_grad(PyObject* self, void*) {
 PyObject* get_base(PyObject* self, void*) {
   const Tensor& t = tensor_of(self);
   if (!t->base) Py_RETURN_NONE;
+  if (compile::recording()) compile::refuse("the program looks at a view's base");
   return guarded([&] { return wrap(Tensor(t->base)); });
 }
 PyObject* is_view(PyObject* self, PyObject*) { return PyBool_FromLong(static_cast<bool>(tensor_of(self)->base)); }
@@ -717,6 +742,7 @@ PyObject* is_inference(PyObject* self, PyObject*) { return PyBool_FromLong(tenso
 PyObject* get_gradient(PyObject* self, void*) {
   const Tensor& t = tensor_of(self);
   const History* history = autograd::history_of(t);
+  if (auto* recorder = compile::Recorder::current()) recorder->load_gradient(t, history ? history->gradient : Tensor());
   if (history && history->gradient.defined()) return guarded([&] { return wrap(history->gradient); });
   if (t->requires_grad && history && history->node && !history->retains &&
       PyErr_WarnEx(
@@ -734,7 +760,9 @@ PyObject* get_gradient(PyObject* self, void*) {
 int set_gradient(PyObject* self, PyObject* value, void*) {
   return guarded([&]() -> int {
     const Tensor& t = tensor_of(self);
+    auto* recorder = compile::Recorder::current();
     if (!value || value == Py_None) {
+      if (recorder) recorder->store_gradient(t, Tensor());
       if (History* history = autograd::history_of(t)) {
         // Freed after it is out of reach: its own end may run Python.
         const Tensor old = std::move(history->gradient);
@@ -754,6 +782,7 @@ int set_gradient(PyObject* self, PyObject* value, void*) {
         "Diverging the dtypes of a tensor and its gradient may break downstream systems that assume they match.");
     LB_CHECK(gradient.sizes() == t.sizes(), Runtime, "assigned grad has data of a different size");
     track(self);
+    if (recorder) recorder->store_gradient(t, gradient);
     autograd::own_history(t).gradient = gradient;
     return 0;
   });
@@ -765,17 +794,20 @@ PyObject* detach(PyObject* self, PyObject*) {
     const Tensor& t = tensor_of(self);
     const Tensor same = Tensor::over(t->storage, t.dtype(), t.sizes(), t.strides(), t->offset);
     same->inference = t->inference;
+    if (auto* recorder = compile::Recorder::current()) recorder->made_from(compile::Step::Kind::Detach, t, same);
     return wrap_like(self, same);
   });
 }
 PyObject* detach_here(PyObject* self, PyObject*) {
   return guarded([&] {
+    if (compile::recording()) compile::refuse("the program detaches a tensor in place");
     autograd::detach_in_place(tensor_of(self));
     return Py_NewRef(self);
   });
 }
 
 void add_autograd(PyObject* module) {
+  compile::run_engine = run_engine;
   add_node_type(module);
   static PyMethodDef saved_methods[] = {{"unpack", saved_unpack, METH_O, nullptr}, {nullptr}};
   PyType_Slot slots[] = {

@@ -9,6 +9,7 @@
 #include <cstring>
 #include <memory>
 
+#include "compile/recorder.h"
 #include "ops/backward.h"
 #include "python/objects.h"
 
@@ -196,6 +197,7 @@ PyGetSetDef storage_properties[] = {
 
 // _storage_of(tensor)
 PyObject* storage_of_tensor(PyObject*, PyObject* tensor) {
+  compile::note_read("its storage");
   return guarded([&]() -> PyObject* {
     LB_CHECK(is_tensor(tensor), Type, "a tensor was expected, not ", Py_TYPE(tensor)->tp_name);
     return wrap_storage(tensor_of(tensor)->storage);

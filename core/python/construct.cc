@@ -1,6 +1,7 @@
 // Numbers and nested sequences from Python into tensors, and back.
 #include <cmath>
 
+#include "compile/recorder.h"
 #include "python/objects.h"
 
 namespace lumbre::python {
@@ -20,6 +21,7 @@ bool is_sequence(PyObject* object) {
 }
 
 Tensor element_tensor(PyObject* object) {
+  compile::note_read("a new tensor of its elements");
   return is_tensor(object) ? tensor_of(object) : tensor_from_numpy(object, false);
 }
 bool is_array_like(PyObject* object) { return is_tensor(object) || is_numpy_array(object); }
@@ -223,6 +225,7 @@ bool to_int(PyObject* object, int64_t& value) {
   if (is_tensor(object)) {
     const Tensor& tensor = tensor_of(object);
     if (tensor.count() != 1 || !is_integral(tensor.dtype(), false)) return false;
+    compile::note_read("a tensor that serves as a number");
     value = tensor.item().as_int();
     return true;
   }
@@ -247,6 +250,7 @@ Tensor tensor_from_data(PyObject* data, std::optional<DType> dtype, bool copy) {
   Tensor flat;
   if (try_flat(data, dtype, flat)) return flat;
   if (is_array_like(data) || is_numpy_scalar(data)) {
+    if (!is_tensor(data) || copy) compile::note_read("a new tensor of its elements");
     Tensor source = is_tensor(data) ? tensor_of(data) : tensor_from_numpy(data, !copy);
     Tensor result = dtype ? source.to(*dtype) : source;
     return copy && result.same(source) ? source.clone() : result;

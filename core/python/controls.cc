@@ -7,6 +7,8 @@
 #include "base/memory.h"
 #include "base/threads.h"
 #include "autograd/modes.h"
+#include "compile/recorder.h"
+#include "ops/backward.h"
 #include "python/objects.h"
 #include "python/overrides.h"
 
@@ -226,9 +228,12 @@ PyObject* make_tensor(PyObject* module, PyObject* const* args, Py_ssize_t count,
     LB_CHECK(data, Type, "tensor() missing 1 required positional arguments: \"data\"");
     Tensor result = tensor_from_data(data, dtype, true);
     result->inference = autograd::modes.inference;
+    auto* recorder = compile::Recorder::current();
+    if (recorder) recorder->constant(result);
     if (requires_grad) {
       LB_CHECK(is_floating(result.dtype()), Runtime,
                "Only Tensors of floating point and complex dtype can require gradients");
+      if (recorder) recorder->require_gradient(result, true);
       result->requires_grad = true;
     }
     return wrap(result);
@@ -244,7 +249,11 @@ PyObject* convert(PyObject*, PyObject* args) {
       LB_CHECK(is_dtype(dtype), Type, "argument 'dtype' must be torch.dtype, not ", Py_TYPE(dtype)->tp_name);
       wanted = dtype_of_object(dtype);
     }
-    return wrap(tensor_from_data(data, wanted, false));
+    auto* recorder = compile::Recorder::current();
+    if (recorder && is_tensor(data)) return wrap(wanted ? op::cast(tensor_of(data), *wanted) : tensor_of(data));
+    const Tensor made = tensor_from_data(data, wanted, false);
+    if (recorder) recorder->constant(made);
+    return wrap(made);
   });
 }
 
@@ -276,6 +285,7 @@ PyMethodDef functions[] = {
 PyObject* cpu_device() { return device_cpu ? device_cpu : Py_None; }
 void check_device(PyObject* object) {
   if (object == Py_None || object == device_cpu) return;
+  if (PyUnicode_CheckExact(object) && PyUnicode_CompareWithASCIIString(object, "cpu") == 0) return;
   Object checked = Object::steal(PyObject_CallOneArg(device_checker, object));
 }
 

@@ -2,6 +2,7 @@
 #include <array>
 #include <memory>
 
+#include "compile/recorder.h"
 #include "python/objects.h"
 
 namespace lumbre::python {
@@ -121,6 +122,7 @@ bool pair_of_ints(PyObject* object, int64_t& first, int64_t& second) {
 
 // __dlpack__(*, stream=None, max_version=None, dl_device=None, copy=None)
 PyObject* export_method(PyObject* self, PyObject* args, PyObject* keywords) {
+  compile::note_read("__dlpack__");
   PyObject *stream = Py_None, *version = Py_None, *device = Py_None, *copy = Py_None;
   static const char* names[] = {"stream", "max_version", "dl_device", "copy", nullptr};
   if (!PyArg_ParseTupleAndKeywords(args, keywords, "|$OOOO:__dlpack__", const_cast<char**>(names), &stream, &version,

@@ -106,7 +106,9 @@ PyTypeObject* make_type(const char* name, bool is_method) {
                          {Py_tp_getset, properties},
                          {is_method ? Py_tp_descr_get : 0, reinterpret_cast<void*>(method_bind)},
                          {0, nullptr}};
-  unsigned flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_DISALLOW_INSTANTIATION;
+  // Immutable, so that the interpreter may remember where it found a method.
+  unsigned flags =
+      Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_DISALLOW_INSTANTIATION | Py_TPFLAGS_IMMUTABLETYPE;
   if (is_method) flags |= Py_TPFLAGS_METHOD_DESCRIPTOR;
   PyType_Spec spec{name, sizeof(FunctionObject), 0, flags, slots};
   return reinterpret_cast<PyTypeObject*>(Object::steal(PyType_FromSpec(&spec)).release());
@@ -175,6 +177,18 @@ PyObject* records(PyObject*, PyObject*) {
   });
 }
 
+// [(signature, whether elements may decide about results that are no tensors, and about sizes)]
+PyObject* decisions(PyObject*, PyObject*) {
+  return guarded([&]() -> PyObject* {
+    Object list = Object::steal(PyList_New(0));
+    for (const Operator* record : operators()) {
+      Object entry = Object::steal(Py_BuildValue("(si)", record->signature, record->decides != Decides::Geometry));
+      if (PyList_Append(list.get(), entry.get()) < 0) return nullptr;
+    }
+    return list.release();
+  });
+}
+
 // The parameters of a signature as the binding layer parsed them: [(name, kind, optional, keyword only, default
 // given)].
 PyObject* parameters(PyObject*, PyObject* name) {
@@ -210,6 +224,7 @@ PyObject* fields_type(PyObject*, PyObject* arguments) {
 PyMethodDef module_methods[] = {
     {"_fields_type", fields_type, METH_VARARGS, "A named tuple's type: its name, its fields."},
     {"_records", records, METH_NOARGS, "The operator records."},
+    {"_decisions", decisions, METH_NOARGS, "Which operators' answers depend on elements."},
     {"_parameters", parameters, METH_O, "The parameters of an operator's overloads."},
     {nullptr}};
 

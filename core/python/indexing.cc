@@ -1,5 +1,6 @@
 // tensor[...] read and written: integers, slices, None, Ellipsis and booleans become views; index tensors, lists and
 // masks are left for one call of index / index_put_.
+#include "compile/recorder.h"
 #include "ops/backward.h"
 #include "ops/views.h"
 #include "python/overrides.h"
@@ -20,7 +21,15 @@ void check_dim(const Tensor& t, int dim) {
 }
 
 // Steps of an index are recorded one by one, under the names that PyTorch gives them.
-bool recorded(const Tensor& t) { return autograd::grad_enabled() && autograd::requires_grad(t); }
+bool recorded(const Tensor& t) {
+  return (autograd::grad_enabled() && autograd::requires_grad(t)) || compile::recording();
+}
+
+// What was made of numbers between the brackets.
+Tensor constant(Tensor made) {
+  if (auto* recorder = compile::Recorder::current()) recorder->constant(made);
+  return made;
+}
 
 // `position` is the index's place between the brackets, which the message names as the dimension.
 Tensor select(const Tensor& t, int dim, int64_t index, int position = 0) {
@@ -34,7 +43,7 @@ Tensor select(const Tensor& t, int dim, int64_t index, int position = 0) {
   const int64_t offset = t->offset + index * strides[dim];
   sizes.erase(dim);
   strides.erase(dim);
-  return ops::with_geometry(t, std::move(sizes), std::move(strides), offset);
+  return ops::with_geometry(t, sizes, strides, offset);
 }
 
 struct Bounds {
@@ -48,18 +57,20 @@ Bounds slice_bounds(PyObject* object) {
   return bounds;
 }
 
-Tensor slice(const Tensor& t, int dim, PyObject* object) {
+// A slice beside other indices, or written to, that leaves its dimension as it is makes no view of its own.
+Tensor slice(const Tensor& t, int dim, PyObject* object, bool among_others) {
   const auto [start, stop, step] = slice_bounds(object);
   check_dim(t, dim);
   const int64_t size = t.sizes()[dim];
   const auto clamp = [&](int64_t i) { return std::clamp<int64_t>(i < 0 ? i + size : i, 0, size); };
   const int64_t first = clamp(start), last = std::max(clamp(stop), first);
+  if (among_others && start == 0 && stop >= size && step == 1) return t;
   if (recorded(t)) return op::call<"_slice">(t, dim, first, last, static_cast<int64_t>(step));
   Dims sizes = t.sizes(), strides = t.strides();
   const int64_t offset = t->offset + first * strides[dim];
   sizes[dim] = (last - first) / step + ((last - first) % step != 0);
   strides[dim] = checked_multiply(strides[dim], step);
-  return ops::with_geometry(t, std::move(sizes), std::move(strides), offset);
+  return ops::with_geometry(t, sizes, strides, offset);
 }
 
 Tensor insert_dim(const Tensor& t, int dim) {
@@ -69,7 +80,7 @@ Tensor insert_dim(const Tensor& t, int dim) {
   const int64_t stride = dim < t.ndim() ? sizes[dim] * strides[dim] : 1;
   sizes.insert(static_cast<size_t>(dim), 1);
   strides.insert(static_cast<size_t>(dim), stride);
-  return ops::with_geometry(t, std::move(sizes), std::move(strides), t->offset);
+  return ops::with_geometry(t, sizes, strides, t->offset);
 }
 
 Tensor index_tensor(PyObject* object) {
@@ -78,7 +89,7 @@ Tensor index_tensor(PyObject* object) {
   LB_CHECK(!PyUnicode_Check(object), Type, "new(): invalid data type 'str'");
   // A sequence of any numbers stands for integers, one of booleans for a mask.
   const Tensor made = tensor_from_data(object, std::nullopt, false);
-  return made.dtype() == DType::Bool && made.count() > 0 ? made : made.to(DType::Int64);
+  return constant(made.dtype() == DType::Bool && made.count() > 0 ? made : made.to(DType::Int64));
 }
 
 // A list that holds anything but numbers is read as a tuple, as old NumPy did.
@@ -94,7 +105,7 @@ bool is_tuple_of_indices(PyObject* object) {
 }
 
 // A single boolean chooses its one new row or none.
-Tensor row_choice(bool chosen) { return Tensor::zeros({chosen ? 1 : 0}, DType::Int64); }
+Tensor row_choice(bool chosen) { return constant(Tensor::zeros({chosen ? 1 : 0}, DType::Int64)); }
 
 // How many dimensions of the tensor an index element uses up.
 int dims_used(PyObject* object) {
@@ -112,7 +123,7 @@ int dims_used(PyObject* object) {
 
 class Walker {
  public:
-  explicit Walker(const Tensor& self) { result_.view = self; }
+  Walker(const Tensor& self, bool several) : several_(several) { result_.view = self; }
 
   Indexed walk(PyObject* const* items, Py_ssize_t count) {
     int64_t used = 0;
@@ -129,7 +140,7 @@ class Walker {
  private:
   void step(PyObject* object, int position, int hidden) {
     if (PySlice_Check(object)) {
-      result_.view = slice(result_.view, dim_, object);
+      result_.view = slice(result_.view, dim_, object, several_);
       ++dim_;
     } else if (object == Py_None) {
       result_.view = insert_dim(result_.view, dim_++);
@@ -152,8 +163,10 @@ class Walker {
         advanced(index, mask ? index.ndim() : 1);
       } else if (mask) {
         result_.view = insert_dim(result_.view, dim_);
+        compile::note_read("a mask of one element");
         advanced(row_choice(index.item().as_bool()), 1);
       } else {
+        compile::note_read("a tensor that serves as an index");
         result_.view = select(result_.view, dim_, index.item().as_int(), position);
       }
     }
@@ -170,27 +183,19 @@ class Walker {
   }
 
   Indexed result_;
+  bool several_;
   int dim_ = 0;
 };
 
-Indexed apply(const Tensor& self, PyObject* index) {
-  Walker walker(self);
-  if (is_tuple_of_indices(index)) return walker.walk(PySequence_Fast_ITEMS(index), PySequence_Fast_GET_SIZE(index));
+Indexed apply(const Tensor& self, PyObject* index, bool to_write) {
+  const bool several = is_tuple_of_indices(index);
+  Walker walker(self, several || to_write);
+  if (several) return walker.walk(PySequence_Fast_ITEMS(index), PySequence_Fast_GET_SIZE(index));
   if (PySlice_Check(index) && self.ndim() == 0) {
     slice_bounds(index);
     fail(ErrorKind::Index, "slice() cannot be applied to a 0-dim tensor.");
   }
   return walker.walk(&index, 1);
-}
-
-Object index_list(const Indexed& indexed) {
-  const auto count = static_cast<Py_ssize_t>(indexed.indices.size());
-  Object tuple = Object::steal(PyTuple_New(count));
-  for (Py_ssize_t i = 0; i < count; ++i) {
-    const Tensor& t = indexed.indices[static_cast<size_t>(i)];
-    PyTuple_SET_ITEM(tuple.get(), i, t.defined() ? wrap(t) : Py_NewRef(Py_None));
-  }
-  return tuple;
 }
 
 // A number between the brackets of a 0-dim tensor.
@@ -223,7 +228,7 @@ bool to_value(PyObject* value, Scalar& number) {
 Tensor value_tensor(PyObject* value, DType dtype) {
   if (is_tensor(value)) return tensor_of(value);
   Scalar number;
-  if (to_value(value, number)) return Tensor::scalar(number, dtype);
+  if (to_value(value, number)) return constant(Tensor::scalar(number, dtype));
   fail(ErrorKind::Type, "can't assign a ", Py_TYPE(value)->tp_name, " to a torch.", dtype_title(dtype), "Tensor");
 }
 
@@ -248,16 +253,13 @@ PyObject* get_item(PyObject* self, PyObject* index) {
       return wrap(select(t, 0, i));
     }
     if (t.ndim() == 0 && PyLong_Check(index) && !PyBool_Check(index)) refuse_number(index);
-    Indexed indexed = apply(t, index);
+    Indexed indexed = apply(t, index, false);
     if (!indexed.advanced) {
       if (indexed.view.same(t))
-        indexed.view = recorded(t) ? op::call<"view_as">(t, t) : ops::with_geometry(t, t.sizes(), t.strides());
+        indexed.view = recorded(t) ? op::call<"_alias">(t) : ops::with_geometry(t, t.sizes(), t.strides());
       return wrap_like(self, indexed.view);
     }
-    Object view = Object::steal(wrap(indexed.view));
-    Object indices = index_list(indexed);
-    Object result = Object::steal(call_operator("_index", {view.get(), indices.get()}));
-    return is_exact_tensor(self) ? result.release() : wrap_like(self, tensor_of(result.get()));
+    return wrap_like(self, op::call<"_index">(indexed.view, indexed.indices));
   });
 }
 
@@ -272,14 +274,14 @@ int set_item(PyObject* self, PyObject* index, PyObject* value) {
     autograd::check_inference_write(t);
     if (t.ndim() == 0 && PyLong_Check(index) && !PyBool_Check(index)) refuse_number(index);
     if (index == Py_False) return 0;
-    Indexed indexed = apply(t, index == Py_True ? Py_None : index);  // one boolean: all of it, or nothing
+    Indexed indexed = apply(t, index == Py_True ? Py_None : index, true);  // one boolean: all of it, or nothing
     if (!indexed.advanced) {
       Scalar number;
       const bool is_number = to_value(value, number);
       const Tensor source = is_number ? Tensor() : value_tensor(value, t.dtype());
-      if (autograd::grad_enabled() && (autograd::requires_grad(t) || (!is_number && autograd::requires_grad(source)))) {
+      if (recorded(t) || (!is_number && recorded(source))) {
         if (is_number)
-          op::call<"fill">.in_place(indexed.view, number);
+          op::call<"fill">.in_place(indexed.view, Tensor::scalar(number, t.dtype()));
         else
           op::call<"copy">.in_place(indexed.view, fitted(source, indexed.view), false);
         return 0;
@@ -291,12 +293,7 @@ int set_item(PyObject* self, PyObject* index, PyObject* value) {
       t.bump_version();
       return 0;
     }
-    const Tensor source = value_tensor(value, t.dtype());
-    Object view = Object::steal(wrap(indexed.view));
-    Object indices = index_list(indexed);
-    Object values = Object::steal(wrap(source));
-    Object result =
-        Object::steal(call_operator("_index_put", {view.get(), indices.get(), values.get()}, Out::Form::InPlace));
+    op::call<"_index_put">.in_place(indexed.view, indexed.indices, value_tensor(value, t.dtype()), false);
     return 0;
   });
 }

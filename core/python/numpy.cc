@@ -1,6 +1,7 @@
 // The NumPy bridge: both ways without a copy. NumPy itself is loaded when first needed.
 #define NPY_NO_DEPRECATED_API NPY_2_0_API_VERSION
 #include "autograd/modes.h"
+#include "compile/recorder.h"
 #include "python/objects.h"
 
 #include <numpy/arrayobject.h>
@@ -124,6 +125,7 @@ Tensor share(PyArrayObject* array, bool warn_read_only) {
 }
 
 PyObject* from_numpy(PyObject*, PyObject* object) {
+  compile::note_read("from_numpy");
   return guarded([&]() -> PyObject* {
     if (!is_numpy_array(object)) {
       load_numpy();
@@ -153,6 +155,7 @@ Object array_over(PyObject* owner, const Tensor& t) {
 
 // numpy(*, force=False)
 PyObject* numpy_method(PyObject* self, PyObject* const* args, Py_ssize_t count, PyObject* names) {
+  compile::note_read("numpy");
   return guarded([&]() -> PyObject* {
     LB_CHECK(count == 0, Type, "numpy() takes 0 positional arguments but ", count, " were given");
     bool force = false;
@@ -171,6 +174,7 @@ PyObject* numpy_method(PyObject* self, PyObject* const* args, Py_ssize_t count, 
 
 // __array__(dtype=None, copy=None)
 PyObject* array_method(PyObject* self, PyObject* args, PyObject* keywords) {
+  compile::note_read("__array__");
   PyObject *dtype = Py_None, *copy = Py_None;
   static const char* names[] = {"dtype", "copy", nullptr};
   if (!PyArg_ParseTupleAndKeywords(args, keywords, "|OO:__array__", const_cast<char**>(names), &dtype, &copy))

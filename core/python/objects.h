@@ -80,7 +80,7 @@ inline void track(PyObject* object) {
 }
 
 // The Python object of a tensor: the one that stands for it already, or a new one. New reference.
-PyObject* wrap(const Tensor& tensor);
+PyObject* wrap(Tensor tensor);
 // A new object of a subclass for a tensor that has no object yet, or a view-alias of it when it has. New reference.
 PyObject* wrap_as(PyTypeObject* type, const Tensor& tensor);
 // A result of an access to `self` that no operator makes (an index, `.T`): subclasses keep their class, unless they
@@ -133,11 +133,9 @@ void add_bridges(PyObject* module);
 void add_controls(PyObject* module);
 void add_autograd(PyObject* module);
 void add_network(PyObject* module);
+void add_grad_mode(PyObject* module);
 void add_watching(PyObject* module);
-
-// Calls an operator by name with prepared Python arguments (positional only): for slots and indexing.
-PyObject* call_operator(const char* name, std::initializer_list<PyObject*> arguments,
-                        Out::Form form = Out::Form::Function);
+void add_compiling(PyObject* module);
 
 PyObject* get_item(PyObject* self, PyObject* index);
 int set_item(PyObject* self, PyObject* index, PyObject* value);

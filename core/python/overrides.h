@@ -13,7 +13,7 @@ struct OverrideState {
   int all_off = 0;          // ... and modes are passed over too
   bool mode_waits = false;  // the stack has a mode that the next call goes to
 };
-extern thread_local OverrideState override_state __attribute__((tls_model("initial-exec")));
+extern constinit thread_local OverrideState override_state __attribute__((tls_model("initial-exec")));
 
 // Whether a type says itself what operators do on its objects.
 bool has_override(PyObject* object);
@@ -21,7 +21,13 @@ bool any_override(PyObject* const* arguments, size_t total);
 
 inline bool is_overridden(PyObject* const* arguments, size_t total) {
   if (__builtin_expect(override_state.mode_waits, 0)) return true;
-  return override_state.subclasses_off == 0 && any_override(arguments, total);
+  if (override_state.subclasses_off > 0) return false;
+  for (size_t i = 0; i < total; ++i) {
+    PyObject* object = arguments[i];
+    if (!is_exact_tensor(object) && !PyLong_CheckExact(object) && !PyFloat_CheckExact(object))
+      return any_override(arguments + i, total - i);
+  }
+  return false;
 }
 // Of a method or property of `self`.
 inline bool is_overridden(PyObject* self) {

@@ -1,5 +1,6 @@
 // The Tensor type: allocation, identity, properties, number protocol.
 
+#include "compile/recorder.h"
 #include "ops/backward.h"
 #include "python/autograd.h"
 #include "python/overrides.h"
@@ -110,11 +111,11 @@ int set_attribute(PyObject* self, PyObject* name, PyObject* value) {
   return status;
 }
 
-PyObject* attach(TensorObject* self, const Tensor& tensor) {
-  ::new (&self->tensor) Tensor(tensor);
+PyObject* attach(TensorObject* self, Tensor tensor) {
+  tensor->python_object = self;
+  ::new (&self->tensor) Tensor(std::move(tensor));
   self->attributes = nullptr;
   self->weak_references = nullptr;
-  tensor->python_object = self;
   return reinterpret_cast<PyObject*>(self);
 }
 
@@ -146,6 +147,7 @@ PyObject* get_bytes(PyObject* self, void*) {
 }
 PyObject* get_version(PyObject* self, void*) {
   return guarded([&] {
+    if (compile::recording()) compile::refuse("the program asks for a tensor's version");
     LB_CHECK(!tensor_of(self)->inference, Runtime, "Inference tensors do not track version counter.");
     return PyLong_FromUnsignedLong(tensor_of(self)->storage->version);
   });
@@ -164,6 +166,7 @@ PyObject* get_data(PyObject* self, void*) {
     const Tensor same = Tensor::over(t->storage, t.dtype(), t.sizes(), t.strides(), t->offset);
     same->untracked = true;
     same->inference = t->inference;
+    if (auto* recorder = compile::Recorder::current()) recorder->made_from(compile::Step::Kind::Data, t, same);
     return wrap_like(self, same);
   });
 }
@@ -171,6 +174,7 @@ int set_data(PyObject* self, PyObject* value, void*) {
   return guarded([&]() -> int {
     LB_CHECK(value && is_tensor(value), Type, "Variable data has to be a tensor, but got ",
              value ? Py_TYPE(value)->tp_name : "nothing");
+    if (compile::recording()) compile::refuse("the program assigns to a tensor's data");
     const Tensor& source = tensor_of(value);
     const Tensor& target = tensor_of(self);
     target->storage = source->storage;
@@ -181,13 +185,13 @@ int set_data(PyObject* self, PyObject* value, void*) {
   });
 }
 
-PyObject* reversed_dims(PyObject* self, void* last_two_only) {
+// `of_matrices`: the property's name, where it exchanges the last two dimensions only.
+PyObject* reversed_dims(PyObject* self, void* of_matrices) {
   return guarded([&] {
     const Tensor& t = tensor_of(self);
-    LB_CHECK(!last_two_only || t.ndim() >= 2, Runtime,
-             "tensor.mT is only supported on matrices or batches of matrices. Got ", t.ndim(), "-D tensor.");
-    if (last_two_only) return wrap_like(self, op::transpose(t, -2, -1));
-    if (t.ndim() == 2) return wrap_like(self, op::call<"t">(t));
+    LB_CHECK(!of_matrices || t.ndim() != 1, Runtime, "tensor.", static_cast<const char*>(of_matrices),
+             " is only supported on matrices or batches of matrices. Got ", t.ndim(), "-D tensor.");
+    if (of_matrices) return t.ndim() == 0 ? Py_NewRef(self) : wrap_like(self, op::transpose(t, -2, -1));
     Dims order;
     for (int d = t.ndim() - 1; d >= 0; --d) order.push_back(d);
     return wrap_like(self, op::call<"permute">(t, order));
@@ -198,7 +202,10 @@ PyObject* conjugate_transpose(PyObject* self, void*) {
   if (n != 0 && n != 2)
     return PyErr_Format(PyExc_RuntimeError, "tensor.H is only supported on matrices (2-D tensors). Got %d-D tensor.%s",
                         n, n > 2 ? " For batches of matrices, consider using tensor.mH" : "");
-  return reversed_dims(self, nullptr);
+  return guarded([&] {
+    const Tensor& t = tensor_of(self);
+    return n == 0 ? Py_NewRef(self) : wrap_like(self, op::transpose(t, 0, 1));
+  });
 }
 
 PyGetSetDef properties[] = {
@@ -231,9 +238,9 @@ PyGetSetDef properties[] = {
     {"is_mps", get_false, nullptr, nullptr, nullptr},
     {"data", get_data, set_data, "The same memory without history.", nullptr},
     {"T", reversed_dims, nullptr, "A view with the dimensions in reverse order.", nullptr},
-    {"mT", reversed_dims, nullptr, "A view with the last two dimensions exchanged.", const_cast<char*>("last two")},
+    {"mT", reversed_dims, nullptr, "A view with the last two dimensions exchanged.", const_cast<char*>("mT")},
     {"H", conjugate_transpose, nullptr, "The transpose of a matrix.", nullptr},
-    {"mH", reversed_dims, nullptr, "A view with the last two dimensions exchanged.", const_cast<char*>("last two")},
+    {"mH", reversed_dims, nullptr, "A view with the last two dimensions exchanged.", const_cast<char*>("mH")},
     {nullptr}};
 
 // --- methods that answer about the tensor itself --------------------------------------------------------------------
@@ -264,14 +271,17 @@ PyObject* stride_method(PyObject* self, PyObject* const* args, Py_ssize_t count,
 PyObject* dim_method(PyObject* self, PyObject*) { return PyLong_FromLong(tensor_of(self).ndim()); }
 PyObject* storage_offset(PyObject* self, PyObject*) { return PyLong_FromLongLong(tensor_of(self)->offset); }
 PyObject* data_ptr(PyObject* self, PyObject*) {
+  compile::note_read("data_ptr");
   const Tensor& t = tensor_of(self);
   return PyLong_FromVoidPtr(t.count() == 0 && t->storage->bytes() == 0 ? nullptr : t.bytes());
 }
 PyObject* element_size(PyObject* self, PyObject*) { return PyLong_FromSize_t(tensor_of(self).item_bytes()); }
 PyObject* tolist(PyObject* self, PyObject*) {
+  compile::note_read("tolist");
   return guarded([&] { return to_list(tensor_of(self)); });
 }
 PyObject* item(PyObject* self, PyObject*) {
+  compile::note_read("item");
   return guarded([&] { return scalar_object(tensor_of(self).item()); });
 }
 PyObject* is_contiguous(PyObject* self, PyObject* args, PyObject* keywords) {
@@ -392,32 +402,27 @@ struct Name {
 // Two exact tensors, or one and a number, go to the record without binding: only defaults are left to fill in.
 PyObject* call_direct(OverloadSet& set, PyObject* a, PyObject* b) {
   const Overload& overload = set.get().front();
-  Value values[4];
-  values[0].given = true;
-  values[0].kind = overload.record->forward.params[0];
-  if (is_exact_tensor(a)) {
-    values[0].kind = Param::Tensor;
-    values[0].tensor = &tensor_of(a);
-  } else if (values[0].kind != Param::Operand || !to_scalar(a, values[0].scalar)) {
+  const Param* kinds = overload.record->forward.params;
+  const auto put = [&](PyObject* object, Param kind, Value& value) {
+    value.given = true;
+    if (is_exact_tensor(object)) {
+      value.kind = Param::Tensor;
+      value.tensor = &tensor_of(object);
+      return true;
+    }
+    value.kind = Param::Scalar;
+    return kind == Param::Operand && to_scalar(object, value.scalar);
+  };
+  Values storage(overload.record->forward.count);
+  Value* values = storage.data();
+  if (!put(a, kinds[0], values[0]) || !put(b, kinds[1], values[1]))
     return call(set, Out::Form::Function, std::array{a, b}.data(), 2, nullptr, nullptr);
-  } else {
-    values[0].kind = Param::Scalar;
+  for (const size_t i : overload.defaults) {
+    const Parameter& parameter = overload.parameters[i];
+    if (parameter.slot >= 2) copy_value(parameter.default_value, values[parameter.slot]);
   }
-  values[1].given = true;
-  values[1].kind = Param::Tensor;
-  if (is_exact_tensor(b)) {
-    values[1].tensor = &tensor_of(b);
-  } else if (overload.record->forward.params[1] == Param::Operand && to_scalar(b, values[1].scalar)) {
-    values[1].kind = Param::Scalar;
-  } else {
-    return call(set, Out::Form::Function, std::array{a, b}.data(), 2, nullptr, nullptr);
-  }
-  const int count = overload.record->forward.count;
-  for (const Parameter& p : overload.parameters)
-    if (p.slot >= 2) copy_value(p.default_value, values[p.slot]);
-  if (count > 4) fail(ErrorKind::Runtime, "an operator of a Python slot has at most four parameters");
   Result result = invoke(*overload.record, Out(), values);
-  if (auto* tensor = std::get_if<Tensor>(&result)) return wrap(*tensor);
+  if (auto* tensor = std::get_if<Tensor>(&result)) return wrap(std::move(*tensor));
   return result_object(std::move(result), nullptr);
 }
 
@@ -486,12 +491,14 @@ PyObject* invert(PyObject* a) {
 PyObject* to_float(PyObject* self) {
   return guarded([&]() -> PyObject* {
     if (is_overridden(self)) return dispatch_method("__float__", &self, 1);
+    compile::note_read("float");
     return PyFloat_FromDouble(tensor_of(self).item().as_double());
   });
 }
 PyObject* to_integer(PyObject* self) {
   return guarded([&]() -> PyObject* {
     if (is_overridden(self)) return dispatch_method("__int__", &self, 1);
+    compile::note_read("int");
     const Scalar value = tensor_of(self).item();
     return value.is_float() ? PyLong_FromDouble(value.as_double()) : PyLong_FromLongLong(value.as_int());
   });
@@ -499,6 +506,7 @@ PyObject* to_integer(PyObject* self) {
 PyObject* to_index(PyObject* self) {
   return guarded([&]() -> PyObject* {
     if (is_overridden(self)) return dispatch_method("__index__", &self, 1);
+    compile::note_read("int");
     const Tensor& t = tensor_of(self);
     LB_CHECK(t.count() == 1 && is_integral(t.dtype(), true), Type,
              "only integer tensors of a single element can be converted to an index");
@@ -508,6 +516,7 @@ PyObject* to_index(PyObject* self) {
 int to_bool(PyObject* self) {
   return guarded([&]() -> int {
     if (is_overridden(self)) return PyObject_IsTrue(Object::steal(dispatch_method("__bool__", &self, 1)).get());
+    compile::note_read("bool");
     const Tensor& t = tensor_of(self);
     LB_CHECK(t.count() != 0, Runtime, "Boolean value of Tensor with no values is ambiguous");
     LB_CHECK(t.count() == 1, Runtime, "Boolean value of Tensor with more than one value is ambiguous");
@@ -549,10 +558,12 @@ void* slot(F* function) {
 
 }  // namespace
 
-PyObject* wrap(const Tensor& tensor) {
-  if (tensor->keeps_object) return take_back(tensor.get());
-  if (tensor->python_object) return Py_NewRef(static_cast<PyObject*>(tensor->python_object));
-  return attach(allocate_object(), tensor);
+PyObject* wrap(Tensor tensor) {
+  if (__builtin_expect(tensor->python_object != nullptr, 0)) {
+    if (tensor->keeps_object) return take_back(tensor.get());
+    return Py_NewRef(static_cast<PyObject*>(tensor->python_object));
+  }
+  return attach(allocate_object(), std::move(tensor));
 }
 
 PyObject* wrap_as(PyTypeObject* type, const Tensor& tensor) {

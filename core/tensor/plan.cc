@@ -37,6 +37,29 @@ void Plan::build(const char* name) { finish(name, false); }
 void Plan::build_fixed(const char* name) { finish(name, true); }
 
 void Plan::finish(const char* name, bool fixed) {
+  // Row-major operands of one size are one run: nothing is to be broadcast, ordered or merged.
+  const Tensor* first = nullptr;
+  bool flat = true;
+  for (int i = 0; flat && i < count_; ++i) {
+    const Tensor& tensor = operands_[i].tensor;
+    if (!tensor.defined()) continue;
+    if (!first) first = &tensor;
+    flat = tensor.is_contiguous() && tensor.sizes() == first->sizes();
+  }
+  if (flat && first) {
+    check_overlap();
+    shape_ = first->sizes();
+    ndim_ = 1;
+    elements_ = extent_[0] = first->count();
+    order_[0] = 0;
+    for (int i = 0; i < count_; ++i) {
+      Operand& operand = operands_[i];
+      if (operand.output && !operand.tensor.defined()) operand.tensor = Tensor::empty_as(*first, operand.dtype);
+      operand.data = operand.constant ? operand.value : operand.tensor.bytes();
+      stride_[0][i] = operand.constant ? 0 : static_cast<int64_t>(item_size(operand.dtype));
+    }
+    return;
+  }
   broadcast(name, fixed);
   ndim_ = shape_.ndim();
   elements_ = count_elements(shape_);

@@ -53,6 +53,10 @@ def __getattr__(name: str) -> object:
         return _no
     if name in _GROUP_OPERATIONS:
         return _no_group
+    if name in ("nn", "optim", "rpc", "tensor"):
+        from importlib import import_module
+
+        return import_module(f"{__name__}.{name}")
     error = AttributeError(f"module '{_identity.prefix()}distributed' has no attribute '{name}'")
     if why := _absent.reason(f"distributed.{name}"):
         error.add_note(why)

@@ -333,8 +333,10 @@ def embedding_bag(
     lengths = ends[1:] - ends[:-1]
     which = arange(bags).repeat_interleave(lengths)
     rows = embedding(input[: which.size(0)], weight, None, max_norm, norm_type, scale_grad_by_freq)
+    if rows.dtype.itemsize == 2:
+        rows = rows.float()  # sums of halves are kept in float32
     if per_sample_weights is not None:
-        rows = rows * per_sample_weights[: which.size(0)].unsqueeze(1)
+        rows = rows * per_sample_weights[: which.size(0)].unsqueeze(1).to(rows.dtype)
     kept = None
     if padding_idx is not None:
         kept = input[: which.size(0)] != padding_idx
@@ -343,8 +345,8 @@ def embedding_bag(
     if mode == "max":
         base = rows.new_zeros(bags, weight.size(1))
         place = which.unsqueeze(1).expand_as(rows)
-        return base.scatter_reduce(0, place, rows, "amax", include_self=False)
+        return base.scatter_reduce(0, place, rows, "amax", include_self=False).to(weight.dtype)
     total = rows.new_zeros(bags, weight.size(1)).index_add(0, which, rows)
     if mode == "sum":
-        return total
-    return total / where(counts == 0, 1, counts).unsqueeze(1).to(total.dtype)
+        return total.to(weight.dtype)
+    return (total / where(counts == 0, 1, counts).unsqueeze(1).to(total.dtype)).to(weight.dtype)

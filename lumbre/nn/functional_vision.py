@@ -438,6 +438,9 @@ def grid_sample(
             stacklevel=3,
         )
         align_corners = False
+    if input.dtype is grid.dtype and input.dtype.itemsize == 2:
+        # Weights and their sums in half precision would be off by a pixel's worth.
+        return grid_sample(input.float(), grid.float(), mode, padding_mode, align_corners).to(input.dtype)
     dims = input.dim() - 2
     if dims not in (2, 3) or grid.dim() != input.dim():
         raise RuntimeError(

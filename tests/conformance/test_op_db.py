@@ -37,7 +37,6 @@ def test_table_has_the_promised_size() -> None:
 
 
 def test_error_samples_are_refused() -> None:
-    right = [row for row in ROWS.values() if row["state"] == "right"]
-    total = sum(int(row["error samples"]) for row in right)
-    missed = sum(int(row["wrongly handled errors"]) for row in right)
+    total = sum(int(row["error samples"]) for row in ROWS.values())
+    missed = sum(int(row["wrongly handled errors"]) for row in ROWS.values())
     assert missed <= 0.05 * total

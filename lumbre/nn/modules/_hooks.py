@@ -24,6 +24,12 @@ def _any_global() -> bool:
 
 
 def _call_with_hooks(self: Any, *args: Any, **kwargs: Any) -> Any:
+    """The call of a module that has hooks, or was compiled."""
+    compiled = self.__dict__.get("_compiled_call_impl")
+    return self._call_impl(*args, **kwargs) if compiled is None else compiled(*args, **kwargs)
+
+
+def _call_impl(self: Any, *args: Any, **kwargs: Any) -> Any:
     """forward between the hooks that are registered for it."""
     ran: set[int] = set()
     try:
@@ -277,7 +283,7 @@ def install(cls: Any) -> None:
         register_full_backward_pre_hook, register_backward_hook,
     ):  # fmt: skip
         setattr(cls, function.__name__, function)
-    cls._call_impl = _call_with_hooks
+    cls._call_impl = _call_impl
     cls._wrapped_call_impl = _call_with_hooks
 
 
