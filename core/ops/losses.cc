@@ -149,7 +149,8 @@ Tensor binary_cross_entropy_with_logits(const Tensor& input, const Tensor& targe
   const std::string how = chosen_reduction(reduction, size_average, reduce);
   LB_CHECK(input.sizes() == target.sizes(), Value, "Target size (torch.Size(", target.sizes(),
            ")) must be the same as input size (torch.Size(", input.sizes(), "))");
-  if (!pos_weight && input.dtype() == target.dtype() && is_floating(input.dtype())) {
+  // Half types keep the roundings of each step, as PyTorch's do.
+  if (!pos_weight && input.dtype() == target.dtype() && is_floating(input.dtype()) && !is_half(input.dtype())) {
     const Tensor each = op::call<"_logits_entropy">(input, target);
     return reduced(weight ? op::mul(each, *weight) : each, how);
   }
