@@ -51,9 +51,8 @@ test: build $(VENV)/.test $(VENV)/.demo
 test-all: build $(VENV)/.test $(VENV)/.demo
 	$(BIN)/python -m pytest -n $(JOBS) tests
 
-bench: build $(VENV)/.demo $(VENV)/.test
-	$(BIN)/python benchmarks/run.py $(if $(ROWS),--rows $(ROWS))
-	$(BIN)/python benchmarks/steps.py $(if $(ROWS),--rows $(ROWS))
+bench: build $(VENV)/.test
+	$(BIN)/python benchmarks/run.py $(if $(ROWS),--rows "$(ROWS)") $(BENCH_FLAGS)
 
 lint: $(VENV)/.lint
 	$(BIN)/ruff check lumbre tests benchmarks examples tools
@@ -76,4 +75,4 @@ wheel: $(VENV)/.build
 	$(BIN)/python -m pip wheel --no-deps -w dist .
 
 clean:
-	rm -rf build build-asan dist out build.log lumbre/_C*.so
+	rm -rf build build-* dist out build.log lumbre/_C*.so

@@ -1,208 +1,167 @@
-"""Times the rows under Lumbre, PyTorch and NumPy in turn, in one process, and writes a table and a picture.
+"""Times the rows under Lumbre and its peers, and writes a table, a picture and a record of the figures.
 
-``python benchmarks/run.py [--rows word]`` writes ``out/benchmarks.md``, ``.json`` and ``.png``. A figure is the median of
-the ratios of neighbouring measurements, so that a machine whose speed drifts does not decide it.
+``python benchmarks/run.py [--rows word]``. Every library runs in a process of its own and in turn; a figure is the median
+of the ratios of neighbouring times. A row whose results differ from PyTorch's ends the run with a status of 1.
 """
 
 from __future__ import annotations
 
 import argparse
-import functools
+import contextlib
 import json
 import os
 import platform
-import statistics
-import subprocess
 import sys
 import time
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
+sys.path[0] = str(ROOT)
 
-import numpy as np
-import torch
-from rows import rows
+from benchmarks import footprint, report
+from benchmarks.measuring import CONDITIONS, Bench
+from benchmarks.picture import picture
+from benchmarks.processes import Failed, Neighbours, Peer
+from benchmarks.rows import chosen
 
-import lumbre
-
-try:
-    import jax
-    import jax.numpy
-except ImportError:
-    jax = None
-
-ROUNDS = 7
-SECONDS = 0.02  # of one measurement, at least one call
-SETTLE = 0.01  # until the other library's threads have stopped spinning on the second core
+NAME = "benchmarks"
+SECONDS_PER_ROW = 1.2  # where there are fewer left, rows are measured in fewer rounds
 
 
-def measure(call: Any) -> float:
-    """Seconds per call."""
-    time.sleep(SETTLE)
-    start = time.perf_counter()
-    call()
-    once = time.perf_counter() - start
-    count = max(1, min(100_000, int(SECONDS / max(once, 1e-7))))
-    loop = range(count)
-    start = time.perf_counter()
-    for _ in loop:
-        call()
-    return (time.perf_counter() - start) / count
-
-
-def agree(ours: Any, theirs: Any) -> bool:
-    """Whether both computed the same, before they are timed."""
-    if isinstance(theirs, torch.Tensor):
-        return np.allclose(ours.numpy(), theirs.numpy(), rtol=1e-3, atol=1e-3, equal_nan=True)
-    if isinstance(theirs, tuple | list) and theirs and isinstance(theirs[0], torch.Tensor):
-        return agree(ours[0], theirs[0])
-    return True
-
-
-def blocked(call: Any) -> Any:
-    return jax.block_until_ready(call())
-
-
-def compare(group: str, name: str, work: Any) -> dict[str, Any]:
-    result: dict[str, Any] = {"group": group, "name": name}
-    peers: list[tuple[str, ModuleType]] = [("torch", torch), ("numpy", np)]
-    try:
-        ours = work(lumbre)
-        ours()
-    except (AttributeError, NotImplementedError) as error:
-        return result | {"missing": str(error)}
-    if jax is not None:
-        peers.append(("jax", jax.numpy))
-    for peer, module in peers:
-        try:
-            theirs = work(module)
-            if peer == "jax":  # it returns before it has computed
-                theirs = functools.partial(blocked, theirs)
-            first = theirs()
-        except (AttributeError, TypeError, ValueError):
-            continue
-        if peer == "torch" and not name.startswith("rand") and not agree(ours(), first):
-            raise AssertionError(f"{group}: {name}: the results differ")
-        pairs = [(measure(ours), measure(theirs)) for _ in range(ROUNDS)]
-        result.setdefault("lumbre_ns", statistics.median(ours for ours, _ in pairs) * 1e9)
-        result[f"{peer}_ns"] = statistics.median(theirs for _, theirs in pairs) * 1e9
-        result[f"{peer}_ratio"] = statistics.median(theirs / ours for ours, theirs in pairs)
-    return result
-
-
-def start_up() -> list[dict[str, Any]]:
-    """Import time as whole processes, less that of Python itself; and what an installation weighs."""
-
-    def seconds(code: str) -> float:
-        environment = os.environ | {"PYTHONPATH": str(ROOT)}
-        times = []
-        for _ in range(9):
-            start = time.perf_counter()
-            subprocess.run([sys.executable, "-c", code], check=True, env=environment)
-            times.append(time.perf_counter() - start)
-        return statistics.median(times)
-
-    bare, ours, theirs = seconds("pass"), seconds("import lumbre"), seconds("import torch")
-    extension = next((ROOT / "lumbre").glob("_C*.so")).stat().st_size
-    package = sum(
-        file.stat().st_size
-        for file in (ROOT / "lumbre").rglob("*")
-        if file.is_file() and "__pycache__" not in file.parts
-    )
-    blas = Path(
-        subprocess.check_output(
-            [sys.executable, "-c", "import scipy_openblas32 as b; print(b.__path__[0])"], text=True
-        ).strip()
-    )
-    installed = package + sum(file.stat().st_size for file in blas.rglob("*") if file.is_file())
-    return [
-        {"group": "start", "name": "import, whole process", "lumbre_ns": ours * 1e9, "torch_ns": theirs * 1e9, "torch_ratio": theirs / ours},
-        {"group": "start", "name": "import, less Python's own start", "lumbre_ns": (ours - bare) * 1e9, "torch_ns": (theirs - bare) * 1e9,
-         "torch_ratio": (theirs - bare) / max(ours - bare, 1e-9)},
-        {"group": "start", "name": f"extension {extension / 1e6:.1f} MB, installed {installed / 1e6:.1f} MB"},
-    ]  # fmt: skip
-
-
-def duration(nanoseconds: float | None) -> str:
-    if nanoseconds is None:
-        return ""
-    for unit, size in (("s", 1e9), ("ms", 1e6), ("µs", 1e3)):
-        if nanoseconds >= size:
-            return f"{nanoseconds / size:.3g} {unit}"
-    return f"{nanoseconds:.3g} ns"
-
-
-def table(results: list[dict[str, Any]]) -> str:
-    lines = ["| row | Lumbre | PyTorch | ratio | NumPy | ratio | JAX ratio |", "|---|---|---|---|---|---|---|"]
-    for r in results:
-        if "missing" in r:
-            lines.append(f"| {r['group']}: {r['name']} | missing: {r['missing']} | | | | | |")
-            continue
-        ratio = f"{r['torch_ratio']:.2f}" if "torch_ratio" in r else ""
-        other = f"{r['numpy_ratio']:.2f}" if "numpy_ratio" in r else ""
-        third = f"{r['jax_ratio']:.2f}" if "jax_ratio" in r else ""
-        lines.append(
-            f"| {r['group']}: {r['name']} | {duration(r.get('lumbre_ns'))} | {duration(r.get('torch_ns'))} | {ratio} | "
-            f"{duration(r.get('numpy_ns'))} | {other} | {third} |"
-        )
-    return "\n".join(lines)
-
-
-def picture(results: list[dict[str, Any]], path: Path) -> None:
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    shown = [r for r in results if "torch_ratio" in r]
-    if not shown:
-        return
-    groups = list(dict.fromkeys(r["group"] for r in shown))
-    figure, axis = plt.subplots(figsize=(9, 0.19 * len(shown) + 1.5))
-    colours = plt.get_cmap("tab10")
-    axis.barh(
-        range(len(shown)),
-        [r["torch_ratio"] for r in shown],
-        color=[colours(groups.index(r["group"])) for r in shown],
-    )
-    axis.axvline(1, color="black", linewidth=1)
-    axis.set_yticks(range(len(shown)), [f"{r['group']}: {r['name']}" for r in shown], fontsize=6)
-    axis.invert_yaxis()
-    axis.set_xscale("log")
-    axis.set_xlabel("times as fast as PyTorch (log scale; right of the line: faster)")
-    axis.margins(y=0.005)
-    figure.tight_layout()
-    figure.savefig(path, dpi=130)
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+def options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", help="only rows whose 'group: name' contains this")
-    parser.add_argument("--out", type=Path, default=ROOT / "out")
-    options = parser.parse_args()
-    options.out.mkdir(parents=True, exist_ok=True)
-    results = [] if options.rows else start_up()
-    for group, name, work in rows(options.rows):
-        results.append(compare(group, name, work))
-        r = results[-1]
-        print(
-            f"{group}: {name}: {duration(r.get('lumbre_ns'))}, ratio {r.get('torch_ratio', float('nan')):.2f} {r.get('missing', '')}",
-            flush=True,
-        )
-    machine = f"{platform.machine()}, {os.cpu_count()} processors, Python {platform.python_version()}, torch {torch.__version__}, NumPy {np.__version__}"
-    text = f"# Benchmarks\n\nMeasured on {machine}; {torch.get_num_threads()} threads. A ratio above 1 means that Lumbre is faster.\n\n{table(results)}\n"
-    (options.out / "benchmarks.md").write_text(text)
-    (options.out / "benchmarks.json").write_text(json.dumps({"machine": machine, "rows": results}, indent=1))
-    picture(results, options.out / "benchmarks.png")
-    behind = [r for r in results if r.get("torch_ratio", 1) < 0.95]
-    print(
-        f"{len(results)} rows, {len(behind)} behind PyTorch: {', '.join(r['group'] + ': ' + r['name'] for r in behind)}"
+    parser.add_argument("--peers", default="torch,numpy,torch.compile,machine", help="what to compare with (also: jax)")
+    parser.add_argument("--conditions", default=",".join(c.name for c in CONDITIONS), help="of the measurements")
+    parser.add_argument("--jax", metavar="PYTHON", help="an interpreter that has JAX, as another peer")
+    parser.add_argument("--against", type=Path, metavar="TREE", help="another built tree of Lumbre, as another peer")
+    parser.add_argument(
+        "--setting", action="append", default=[], metavar="NAME=VALUE", help="of that tree's environment"
     )
-    print(f"written to {options.out}/benchmarks.md, .json and .png")
+    parser.add_argument("--minutes", type=float, default=17.0, help="for the rows: fewer rounds where a run is late")
+    parser.add_argument("--out", type=Path, default=ROOT / "out")
+    parser.add_argument("--compare", type=Path, help="an earlier benchmarks.json; otherwise the last one of --out")
+    parser.add_argument(
+        "--readme", action="store_true", help="write the summary and the picture into the READMEs and docs"
+    )
+    return parser.parse_args()
+
+
+def started(wanted: argparse.Namespace, stack: contextlib.ExitStack) -> dict[str, Peer]:
+    names = ["lumbre", *(name for name in wanted.peers.split(",") if name)]
+    peers = {name: Peer(name) for name in names if name != "jax" or not wanted.jax}
+    if wanted.jax:
+        peers["jax"] = Peer("jax", wanted.jax)
+    if wanted.against:
+        peers["lumbre.before"] = Peer("lumbre.before", tree=wanted.against.resolve(), settings=tuple(wanted.setting))
+    for peer in peers.values():
+        stack.callback(peer.close)
+    return peers
+
+
+def measured(wanted: argparse.Namespace) -> dict[str, Any]:
+    """The run's record: what it ran on, and the figures of each row."""
+    conditions = tuple(c for c in CONDITIONS if c.name in wanted.conditions.split(","))
+    rows = chosen(wanted.rows)
+    results = []
+    with contextlib.ExitStack() as stack:
+        neighbours = Neighbours()
+        stack.callback(neighbours.close)
+        peers = started(wanted, stack)
+        versions = {name: peer.ask("version") for name, peer in peers.items()}
+        bench = Bench(peers, neighbours, conditions)
+        if "machine" in peers and wanted.rows in (None, "machine"):
+            results += bench.limits()
+        end = time.monotonic() + 60 * wanted.minutes
+        for number, row in enumerate(rows):
+            left = (end - time.monotonic()) / (len(rows) - number)
+            bench.haste = min(1.0, max(0.1, left / SECONDS_PER_ROW))
+            results.append(bench.measure(row))
+            say(results[-1])
+    for result in footprint.rows(wanted.rows):
+        results.append(result)
+        say(result)
+    about = {"machine": machine(), "python": platform.python_version(), "versions": versions, "selection": wanted.rows}
+    return {"about": about, "rows": results}
+
+
+def say(result: dict[str, Any]) -> None:
+    first = result["conditions"].get(report.ALL, {})
+    ours = report.amount(first.get("lumbre", {}).get("value"), result["unit"])
+    others = " ".join(
+        report.figure(report.ratio(result, condition)) or "-" for condition in (report.ALL, report.ONE, report.BUSY)
+    )
+    before = report.ratio(result, report.ALL, "lumbre.before")
+    others += f", against the other tree {report.figure(before)}" if before else ""
+    print(f"{report.identity(result)}: {ours}, ratio {others} {report.remarks(result)}", flush=True)
+
+
+def machine() -> str:
+    model = platform.processor() or platform.machine()
+    with contextlib.suppress(OSError):
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        model = next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return f"{model}, {os.cpu_count()} processors"
+
+
+def write(record: dict[str, Any], wanted: argparse.Namespace) -> None:
+    rows, out = record["rows"], wanted.out
+    out.mkdir(parents=True, exist_ok=True)
+    limit = report.near_the_limit(rows)
+    versions = ", ".join(f"{name} {version}" for name, version in record["about"]["versions"].items())
+    parts = [
+        "# Benchmarks",
+        f"{record['about']['machine']}; Python {record['about']['python']}; {versions}. A ratio above 1 means that Lumbre is faster.",
+        f"## Summary\n\n{report.summary(rows)}",
+        *([f"## Near the limit\n\n{limit}"] if limit else []),
+        f"## Rows\n\n{report.table(rows)}\n",
+    ]
+    name = NAME if wanted.rows is None else f"{NAME}-part"  # a part does not take the place of a whole run
+    (out / f"{name}.md").write_text("\n\n".join(parts), encoding="utf-8")
+    (out / f"{name}.svg").write_text(picture(rows), encoding="utf-8")
+    last = out / f"{name}.json"
+    if last.exists():
+        last.replace(out / f"{name}.previous.json")
+    last.write_text(json.dumps(record, indent=1), encoding="utf-8")
+    print(f"written to {out / name}.md, .svg and .json")
+    if wanted.readme:
+        (ROOT / "docs" / "benchmarks.svg").write_text(picture(rows), encoding="utf-8")
+        for name in report.WORDS:
+            report.write_readme(ROOT / name, record)
+
+
+def conclude(record: dict[str, Any], before: dict[str, Any] | None, minutes: float) -> int:
+    rows = record["rows"]
+    print(f"\n{report.summary(rows)}\n\n{report.near_the_limit(rows)}\n")
+    for number, name in report.behind(rows):
+        print(f"behind: {name}: {report.figure(number)}")
+    if before is not None:
+        for text in report.changes(before["rows"], rows, whole=record["about"]["selection"] is None):
+            print(f"changed: {text}")
+    failures = list(report.failures(rows))
+    for text in failures:
+        print(f"failed: {text}")
+    print(f"{len(rows)} rows in {minutes:.1f} minutes, {len(failures)} failed")
+    return 1 if failures else 0
+
+
+def main() -> int:
+    wanted = options()
+    start = time.monotonic()
+    earlier = wanted.compare or wanted.out / f"{NAME}.json"
+    before = json.loads(earlier.read_text()) if earlier.exists() else None
+    try:
+        record = measured(wanted)
+    except Failed as failure:
+        print(failure, file=sys.stderr)
+        return 2
+    if not record["rows"]:
+        print(f"no row contains {wanted.rows!r}", file=sys.stderr)
+        return 2
+    write(record, wanted)
+    return conclude(record, before, (time.monotonic() - start) / 60)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from lumbre import _identity
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
-def __getattr__(name: str) -> object:
+
+def __getattr__(name: str) -> Any:
     if not name.startswith("__"):
         import lumbre
 

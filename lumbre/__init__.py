@@ -105,6 +105,46 @@ _LAZY_NAMES = {
         ("batch_norm", "instance_norm", "layer_norm", "native_layer_norm", "group_norm"),
         "nn.functional_normalization",
     ),
+    **dict.fromkeys(
+        (
+            "dropout",
+            "dropout_",
+            "alpha_dropout",
+            "alpha_dropout_",
+            "feature_dropout",
+            "feature_dropout_",
+            "feature_alpha_dropout",
+            "feature_alpha_dropout_",
+            "native_dropout",
+            "rrelu",
+            "max_pool1d",
+            "max_pool2d",
+            "max_pool3d",
+            "max_pool1d_with_indices",
+            "adaptive_max_pool1d",
+            "grid_sampler",
+            "grid_sampler_2d",
+            "grid_sampler_3d",
+            "affine_grid_generator",
+            "native_group_norm",
+            "native_batch_norm",
+            "_native_batch_norm_legit",
+            "norm_except_dim",
+            "_softmax_backward_data",
+            "_log_softmax_backward_data",
+            "binary_cross_entropy_with_logits",
+            "cosine_embedding_loss",
+            "hinge_embedding_loss",
+            "kl_div",
+            "margin_ranking_loss",
+            "poisson_nll_loss",
+            "triplet_margin_loss",
+            "ctc_loss",
+        ),
+        "nn.functional_native",
+    ),
+    **dict.fromkeys(("avg_pool1d", "adaptive_avg_pool1d"), "nn.functional_pooling"),
+    **dict.fromkeys(("bilinear", "pdist"), "nn.functional_dropout"),
     "_pack_padded_sequence": "nn.utils.rnn",
     "_pad_packed_sequence": "nn.utils.rnn",
     **{
@@ -127,7 +167,7 @@ del _name, _meaning, _module, _names, _operator_names, _composed_names, _public
 
 def __getattr__(name: str) -> object:
     """Loads submodules and rarely used names when they are first asked for."""
-    if not name.startswith("__"):
+    if not name.startswith("__") or name == "__config__":
         from importlib import import_module
 
         where = _LAZY_NAMES.get(name, name)

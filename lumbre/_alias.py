@@ -245,6 +245,7 @@ def install() -> None:
             _rename(module)
             sys.modules[_as(ALIAS, name)] = module
     _package.__version__ = _identity.torch_version  # type: ignore[attr-defined]
+    _package.torch = _package  # type: ignore[attr-defined]  # some programs say torch.torch
     sys.meta_path.insert(0, _Finder())
     for name, patch in _AFTER_IMPORT.items():
         if name in sys.modules:

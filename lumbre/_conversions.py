@@ -51,12 +51,13 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
 
 
 def asarray(
-    obj: Any, *, dtype: Any = None, device: Any = None, copy: bool | None = None, requires_grad: bool = False
+    obj: Any, *, dtype: Any = None, device: Any = None, copy: bool | None = None, requires_grad: bool | None = None
 ) -> Tensor:
     """A tensor from a tensor, array, DLPack object, buffer, number or sequence.
 
     ``copy`` true always copies, false never does and raises ValueError where it would have to, None shares where
-    possible. Buffers without a dtype are read as the default dtype.
+    possible. Buffers without a dtype are read as the default dtype. A tensor that requires a gradient goes on to, and
+    stays in its graph, unless ``requires_grad`` is false.
 
     >>> torch.asarray([1, 2])
     tensor([1, 2])
@@ -67,19 +68,19 @@ def asarray(
     if shared is None:
         if copy is False:
             raise ValueError("can't alias arbitrary sequence into a tensor.")
-        return _marked(_C.tensor(obj, dtype=dtype), requires_grad)
+        return _marked(_C.tensor(obj, dtype=dtype), bool(requires_grad))
     wanted = shared.dtype if dtype is None else dtype
     if shared.dtype is not wanted and copy is False:
         raise ValueError(f"can't alias tensor with dtype '{shared.dtype}' into dtype '{wanted}'.")
+    tracked = shared.requires_grad if requires_grad is None else requires_grad
+    result = shared
     if copy or shared.dtype is not wanted:
-        result = _C.tensor(shared, dtype=wanted)
-        # A copy of a tensor that requires gradients does so only when asked.
-        return _marked(result, requires_grad)
-    if shared is obj and shared.requires_grad != requires_grad:
-        if requires_grad:
-            return _marked(shared, True)
+        result = shared.to(wanted, copy=True)
+        if not tracked:
+            return result.detach()
+    elif shared.requires_grad and not tracked and not shared.is_leaf:
         return shared.detach()
-    return _marked(shared, requires_grad)
+    return result if result.requires_grad == tracked else result.requires_grad_(tracked)
 
 
 def _shared(obj: Any, dtype: Any) -> Tensor | None:

@@ -67,6 +67,16 @@ class tensortype:
     def __reduce__(self) -> str:
         return self.__name__
 
+    def __or__(self, other: Any) -> Any:
+        from typing import Union
+
+        return Union[self, other]  # noqa: UP007 - this is what X | Y means
+
+    def __ror__(self, other: Any) -> Any:
+        from typing import Union
+
+        return Union[other, self]  # noqa: UP007
+
     def __getattr__(self, name: str) -> str:
         if name == "__qualname__":
             return self.__name__

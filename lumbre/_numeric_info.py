@@ -19,6 +19,14 @@ _FLOATS = {
     "float32": (32, 23, 127, -126, 6),
     "float64": (64, 52, 1023, -1022, 15),
 }
+# The 8-bit ones spend their highest codes in ways of their own: eps, the greatest and the smallest normal number.
+_BYTES = {
+    "float8_e4m3fn": (0.125, 448.0, 2.0**-6),
+    "float8_e4m3fnuz": (0.125, 240.0, 2.0**-7),
+    "float8_e5m2": (0.25, 57344.0, 2.0**-14),
+    "float8_e5m2fnuz": (0.125, 57344.0, 2.0**-15),
+    "float8_e8m0fnu": (1.0, 2.0**127, 2.0**-127),
+}
 _INTEGERS = {"uint8": (8, False), "int8": (8, True), "int16": (16, True), "int32": (32, True), "int64": (64, True)}
 _REQUIRED = object()
 
@@ -92,6 +100,12 @@ class finfo(_Info):
     def __init__(self, *arguments: Any, **keywords: Any) -> None:
         name = _dtype_name("finfo", arguments, keywords, _C.get_default_dtype())
         name = {"complex64": "float32", "complex128": "float64"}.get(name, name)
+        if name in _BYTES:
+            eps, largest, tiny = _BYTES[name]
+            least = tiny if name == "float8_e8m0fnu" else -largest  # that one has no sign
+            self._fill(bits=8, eps=eps, max=largest, min=least, tiny=tiny, smallest_normal=tiny)
+            self._fill(resolution=1.0, dtype=name)
+            return
         if name not in _FLOATS:
             raise TypeError(
                 "torch.finfo() requires a floating point input type. Use torch.iinfo to handle 'torch.finfo'"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import pickletools
 from importlib import import_module
+from pickle import whichmodule  # type: ignore[attr-defined]  # not in the stubs of the library
 
 from lumbre import _C, _legacy, _utils
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from typing import IO, Any
 
 _PACKAGE = "lumbre"
+# The one that is written in Python: its parts, which the library's stubs do not show, can be replaced.
+_Pickler: Any = pickle._Pickler
 # Classes that stand in files of other names than PyTorch's.
 _PYTORCH_FILES = {
     "Flatten": "flatten", "Unflatten": "flatten", "ChannelShuffle": "channelshuffle", "PixelShuffle": "pixelshuffle",
@@ -34,7 +37,7 @@ def _pytorch_name(module: str, name: str) -> tuple[str, str]:
     return module, name
 
 
-class Writer(pickle._Pickler):  # type: ignore[name-defined]
+class Writer(_Pickler):
     """Pickles whose globals have PyTorch's names; ``reference`` gives the persistent ids of storages."""
 
     def __init__(self, file: IO[bytes], protocol: int, reference: Callable) -> None:
@@ -48,7 +51,7 @@ class Writer(pickle._Pickler):  # type: ignore[name-defined]
         if isinstance(obj, _C.dtype):
             name = str(obj).rpartition(".")[2]
         name = name or getattr(obj, "__qualname__", None) or obj.__name__
-        module = getattr(obj, "__module__", None) or pickle.whichmodule(obj, name)
+        module = getattr(obj, "__module__", None) or whichmodule(obj, name)
         if isinstance(obj, _C.dtype):
             module = "torch"
         elif name.endswith("Storage") and isinstance(obj, type):
@@ -70,7 +73,7 @@ class Writer(pickle._Pickler):  # type: ignore[name-defined]
 
     # dtypes are names in torch; functions and classes too.
     dispatch = {
-        **pickle._Pickler.dispatch,  # type: ignore[attr-defined]
+        **_Pickler.dispatch,
         _C.dtype: save_global,
         type(_pytorch_name): save_global,
     }

@@ -223,8 +223,13 @@ def _notes(tensor: Any, dtype: str, shape: tuple[int, ...], text: str) -> list[s
         notes.append(f"size={shape}")
     if dtype != default and (text == "[]" or dtype not in ("int64", "bool")):
         notes.append(f"dtype={_identity.prefix()}{dtype}")
-    if tensor.grad_fn is not None:
-        notes.append(f"grad_fn=<{type(tensor.grad_fn).__name__}>")
+    try:
+        node = tensor.grad_fn
+    except RuntimeError:  # of a view whose base was changed behind it
+        notes.append("grad_fn=<Invalid>")
+        return notes
+    if node is not None:
+        notes.append(f"grad_fn=<{type(node).__name__}>")
     elif tensor.requires_grad:
         notes.append("requires_grad=True")
     return notes

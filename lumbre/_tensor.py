@@ -223,7 +223,7 @@ def retain_grad(self: Tensor) -> None:
 def _hook_handle(self: Tensor, hook: Callable, name: str, after: bool) -> Any:
     from lumbre.utils.hooks import RemovableHandle
 
-    hooks = self.__dict__.get(name)
+    hooks: Any = self.__dict__.get(name)
     # An in-place operation gives the tensor another node, and its hooks another place. The node's number stands for it: the
     # node itself would be held from two sides, and never be collected with a hook that knows its tensor.
     node = None if after or self.is_leaf else self.grad_fn._sequence_nr()
@@ -295,10 +295,6 @@ def register_node_prehook(self: Any, fn: Callable) -> Any:
     return _register_node_hook(self, fn, True)
 
 
-_C.Node.register_hook = register_node_hook
-_C.Node.register_prehook = register_node_prehook
-
-
 def _node_metadata(self: Any) -> dict:
     try:
         return self._metadata
@@ -307,7 +303,12 @@ def _node_metadata(self: Any) -> dict:
         return self._metadata
 
 
-_C.Node.metadata = property(_node_metadata, doc="A dictionary for the user.")
+for _name, _member in {
+    "register_hook": register_node_hook,
+    "register_prehook": register_node_prehook,
+    "metadata": property(_node_metadata, doc="A dictionary for the user."),
+}.items():
+    setattr(_C.Node, _name, _member)
 
 
 # --- the older and the sparse ------------------------------------------------------------------------------------------
@@ -631,8 +632,8 @@ def _complete() -> None:
     for name, value in extra.items():
         if name not in own or name == "__module__":
             setattr(Tensor, name, value)
-    _C.DisableTorchFunctionSubclass = DisableTorchFunctionSubclass
-    _C.DisableTorchFunction = DisableTorchFunction
+    for made in (DisableTorchFunctionSubclass, DisableTorchFunction):
+        setattr(_C, made.__name__, made)
 
 
 _complete()

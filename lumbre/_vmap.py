@@ -64,7 +64,7 @@ def _mapped_dims(in_dims: Any, args: tuple, name: str) -> list[Any]:
             f"{where} in_dims is not compatible with the structure of `inputs`. in_dims has structure "
             f"{structure(in_dims)} but inputs has structure {structure(args)}."
         )
-    found = []
+    found: list[int | None] = []
     for dim, leaf in zip(dims, _leaves(args), strict=True):
         if dim is None:
             found.append(None)

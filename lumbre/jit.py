@@ -2,19 +2,40 @@
 
 from __future__ import annotations
 
-from lumbre import _identity
+from lumbre import _absent, _identity
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, NoReturn
 
-from typing import Final
+from typing import Final, NamedTuple
 
+_WHY = "Lumbre has no TorchScript: programs run as Python"
 __all__ = [
-    "Final", "export", "freeze", "ignore", "is_scripting", "is_tracing", "load", "optimize_for_inference", "save", "script",
-    "script_if_tracing", "trace", "unused",
+    "Final", "annotate", "export", "freeze", "ignore", "is_scripting", "is_tracing", "load", "optimize_for_inference", "save", "script",
+    "script_if_tracing", "trace", "trace_module", "unused",
 ]  # fmt: skip
+
+
+class TracerWarning(Warning):
+    """Never given: nothing is traced."""
+
+
+class Attribute(NamedTuple):
+    """A value and its type."""
+
+    value: Any
+    type: Any
+
+
+def annotate(the_type: Any, the_value: Any) -> Any:
+    """The value as it is.
+
+    >>> torch.jit.annotate(list[int], [])
+    []
+    """
+    return the_value
 
 
 def script(
@@ -37,6 +58,13 @@ def trace(func: Any, example_inputs: Any = None, *args: Any, example_kwarg_input
     return func
 
 
+def trace_module(mod: Any, inputs: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+    """Calls each of the module's methods once with its example, as tracing does, and returns the module as it is."""
+    for name, example in inputs.items():
+        getattr(mod, name)(*(example if isinstance(example, tuple) else (example,)))
+    return mod
+
+
 def script_if_tracing(fn: Callable) -> Callable:
     """Returns the function as it is."""
     return fn
@@ -55,6 +83,14 @@ def unused(fn: Callable) -> Callable:
 def ignore(drop: Any = False, **kwargs: Any) -> Any:
     """Returns the method as it is; also called with arguments."""
     return drop if callable(drop) else lambda fn: fn
+
+
+def _overload(func: Callable) -> Callable:
+    """Returns a declaration as it is; the definition after it takes its name."""
+    return func
+
+
+_overload_method = _overload
 
 
 def freeze(mod: Any, preserved_attrs: Any = None, optimize_numerics: bool = True) -> Any:
@@ -89,5 +125,13 @@ def load(f: Any, *args: Any, **kwargs: Any) -> NoReturn:
     )
 
 
-def __getattr__(name: str) -> object:
+def __getattr__(name: str) -> Any:
+    if name in ("RecursiveScriptModule", "ScriptModule", "TopLevelTracedModule"):
+        from lumbre.nn import Module
+
+        made = globals()[name] = _absent.refused_class(f"jit.{name}", _WHY, Module)
+        return made
+    if name in ("CompilationUnit", "ScriptFunction"):
+        made = globals()[name] = _absent.refused_class(f"jit.{name}", _WHY)
+        return made
     raise AttributeError(f"module '{_identity.prefix()}jit' has no attribute '{name}'")

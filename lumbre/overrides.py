@@ -202,7 +202,7 @@ def _listing() -> tuple[dict[Any, list[Callable]], dict[Callable, str]]:
     for prefix, module in _spaces():
         for name in sorted(getattr(module, "__all__", ())):
             function = getattr(module, name, None)
-            if function in known if callable(function) and not isinstance(function, type) else False:
+            if callable(function) and not isinstance(function, type) and function in known:
                 found.setdefault(module, []).append(function)
                 names.setdefault(function, f"{prefix}.{name}")
     for name, value in sorted(vars(Tensor).items()):

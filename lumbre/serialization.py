@@ -544,4 +544,8 @@ def check_module_version_greater_or_equal(module: Any, version: Any, error_if_ma
 
 
 def __getattr__(name: str) -> Any:
+    if name in ("FileLike", "MAP_LOCATION"):  # types, for annotations
+        from typing import Any as anything
+
+        return anything
     raise AttributeError(f"module '{_identity.prefix()}serialization' has no attribute '{name}'")

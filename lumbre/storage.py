@@ -159,9 +159,9 @@ for _function in (
 ):  # fmt: skip
     _function.__qualname__ = f"UntypedStorage.{_function.__name__}"
     setattr(UntypedStorage, _function.__name__, _function)
-for _function in (_new_shared, from_file):
-    _function.__qualname__ = f"UntypedStorage.{_function.__name__}"
-    setattr(UntypedStorage, _function.__name__, classmethod(_function))
+for _maker in (_new_shared, from_file):
+    _maker.__qualname__ = f"UntypedStorage.{_maker.__name__}"
+    setattr(UntypedStorage, _maker.__name__, classmethod(_maker))
 for _name, _value in {"device": property(lambda self: _device_cpu()), "is_cuda": False}.items():
     setattr(UntypedStorage, _name, _value)
 

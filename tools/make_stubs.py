@@ -82,7 +82,8 @@ def engine_signatures(name: str, method: bool, result: str | None = None) -> lis
             parts.append(parameter_text(label, kind, optional, has_default, variadic))
         if parts and parts[-1] == "*":
             parts.pop()
-        signatures.append((", ".join(parts), result or RESULTS.get(record.result, record.result)))
+        returned = "_Fields" if " -> (" in record.signature else RESULTS.get(record.result, record.result)
+        signatures.append((", ".join(parts), result or returned))
     return list(dict.fromkeys(signatures))
 
 
@@ -174,8 +175,13 @@ def plain_class(name: str, cls: type) -> list[str]:
             continue
         if inspect.isgetsetdescriptor(value) or isinstance(value, property):
             lines += [f"    @property\n    def {member}(self) -> Any: ..."]
+        elif isinstance(value, classmethod):
+            lines.append(f"    @classmethod\n    def {member}(cls, *args: Any, **kwargs: Any) -> Any: ...")
         elif callable(value):
             lines.append(f"    def {member}(self, *args: Any, **kwargs: Any) -> Any: ...")
+    if issubclass(cls, tuple):
+        lines.append("    @overload\n    def __getitem__(self, key: SupportsIndex, /) -> builtins.int: ...")
+        lines.append(f"    @overload\n    def __getitem__(self, key: slice, /) -> {name}: ...")
     if not issubclass(cls, tuple):
         lines.append("    def __init__(self, *args: Any, **kwargs: Any) -> None: ...")
     return lines if len(lines) > 1 else [f"{lines[0]} ..."]
@@ -187,18 +193,22 @@ def imports() -> list[str]:
         HEADER,
         "import builtins",
         "from collections.abc import Sequence",
-        "from typing import Any, overload",
+        "from typing import Any, SupportsIndex, overload",
         "",
         "Number = builtins.int | builtins.float | builtins.bool",
         "",
     ]
 
 
+# What has named fields (``values``, ``indices``): a tuple of tensors with attributes of the same kind.
+FIELDS = ["", "class _Fields(tuple[Tensor, ...]):", "    def __getattr__(self, name: str) -> Tensor: ...", ""]
+
+
 def engine_stub() -> str:
     """The text of ``lumbre/_C.pyi``."""
     import lumbre.storage  # noqa: F401 - completes UntypedStorage
 
-    lines = [*imports(), "_dtype = dtype", "_memory_format = memory_format", ""]
+    lines = [*imports(), "_dtype = dtype", "_memory_format = memory_format", *FIELDS]
     constants = []
     for name, value in sorted(vars(_C).items()):
         if name.startswith("__") or name == "Tensor":
@@ -221,7 +231,8 @@ def package_stub() -> str:
     lines = imports()
     classes = sorted(name for name in lumbre.__all__ if isinstance(getattr(_C, name, None), type))
     lines += [f"from lumbre._C import {name} as {name}" for name in classes]
-    lines += ["from lumbre._C import dtype as _dtype", "from lumbre._C import memory_format as _memory_format"]
+    lines += ["from lumbre._C import _Fields", "from lumbre._C import dtype as _dtype"]
+    lines += ["from lumbre._C import memory_format as _memory_format"]
     lines += ["from lumbre._device import device as device", "", "__version__: str"]
     for name in sorted(set(lumbre.__all__) - set(classes) - {"device"}):
         value = getattr(lumbre, name, None)

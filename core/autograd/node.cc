@@ -105,7 +105,7 @@ Tensor in_layout_of(const Tensor& variable, const Tensor& gradient) {
 
 void AccumulateGrad::apply(Gradients& taken, Gradients&) {
   Tensor& gradient = taken[0];
-  if (!gradient.defined()) return;
+  if (!gradient.defined() || !variable_->requires_grad) return;  // a leaf may have been detached since
   LB_CHECK(gradient.sizes() == variable_.sizes(), Runtime, "AccumulateGrad got a gradient of size ", gradient.sizes(),
            " for a variable of size ", variable_.sizes());
   accumulate(variable_, std::move(gradient));
@@ -203,22 +203,68 @@ void set_node(const Tensor& t, NodeRef node, uint32_t output) {
   t->requires_grad = true;
 }
 
+namespace {
+// "Unbind" for UnbindBackward0.
+std::string operation_of(const Node& node) {
+  const std::string name = node.name();
+  return name.substr(0, name.find("Backward"));
+}
+
+// PyTorch's refusal of a view that cannot follow a change of the memory it shows: its own, or its base's.
+[[noreturn]] void refuse_changed_view(const Tensor& view, bool through_base) {
+  const auto kind = static_cast<ViewKind>(view->view_kind);
+  const History* history = history_of(view);
+  const char* how =
+      through_base ? "its base or another view of its base has been modified inplace" : "is being modified inplace";
+  const std::string moving =
+      "Given that this use case is ambiguous and error-prone, it is forbidden. You can clarify your code by moving "
+      "both "
+      "the view and the inplace either both inside the ";
+  if (kind == ViewKind::NoGrad || kind == ViewKind::Inference) {
+    const bool inference = kind == ViewKind::Inference;
+    fail(ErrorKind::Runtime, "A view was created in ", inference ? "inference mode" : "no_grad mode", " and ", how,
+         inference ? " in normal mode. " : " with grad mode enabled. ", moving,
+         inference ? "inference_mode" : "no_grad",
+         " block (if you don't want the inplace to be tracked) or both outside (if you want the inplace to be "
+         "tracked).");
+  }
+  const std::string what = history && history->node ? text("Output ", history->output, " of ",
+                                                           operation_of(*history->node), " is a view and ")
+                                                    : std::string("A view was created ");
+  fail(ErrorKind::Runtime, what, how,
+       kind == ViewKind::OneOfMany
+           ? ". This view is the output of a function that returns multiple views. Such functions do not allow the "
+             "output views to be modified inplace. You should replace the inplace operation by an out-of-place one."
+           : ". This view was created inside a custom Function (or because an input was returned as-is) and the "
+             "autograd logic to handle view+inplace would override the custom backward associated with the custom "
+             "Function, leading to incorrect gradients. This behavior is forbidden. You can fix this by cloning the "
+             "output of the custom Function.");
+}
+
+// A view whose history cannot be made anew stays behind its storage's version when that changes.
+void check_up_to_date(const Tensor& t) {
+  if (t->base && t->view_version != t->storage->version) refuse_changed_view(t, true);
+}
+}  // namespace
+
 void refresh_view(const Tensor& view) {
   TensorData& data = *view.get();
+  const bool matters = data.requires_grad || requires_grad(Tensor(data.base));
+  if (matters && static_cast<ViewKind>(data.view_kind) != ViewKind::Normal) return;
   data.view_version = data.storage->version;
-  if (static_cast<ViewKind>(data.view_kind) != ViewKind::Normal) return;
   if (!requires_grad(Tensor(data.base))) return;
   set_node(view, arithmetic.as_strided_node(view), 0);
 }
 
 NodeRef node_of(const Tensor& t) {
-  requires_grad(t);
+  if (requires_grad(t)) check_up_to_date(t);
   const History* history = history_of(t);
   return history ? history->node : NodeRef();
 }
 
 Edge gradient_edge(const Tensor& t) {
   if (!requires_grad(t)) return {};
+  check_up_to_date(t);
   History& history = own_history(t);
   if (history.node) return {history.node, history.output};
   if (!t->requires_grad) return {};
@@ -254,14 +300,6 @@ void note_view(const Tensor& view, const Tensor& of) {
   view->untracked = of->untracked;
 }
 
-namespace {
-// "Unbind" for UnbindBackward0.
-std::string operation_of(const Node& node) {
-  const std::string name = node.name();
-  return name.substr(0, name.find("Backward"));
-}
-}  // namespace
-
 void refuse_inference_write() {
   fail(ErrorKind::Runtime,
        "Inplace update to inference tensor outside InferenceMode is not allowed."
@@ -275,33 +313,7 @@ void check_in_place(const Tensor& target, bool recorded) {
   if (target->base) {
     const auto kind = static_cast<ViewKind>(target->view_kind);
     const bool matters = tracked || recorded || requires_grad(Tensor(target->base));
-    if (matters && kind != ViewKind::Normal) {
-      const NodeRef node = node_of(target);
-      const History* history = history_of(target);
-      const std::string what = node ? text("Output ", history->output, " of ", operation_of(*node), " is a view and ")
-                                    : std::string("A view was created ");
-      LB_CHECK(
-          kind != ViewKind::OneOfMany, Runtime, what,
-          "is being modified inplace. This view is the output of a function that returns multiple views. Such "
-          "functions do not allow the output views to be modified inplace. You should replace the inplace operation "
-          "by an out-of-place one.");
-      LB_CHECK(
-          kind != ViewKind::Custom, Runtime, what,
-          "is being modified inplace. This view was created inside a custom Function (or because an input was "
-          "returned as-is) and the autograd logic to handle view+inplace would override the custom backward "
-          "associated with the custom Function, leading to incorrect gradients. This behavior is forbidden. You can "
-          "fix this by cloning the output of the custom Function.");
-      LB_CHECK(kind != ViewKind::Inference, Runtime,
-               "A view was created in inference mode and is being modified inplace in normal mode. Given that this use "
-               "case is ambiguous and error-prone, it is forbidden. You can clarify your code by moving both the view "
-               "and the inplace either both inside the inference_mode block (if you don't want the inplace to be "
-               "tracked) or both outside (if you want the inplace to be tracked).");
-      LB_CHECK(kind != ViewKind::NoGrad, Runtime,
-               "A view was created in no_grad mode and is being modified inplace with "
-               "grad mode enabled. Given that this use case is ambiguous and error-prone, it is forbidden. You can "
-               "clarify your code by moving both the view and the inplace either both inside the no_grad block (if you "
-               "don't want the inplace to be tracked) or both outside (if you want the inplace to be tracked).");
-    }
+    if (matters && kind != ViewKind::Normal) refuse_changed_view(target, false);
     const Tensor base(target->base);
     LB_CHECK(!(requires_grad(base) && is_leaf(base)), Runtime,
              "a view of a leaf Variable that requires grad is being used in an in-place operation.");

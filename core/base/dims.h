@@ -24,14 +24,14 @@ class Dims {
     resize(count);
     std::fill_n(data(), count, value);
   }
-  Dims(const Dims& other) { assign(other.data(), other.size_); }
+  Dims(const Dims& other) { copy(other); }
   Dims(Dims&& other) noexcept : size_(other.size_), capacity_(other.capacity_), heap_(std::move(other.heap_)) {
     if (!heap_) std::memcpy(inline_, other.inline_, sizeof(inline_));
     other.size_ = 0;
     other.capacity_ = kInline;
   }
   Dims& operator=(const Dims& other) {
-    if (this != &other) assign(other.data(), other.size_);
+    if (this != &other) copy(other);
     return *this;
   }
   Dims& operator=(Dims&& other) noexcept {
@@ -76,7 +76,11 @@ class Dims {
     --size_;
   }
   bool operator==(const Dims& other) const noexcept {
-    return size_ == other.size_ && std::equal(begin(), end(), other.begin());
+    if (size_ != other.size_) return false;
+    const int64_t *a = data(), *b = other.data();
+    for (uint32_t i = 0; i < size_; ++i)
+      if (a[i] != b[i]) return false;
+    return true;
   }
   bool contains(int64_t value) const noexcept { return std::find(begin(), end(), value) != end(); }
 
@@ -85,6 +89,12 @@ class Dims {
   void assign(const int64_t* values, size_t count) {
     resize(count);
     std::copy_n(values, count, data());
+  }
+  // Short lists are copied whole: a few moves of fixed width, whatever their length.
+  void copy(const Dims& other) {
+    if (heap_ || other.heap_) return assign(other.data(), other.size_);
+    size_ = other.size_;
+    std::memcpy(inline_, other.inline_, sizeof(inline_));
   }
   void reserve(size_t count) {
     if (count <= capacity_) return;

@@ -78,6 +78,8 @@ void Details::note_pointwise(const PointwiseCall& call) {
   if (!possible_ || regions_.empty()) return;
   Region& region = regions_.back();
   if (++region.pointwise_calls > 1 || call.common != call.compute || (call.context && !call.spec.context_bytes)) return;
+  // A target of another dtype takes what the loop gives through a conversion.
+  if (call.result.dtype() != (call.spec.tables.levels[0]->to_bool ? DType::Bool : call.compute)) return;
   auto noted = std::make_unique<Pointwise>();
   noted->loop = call.loop;
   noted->dtype = call.compute;

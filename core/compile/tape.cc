@@ -97,7 +97,7 @@ void point_to_slots(Step& step, std::vector<Tensor>& slots) {
     if (step.inputs[i] != kNone) step.values[i].tensor = &slots[static_cast<size_t>(step.inputs[i])];
   for (size_t i = 0; i < step.lists.size(); ++i) {
     if (step.lists[i].empty()) continue;
-    if (!step.values[i].lists) step.values[i].lists = std::make_unique<Value::Lists>();
+    if (!step.values[i].lists) step.values[i].own_lists();
     step.values[i].lists->tensors.resize(step.lists[i].size());
   }
 }

@@ -141,7 +141,7 @@ std::vector<Label> joined(std::initializer_list<std::vector<Label>> lists) {
   return all;
 }
 
-// Labels of one term that nobody else needs are summed: a product with a vector of ones.
+// Labels of one term that nobody else needs are summed: a product with a vector of ones. Integers are promoted, as by sum.
 Term summed(const Term& term, const std::vector<Label>& needed) {
   std::vector<Label> kept, dropped;
   std::map<Label, int64_t> sizes_of;
@@ -150,9 +150,10 @@ Term summed(const Term& term, const std::vector<Label>& needed) {
     sizes_of[label] = size_of(term, label);
   }
   if (dropped.empty()) return term;
-  const Tensor matrix = op::reshape(arranged(term, joined({kept, dropped}), sizes_of),
-                                    {product_of(kept, sizes_of), product_of(dropped, sizes_of)});
-  const Tensor result = op::call<"mv">(matrix, Tensor::full({matrix.sizes()[1]}, Scalar(1), term.tensor.dtype()));
+  const Tensor rows = op::reshape(arranged(term, joined({kept, dropped}), sizes_of),
+                                  {product_of(kept, sizes_of), product_of(dropped, sizes_of)});
+  const Tensor matrix = is_integral(rows.dtype(), true) ? op::cast(rows, DType::Int64) : rows;
+  const Tensor result = op::call<"mv">(matrix, Tensor::full({matrix.sizes()[1]}, Scalar(1), matrix.dtype()));
   Dims sizes;
   for (Label label : kept) sizes.push_back(sizes_of[label]);
   return {op::reshape(result, sizes), kept};
@@ -179,7 +180,10 @@ Term contract(const Term& a, const Term& b, const std::vector<Label>& needed) {
   Dims sizes;
   const std::vector<Label> labels = joined({batch, rows, columns});
   for (Label label : labels) sizes.push_back(sizes_of[label]);
-  return {op::reshape(op::call<"bmm">(left, right), sizes), labels};
+  const bool summed_integers = left.dtype() == DType::Int64 && is_integral(right.dtype(), true);
+  const Tensor like_left = summed_integers ? op::cast(right, DType::Int64) : right;
+  const bool summed_right = right.dtype() == DType::Int64 && is_integral(left.dtype(), true);
+  return {op::reshape(op::call<"bmm">(summed_right ? op::cast(left, DType::Int64) : left, like_left), sizes), labels};
 }
 
 struct Equation {
@@ -261,9 +265,6 @@ Tensor einsum(const std::string& equation, const std::vector<Tensor>& operands) 
     for (size_t i = from; i < terms.size(); ++i) needed = joined({needed, terms[i].labels});
     return needed;
   };
-  // A sum alone promotes integers, as sum does; products keep their dtype.
-  if (terms.size() == 1 && is_integral(terms[0].tensor.dtype(), true) && terms[0].labels.size() > parsed.output.size())
-    terms[0].tensor = terms[0].tensor.to(DType::Int64);
   Term result = summed(terms[0], needed_after(1));
   for (size_t i = 1; i < terms.size(); ++i) {
     const std::vector<Label> later = needed_after(i + 1);

@@ -78,9 +78,11 @@ Tensor fill_tensor(const Out& out, const Tensor& input, const Tensor& value) {
 Tensor zero(const Out& out, const Tensor& input) { return fill_scalar(out, input, Scalar(0)); }
 
 Tensor resize(const Out& out, const Tensor& input, const Dims& size, Format format) {
+  LB_CHECK(!autograd::requires_grad(input), Runtime, "cannot resize variables that require grad");
   if (size != input.sizes()) input.resize(size);
   if (format && *format != MemoryFormat::Preserve && *format != MemoryFormat::Contiguous)
     input->set_geometry(size, strides_for(size, *format), input->offset);
+  input.bump_version();
   return *out.target();
 }
 Tensor resize_as(const Out& out, const Tensor& input, const Tensor& the_template, Format format) {
@@ -184,18 +186,18 @@ LB_OPERATOR(.signature = "copy(input, src, non_blocking=False)",
 tensor([3., 3.]))",
             .forward = forward_of<copy>,
             .derivative = LB_GRADIENTS("CopyBackwards", "", zeros(b.sizes(0), b.dtype(0)), g), .forms = kInPlace);
-LB_OPERATOR(.signature = "fill(input, value)", .doc = R"(Every element becomes value.
-
->>> torch.zeros(2).fill_(3)
-tensor([3., 3.]))",
-            .forward = forward_of<fill_scalar>, .derivative = LB_ZERO_GRADIENT("FillBackward0"),
-            .forms = kFunction | kInPlace | kInPlaceFunction);
 LB_OPERATOR(.signature = "fill(input, value)", .doc = R"(Every element becomes the one element of a 0-d tensor.
 
 >>> torch.zeros(2).fill_(torch.tensor(3))
 tensor([3., 3.]))",
             .forward = forward_of<fill_tensor>,
-            .derivative = LB_GRADIENTS("FillBackward1", "", zeros(b.sizes(0), b.dtype(0)), sum(g)),
+            .derivative = LB_GRADIENTS("FillBackward1/FillBackward3", "", zeros(b.sizes(0), b.dtype(0)), sum(g)),
+            .forms = kFunction | kInPlace | kInPlaceFunction);
+LB_OPERATOR(.signature = "fill(input, value)", .doc = R"(Every element becomes value.
+
+>>> torch.zeros(2).fill_(3)
+tensor([3., 3.]))",
+            .forward = forward_of<fill_scalar>, .derivative = LB_ZERO_GRADIENT("FillBackward0/FillBackward2"),
             .forms = kFunction | kInPlace | kInPlaceFunction);
 LB_OPERATOR(.signature = "zero(input)", .doc = R"(Every element becomes zero.
 

@@ -67,7 +67,9 @@ Tensor index_select(const Tensor& given, int64_t dim, const Tensor& index) {
   const int64_t size = input.sizes()[d];
   for (int64_t i = 0; i < positions.count(); ++i) {
     const int64_t at = positions.as<int64_t>()[i];
-    LB_CHECK(at >= 0 && at < size, Index, "index out of range in self");
+    const bool fits = at >= 0 && at < size;
+    LB_CHECK(fits || d != 1, Runtime, "INDICES element is out of DATA bounds, id=", at, " axis_dim=", size);
+    LB_CHECK(fits, Index, "index out of range in self");
   }
   if (input.is_contiguous()) {
     const Tensor rows = take_rows(input, d, positions);
@@ -148,7 +150,7 @@ Tensor scatter_from(const Out& out, const Tensor& given, int64_t dim, const Tens
       scatter_into(target, d, index, values, rule);
     }
   }
-  target.bump_version();
+  if (out.in_place()) target.bump_version();
   return out.in_place() ? target : out.give(target);
 }
 
@@ -160,7 +162,7 @@ Tensor scatter_number(const Out& out, const Tensor& given, int64_t dim, const Te
   const Tensor target = out.in_place() ? given : given.clone(MemoryFormat::Contiguous);
   if (index.count() > 0)
     scatter_into(target, d, index, expand(Tensor::scalar(value, given.dtype()), index.sizes()), rule);
-  target.bump_version();
+  if (out.in_place()) target.bump_version();
   return out.in_place() ? target : out.give(target);
 }
 
@@ -340,7 +342,7 @@ Tensor index_add(const Out& out, const Tensor& input, int64_t dim, const Tensor&
   check_index_add(input, d, index, source, "index_add_");
   const Tensor target = out.in_place() ? input : input.clone(MemoryFormat::Contiguous);
   update_along(target, d, index, at_least_1d(source_times(source, alpha)), Update::Add, ErrorKind::Runtime, "");
-  target.bump_version();
+  if (out.in_place()) target.bump_version();
   return out.in_place() ? target : out.give(target);
 }
 
@@ -372,7 +374,7 @@ Tensor index_copy(const Out& out, const Tensor& input, int64_t dim, const Tensor
            from.sizes()[from.ndim() == 1 ? 0 : d], ")");
   const Tensor target = out.in_place() ? input : input.clone(MemoryFormat::Contiguous);
   update_along(target, d, index, from, Update::Set, ErrorKind::Index, "index_copy_(): ");
-  target.bump_version();
+  if (out.in_place()) target.bump_version();
   return out.in_place() ? target : out.give(target);
 }
 
@@ -390,7 +392,7 @@ Tensor fill_along(const Out& out, const Tensor& input, int64_t dim, const Tensor
   const Tensor offsets = offsets_along(positions, d, whole.sizes()[d], stride_bytes(whole, d), true, ErrorKind::Index);
   update(along(whole, d, sizes), expand(Tensor::scalar(value, input.dtype()), sizes),
          with_geometry(offsets, sizes, steps), Update::Set);
-  target.bump_version();
+  if (out.in_place()) target.bump_version();
   return target;
 }
 Tensor index_fill(const Out& out, const Tensor& input, int64_t dim, const Tensor& index, Scalar value) {
@@ -470,7 +472,7 @@ Tensor put(const Out& out, const Tensor& input, const Tensor& index, const Tenso
   update(with_geometry(flat, {positions.count()}, {0}), values.shares_storage(target) ? values.clone() : values,
          positions, accumulate ? Update::Add : Update::Set);
   if (!flat.same(target)) target.copy_from(flat);
-  target.bump_version();
+  if (out.in_place()) target.bump_version();
   return target;
 }
 
@@ -483,7 +485,7 @@ Tensor take_along_dim(const Tensor& input, const Tensor& indices, std::optional<
            "of dimensions, but got ",
            input.ndim(), " dimensions for input, and ", indices.ndim(), " dimensions for indices");
   const int d = wrap_dim(*dim, input.ndim());
-  if (input.ndim() == 0) return gather_from(input, 0, indices, true);
+  LB_CHECK(input.ndim() > 0, Index, "Dimension specified as ", d, " but tensor has no dimensions");
   Dims a = input.sizes(), b = indices.sizes();
   a[d] = indices.sizes()[d];
   b[d] = input.sizes()[d];

@@ -66,7 +66,6 @@ Tensor logcumsumexp_gradient(const Tensor& g, const Tensor& x, const Tensor& res
 int64_t chosen_dim(Backward& b);
 Tensor softmax_slope(const Tensor& g, const Tensor& result, int64_t dim);
 Tensor log_softmax_slope(const Tensor& g, const Tensor& result, int64_t dim);
-Tensor msort_gradient(const Tensor& g, const Tensor& x);
 Tensor deviations_gradient(Backward& b, const Tensor& g, bool root, int dims, int keepdim, int correction);
 Tensor moments_gradient(Backward& b, bool root, int dims, int keepdim, int correction);
 Tensor vector_norm_gradient(const Tensor& g, Backward& b);
@@ -106,7 +105,6 @@ void pieces_gradient(Backward& b) {
   pieces_slope(b, b.integer(dim));
 }
 void unbind_gradient(Backward& b);
-Tensor diag_gradient(const Tensor& g, const Dims& sizes, int64_t offset);
 Tensor fill_diagonal_gradient(const Tensor& g, bool wrap);
 Tensor inverse_permute(const Tensor& g, const Dims& dims);
 

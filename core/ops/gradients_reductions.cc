@@ -121,12 +121,6 @@ int64_t chosen_dim(Backward& b) {
   return n == 0 || n == 1 || n == 3 ? 0 : 1;
 }
 
-Tensor msort_gradient(const Tensor& g, const Tensor& x) {
-  if (x.ndim() == 0) return g;
-  const Tensor order = call<"argsort">(x, int64_t{0}, false);
-  return call<"scatter_add">(zeros(x.sizes(), g.dtype()), int64_t{0}, order, g);
-}
-
 namespace {
 // The number that deviations are divided by; a correction may be absent (1), a flag (Bessel's) or a number.
 double degrees(Backward& b, int dims, int correction) {

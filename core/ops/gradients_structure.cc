@@ -404,11 +404,6 @@ Tensor unfold_gradient(const Tensor& g, Backward& b) {
   return call<"index_add">(zeros(b.sizes(0), g.dtype()), dim, places, reshape(moved, joined), Scalar(1));
 }
 
-Tensor diag_gradient(const Tensor& g, const Dims& sizes, int64_t offset) {
-  if (sizes.ndim() == 1) return call<"diagonal">(g, offset, int64_t{0}, int64_t{1});
-  return call<"diagonal_scatter">(zeros(sizes, g.dtype()), g, offset, int64_t{0}, int64_t{1});
-}
-
 Tensor fill_diagonal_gradient(const Tensor& g, bool wrap) {
   const Tensor kept = call<"clone">(g, MemoryFormat::Contiguous);
   call<"fill_diagonal">.in_place(kept, Scalar(0.0), wrap);

@@ -388,7 +388,7 @@ Tensor index_put_hidden(const Out& out, const Tensor& input, OptionalTensors ind
                         bool accumulate) {
   const Tensor target = out.in_place() ? input : input.clone();
   index_put(target, without_mask_fillers(indices.list), values, accumulate, true);
-  target.bump_version();
+  if (out.in_place()) target.bump_version();
   return target;
 }
 
@@ -396,7 +396,7 @@ Tensor index_put_public(const Out& out, const Tensor& input, OptionalTensors ind
                         bool accumulate) {
   const Tensor target = out.in_place() ? input : input.clone();
   index_put(target, indices.list, values, accumulate, false);
-  target.bump_version();
+  if (out.in_place()) target.bump_version();
   return target;
 }
 

@@ -127,7 +127,7 @@ Tensor target_of(const Out& out, const Tensor& input, const Tensor& mask) {
 Tensor masked_fill_scalar(const Out& out, const Tensor& input, const Tensor& mask, Scalar value) {
   const Tensor target = target_of(out, input, mask);
   masked_fill(target, mask, value);
-  target.bump_version();
+  if (out.in_place()) target.bump_version();
   return target;
 }
 Tensor masked_fill_tensor(const Out& out, const Tensor& input, const Tensor& mask, const Tensor& value) {
@@ -135,7 +135,7 @@ Tensor masked_fill_tensor(const Out& out, const Tensor& input, const Tensor& mas
            value.ndim(), " dimension(s).");
   const Tensor target = target_of(out, input, mask);
   masked_fill(target, mask, value.item());
-  target.bump_version();
+  if (out.in_place()) target.bump_version();
   return target;
 }
 
@@ -156,7 +156,7 @@ Tensor masked_scatter(const Out& out, const Tensor& input, const Tensor& mask, c
     each_true(chosen, [&](int64_t at) { items[at] = *in++; });
   });
   if (!whole.same(target)) target.copy_from(whole);
-  target.bump_version();
+  if (out.in_place()) target.bump_version();
   return target;
 }
 

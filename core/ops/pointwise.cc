@@ -11,23 +11,49 @@ const LoopTable& table_of(const PointwiseSpec& spec) {
   return *spec.tables.levels[level];
 }
 
+void check_in_place(const Tensor& target, std::span<const Operand> inputs) {
+  Dims sizes = target.sizes();
+  for (const Operand& input : inputs)
+    if (input.is_tensor()) sizes = broadcast_sizes(sizes, input.tensor().sizes());
+  LB_CHECK(sizes == target.sizes(), Runtime, "output with shape ", target.sizes(),
+           " doesn't match the broadcast shape ", sizes);
+}
+
+// Sizes that do not fit are the first complaint, as in PyTorch; then the dtype.
+[[noreturn]] void refuse_dtype(const PointwiseSpec& spec, const Out& out, std::span<const Operand> inputs,
+                               DType common) {
+  if (out.in_place()) check_in_place(*out.target(), inputs);
+  Dims sizes;
+  for (const Operand& input : inputs)
+    if (input.is_tensor()) sizes = broadcast_sizes(sizes, input.tensor().sizes());
+  fail(ErrorKind::NotImplemented, "\"", spec.name, "\" not implemented for '", dtype_title(common), "'");
+}
+
 // The dtype to compute in for a promoted dtype: itself where the functor has it, else a wider one of its kind.
-DType compute_dtype(const PointwiseSpec& spec, const LoopTable& table, DType common) {
+DType compute_dtype(const PointwiseSpec& spec, const Out& out, std::span<const Operand> inputs, const LoopTable& table,
+                    DType common) {
   if (table.loops[static_cast<int>(common)]) return common;
   const DType wider = is_half(common) ? DType::Float32 : is_floating(common) ? DType::Float64 : DType::Int64;
-  LB_CHECK(table.loops[static_cast<int>(wider)], NotImplemented, "\"", spec.name, "\" not implemented for '",
-           dtype_title(common), "'");
+  if (!table.loops[static_cast<int>(wider)]) refuse_dtype(spec, out, inputs, common);
   return wider;
 }
 
-DType promoted(const PointwiseSpec& spec, std::span<const Operand> inputs) {
+// Whether an operand leaves the dtype of a tensor beside it as it is: a tensor of the same, or a number of no higher
+// kind.
+bool keeps_dtype(const Operand& operand, DType dtype) {
+  if (operand.is_tensor()) return operand.tensor().dtype() == dtype;
+  if (is_floating(dtype)) return true;
+  return operand.scalar().is_bool() || (dtype != DType::Bool && !operand.scalar().is_float());
+}
+
+DType promoted(const PointwiseSpec& spec, const Out& out, std::span<const Operand> inputs) {
   DType common;
-  if (inputs.size() == 1 && inputs[0].is_tensor()) {
-    common = inputs[0].dtype();
-  } else if (inputs.size() == 2 && inputs[0].is_tensor() && inputs[1].is_tensor() &&
-             inputs[0].dtype() == inputs[1].dtype()) {
-    common = inputs[0].dtype();
-  } else {
+  bool same = inputs[0].is_tensor();
+  if (same) {
+    common = inputs[0].tensor().dtype();
+    for (const Operand& input : inputs.subspan(1)) same &= keeps_dtype(input, common);
+  }
+  if (!same) {
     PromotionState state;
     for (const Operand& input : inputs) {
       if (input.is_tensor())
@@ -38,8 +64,7 @@ DType promoted(const PointwiseSpec& spec, std::span<const Operand> inputs) {
     common = state.result();
   }
   if (spec.promotion == Promotion::Floating && !is_floating(common)) common = default_dtype();
-  LB_CHECK(spec.accepts >> static_cast<int>(common) & 1, NotImplemented, "\"", spec.name, "\" not implemented for '",
-           dtype_title(common), "'");
+  if (!(spec.accepts >> static_cast<int>(common) & 1)) refuse_dtype(spec, out, inputs, common);
   return common;
 }
 
@@ -80,20 +105,12 @@ bool try_direct(const LoopTable& table, std::span<const Operand> inputs, DType c
     result = *first;
     result.bump_version();
   } else {
-    result = Tensor::empty(first->sizes(), table.to_bool ? DType::Bool : common);
+    result = Tensor::empty_as(*first, table.to_bool ? DType::Bool : common);
   }
   data[0] = result.bytes();
   strides[0] = table.to_bool ? 1 : step;
   loop(data, strides, first->count(), context);
   return true;
-}
-
-void check_in_place(const Tensor& target, std::span<const Operand> inputs) {
-  Dims sizes = target.sizes();
-  for (const Operand& input : inputs)
-    if (input.is_tensor()) sizes = broadcast_sizes(sizes, input.tensor().sizes());
-  LB_CHECK(sizes == target.sizes(), Runtime, "output with shape ", target.sizes(),
-           " doesn't match the broadcast shape ", sizes);
 }
 
 void tell(const PointwiseCall& call) {
@@ -106,8 +123,8 @@ void (*pointwise_watch)(const PointwiseCall& call) = nullptr;
 
 Tensor pointwise(const PointwiseSpec& spec, const Out& out, std::span<const Operand> inputs, const void* context) {
   const LoopTable& table = table_of(spec);
-  const DType common = promoted(spec, inputs);
-  const DType compute = compute_dtype(spec, table, common);
+  const DType common = promoted(spec, out, inputs);
+  const DType compute = compute_dtype(spec, out, inputs, table, common);
   const Loop loop = table.loops[static_cast<int>(compute)];
   Tensor result;
   if (compute == common && try_direct(table, inputs, common, loop, context, out, result)) {

@@ -77,11 +77,6 @@ void product_into(const Tensor& a, const Tensor& b, const Tensor& c, Scalar alph
   });
 }
 
-void check_scalar(Scalar value, DType dtype, const char* name) {
-  LB_CHECK(is_floating(dtype) || !value.is_float(), Runtime, "For integral input tensors, argument ", name,
-           " must not be a floating point number.");
-}
-
 Tensor matrix_of(const Tensor& batch, int64_t index) {
   return Tensor::over(batch->storage, batch.dtype(), {batch.sizes()[1], batch.sizes()[2]},
                       {batch.strides()[1], batch.strides()[2]}, batch->offset + index * batch.strides()[0]);
@@ -135,7 +130,7 @@ template <class T>
 void batched(const Tensor& a, const Tensor& b, const Tensor& c, Scalar alpha, Scalar beta) {
   const int64_t m = a.sizes()[1], k = a.sizes()[2], n = b.sizes()[2];
   const auto kernel = product_table().gemm[static_cast<int>(c.dtype())];
-  const bool own = std::is_integral_v<T> || m * n * k <= kSmallWork && n > 1;
+  const bool own = std::is_integral_v<T> || (m * n * k <= kSmallWork && n > 1);
   const T x = alpha.to<T>(), y = beta.to<T>();
   parallel_for(
       a.sizes()[0], std::max<int64_t>(1, 65536 / std::max<int64_t>(1, m * n * k)), [&](int64_t begin, int64_t end) {
@@ -289,11 +284,21 @@ namespace {
 
 Tensor reversed_matmul(const Tensor& input, const Tensor& other) { return matmul(other, input); }
 
+// The last step of PyTorch's composition for operands of these dimensions.
+template <int kLeft, int kRight>
+const char* matmul_node(const OperatorNode& node) {
+  const int left = node.argument(kLeft).dims.ndim(), right = node.argument(kRight).dims.ndim();
+  if (left == 1 && right == 1) return "DotBackward0";
+  if (left == 2 && right == 1) return "MvBackward0";
+  if (left == 1 && right == 2) return "SqueezeBackward4";
+  if (left == 2 && right == 2) return "MmBackward0";
+  if (left > 2 || left == 1 || !node.wants(kLeft)) return "UnsafeViewBackward0";
+  return node.argument(kLeft).dims[0] == 0 ? "TransposeBackward0" : "CloneBackward0";
+}
+
 Tensor addmm(const Tensor& input, const Tensor& mat1, const Tensor& mat2, Scalar beta, Scalar alpha) {
   check_matrices(mat1, mat2, "mat1", "mat2");
   const DType dtype = common_dtype(mat1, mat2, "addmm_impl_cpu_");
-  check_scalar(beta, dtype, "beta");
-  check_scalar(alpha, dtype, "alpha");
   Tensor result = accumulator(input, {mat1.sizes()[0], mat2.sizes()[1]}, dtype, beta);
   product_into(mat1, mat2, result, alpha, beta);
   return result;
@@ -322,8 +327,6 @@ Tensor baddbmm(const Tensor& input, const Tensor& batch1, const Tensor& batch2, 
 Tensor addbmm(const Tensor& input, const Tensor& batch1, const Tensor& batch2, Scalar beta, Scalar alpha) {
   check_batches(batch1, batch2);
   const DType dtype = common_dtype(batch1, batch2, "addbmm");
-  check_scalar(beta, dtype, "beta");
-  check_scalar(alpha, dtype, "alpha");
   Tensor result = accumulator(input, {batch1.sizes()[1], batch2.sizes()[2]}, dtype, beta);
   if (batch1.sizes()[0] == 0)
     product_into(Tensor::zeros({result.sizes()[0], 1}, dtype), Tensor::zeros({1, result.sizes()[1]}, dtype), result,
@@ -469,10 +472,12 @@ the left is taken as a row, one on the right as a column, and that dimension is 
 
 >>> torch.matmul(torch.ones(2, 3), torch.ones(3))
 tensor([3., 3.]))",
-            .forward = forward_of<matmul>, .derivative = gradients(nullptr, matmul_gradient<0, 1>, "0:1 1:0"),
+            .forward = forward_of<matmul>,
+            .derivative = named_by(matmul_node<0, 1>, gradients(nullptr, matmul_gradient<0, 1>, "0:1 1:0")),
             .aliases = "linalg.matmul");
 LB_OPERATOR(.signature = "_reversed_matmul(input, other)", .doc = "other @ input.",
-            .forward = forward_of<reversed_matmul>, .derivative = gradients(nullptr, matmul_gradient<1, 0>, "0:1 1:0"),
+            .forward = forward_of<reversed_matmul>,
+            .derivative = named_by(matmul_node<1, 0>, gradients(nullptr, matmul_gradient<1, 0>, "0:1 1:0")),
             .forms = kHidden);
 LB_OPERATOR(.signature = "addmm(input, mat1, mat2, *, beta=1, alpha=1, out=None)",
             .doc = R"(beta * input + alpha * (mat1 @ mat2); `input` is broadcast to the product's shape.
@@ -511,8 +516,8 @@ LB_OPERATOR(.signature = "outer(input, vec2, *, out=None)",
 tensor([[ 1., 10.],
         [ 2., 20.]]))",
             .forward = forward_of<outer>,
-            .derivative = LB_GRADIENTS("MulBackward0", "0:1 1:0", call<"mv">(g, b.input(1)),
-                                       call<"mv">(call<"t">(g), b.input(0))),
+            .derivative = LB_GRADIENTS("MulBackward0", "0:1 1:0", call<"mv">(g, cast(b.input(1), g.dtype())),
+                                       call<"mv">(call<"t">(g), cast(b.input(0), g.dtype()))),
             .aliases = "ger");
 LB_OPERATOR(.signature = "inner(input, other, *, out=None)", .doc = R"(Sums of products over the last dimension of both.
 

@@ -54,7 +54,7 @@ Tensor filled(const Out& out, const Tensor& input, const F& fill) {
                             ? *out.target()
                             : Tensor::empty_strided(input.sizes(), strides_like(input, input.sizes()), input.dtype());
   fill(target);
-  target.bump_version();
+  if (out.target()) target.bump_version();
   return target;
 }
 
@@ -155,7 +155,7 @@ Tensor bernoulli(const Out& out, const Tensor& input, Generator* generator) {
   if (out.target() && target.sizes() != input.sizes()) target.resize(input.sizes());
   const Tensor probabilities = out.target() && target.shares_storage(input) ? input.clone() : input;
   fill_bernoulli(target, probabilities, chosen(generator));
-  target.bump_version();
+  if (out.target()) target.bump_version();
   return target;
 }
 Tensor bernoulli_p(const Out& out, const Tensor& input, double p, Generator* generator) {
@@ -507,7 +507,7 @@ LB_OPERATOR(.signature = "poisson(input, generator=None)",
 
 >>> torch.poisson(torch.zeros(2))
 tensor([0., 0.]))",
-            .forward = forward_of<poisson>, .derivative = kNotDifferentiable, .forms = kFunction);
+            .forward = forward_of<poisson>, .derivative = LB_ZERO_GRADIENT("PoissonBackward0"), .forms = kFunction);
 LB_OPERATOR(.signature = "binomial(count, prob, generator=None)", .doc = R"(Draws of binomial distributions.
 
 >>> torch.binomial(torch.tensor([3.]), torch.tensor([1.]))

@@ -11,21 +11,18 @@ using autograd::SavedTensor;
 
 namespace {
 
-bool is_list(Param kind) { return kind == Param::Tensors || kind == Param::OptionalTensors; }
-bool is_tensor_parameter(Param kind) { return kind == Param::Tensor || kind == Param::Operand; }
-
 // Calls f(tensor) for every tensor among the arguments; stops when it gives true.
 template <class F>
 bool any_tensor(const Operator& record, const Value* values, F f) {
-  for (int i = 0; i < record.forward.count; ++i) {
-    const Value& value = values[i];
-    const Param kind = record.forward.params[i];
-    if (is_tensor_parameter(kind)) {
-      if (value.given && value.kind == Param::Tensor && f(*value.tensor)) return true;
-    } else if (is_list(kind) && value.given) {
-      for (const Tensor& t : value.lists->tensors)
-        if (t.defined() && f(t)) return true;
-    }
+  for (uint32_t rest = record.forward.tensors; rest; rest &= rest - 1) {
+    const Value& value = values[std::countr_zero(rest)];
+    if (value.given && value.kind == Param::Tensor && f(*value.tensor)) return true;
+  }
+  for (uint32_t rest = record.forward.lists; rest; rest &= rest - 1) {
+    const Value& value = values[std::countr_zero(rest)];
+    if (!value.given) continue;
+    for (const Tensor& t : value.lists->tensors)
+      if (t.defined() && f(t)) return true;
   }
   return false;
 }
@@ -36,7 +33,7 @@ ShortList<Edge, 4> gather_edges(const Operator& record, const Value* values) {
   for (int i = 0; i < record.forward.count; ++i) {
     const Param kind = record.forward.params[i];
     if (is_tensor_parameter(kind)) ++count;
-    if (is_list(kind) && values[i].given) count += values[i].lists->tensors.size();
+    if (is_list_parameter(kind) && values[i].given) count += values[i].lists->tensors.size();
   }
   ShortList<Edge, 4> edges(count);
   size_t at = 0;
@@ -46,7 +43,7 @@ ShortList<Edge, 4> gather_edges(const Operator& record, const Value* values) {
     if (is_tensor_parameter(kind)) {
       if (value.given && value.kind == Param::Tensor) edges[at] = autograd::gradient_edge(*value.tensor);
       ++at;
-    } else if (is_list(kind) && value.given) {
+    } else if (is_list_parameter(kind) && value.given) {
       for (const Tensor& t : value.lists->tensors) {
         if (t.defined()) edges[at] = autograd::gradient_edge(t);
         ++at;
@@ -87,15 +84,26 @@ Result recorded_formula(const Operator& record, const Derivative& derivative, co
   ShortList<Edge, 4> edges = gather_edges(record, values);
   OperatorNode* made = OperatorNode::make(record, derivative, values, {edges.data(), edges.size()});
   const autograd::NodeRef node(made);
+  if (target) made->mark_in_place();
   made->save_inputs(values, target);
   const uint32_t version = target ? (*target)->storage->version : 0;
+  const int64_t offset = target ? (*target)->offset : 0;
+  const Dims sizes = target ? target->sizes() : Dims(), strides = target ? target->strides() : Dims();
   Result result = record.forward.thunk(out, values);
   if (target) {
     if ((*target)->storage->version == version) target->bump_version();
     made->save_results({target, 1});
-    autograd::rewrite_history(*target, node);
+    if ((*target)->offset != offset || (*target)->sizes != sizes || (*target)->strides != strides) {
+      // It shows its memory in another way: its base is as it was.
+      autograd::set_node(*target, node, 0);
+      (*target)->view_version = (*target)->storage->version;
+    } else {
+      autograd::rewrite_history(*target, node);
+    }
     return result;
   }
+  // A list of views, even of one, can be written to through its base alone.
+  const bool many = std::holds_alternative<std::vector<Tensor>>(result);
   const std::span<Tensor> results = tensors_of(result);
   made->taken = static_cast<uint32_t>(std::max<size_t>(results.size(), 1));
   for (size_t i = 0; i < results.size(); ++i) {
@@ -104,7 +112,7 @@ Result recorded_formula(const Operator& record, const Derivative& derivative, co
     if (any_tensor(record, values, [&](const Tensor& input) { return input.same(t); })) continue;
     if (t->base) {
       drop_private_base(record, values, t);
-      if (results.size() > 1 && t->base) t->view_kind = static_cast<uint8_t>(autograd::ViewKind::OneOfMany);
+      if (many && t->base) t->view_kind = static_cast<uint8_t>(autograd::ViewKind::OneOfMany);
     }
     autograd::set_node(t, node, static_cast<uint32_t>(i));
   }
@@ -144,7 +152,8 @@ void check_targets(const Out& out) {
   for (int i = 0; i < Out::kMax && out.target(i); ++i) autograd::check_inference_write(*out.target(i));
 }
 
-bool takes_part(const Operator& record, const Out& out, const Value* values) {
+// Of lists of tensors and of given targets.
+bool other_requires_grad(const Operator& record, const Out& out, const Value* values) {
   if (out.form() == Out::Form::Given) {
     for (int i = 0; i < Out::kMax; ++i)
       if (out.target(i) && autograd::requires_grad(*out.target(i))) return true;
@@ -172,14 +181,18 @@ Result recorded(const Operator& record, const Out& out, Value* values) {
       return record.forward.thunk(out, values);
     refuse_out(record);
   }
-  if (out.in_place()) autograd::check_in_place(*out.target(), true);
+  if (out.in_place()) {
+    autograd::check_in_place(*out.target(), true);
+    // What is written into integers has no gradient.
+    if (!is_floating(out.target()->dtype())) return record.forward.thunk(out, values);
+  }
   switch (derivative.state) {
     case Derivative::State::None:
       if (out.in_place() && is_floating(out.target()->dtype()))
         return recorded_formula(record, kOverwritten, out, values);
-      return finished(record, out, values, record.forward.thunk(out, values));
+      return run_unrecorded(record, out, values);
     case Derivative::State::Composed: {
-      if (!out.in_place()) return finished(record, out, values, record.forward.thunk(out, values));
+      if (!out.in_place()) return run_unrecorded(record, out, values);
       const Tensor target = *out.target();
       op::call<"copy">.in_place(target, std::get<Tensor>(record.forward.thunk(Out(), values)), false);
       return Result(target);
@@ -189,23 +202,20 @@ Result recorded(const Operator& record, const Out& out, Value* values) {
   }
 }
 
-Result finished(const Operator& record, const Out& out, const Value* values, Result result) {
-  if (out.form() != Out::Form::Function) return result;
+void finish_views(const Operator& record, const Value* values, Result& result) {
   if (auto* one = std::get_if<Tensor>(&result)) {
     if (one->defined() && (*one)->base) drop_private_base(record, values, *one);
   } else if (auto* several = std::get_if<std::vector<Tensor>>(&result)) {
     for (Tensor& t : *several) {
       if (!t.defined() || !t->base) continue;
       drop_private_base(record, values, t);
-      if (t->base && autograd::grad_enabled() && several->size() > 1)
-        t->view_kind = static_cast<uint8_t>(autograd::ViewKind::OneOfMany);
+      if (t->base && autograd::grad_enabled()) t->view_kind = static_cast<uint8_t>(autograd::ViewKind::OneOfMany);
     }
   }
   if (__builtin_expect(autograd::modes.inference, 0))
     for (Tensor& t : tensors_of(result))
       if (t.defined() && !any_tensor(record, values, [&](const Tensor& input) { return input.shares_storage(t); }))
         t->inference = true;
-  return result;
 }
 
 // Casts what a block of autocast says, then calls.
@@ -263,7 +273,7 @@ void OperatorNode::note_argument(size_t i, const Value& value) {
     kept.kind = Param::Tensor;
     kept.dtype = value.tensor->dtype();
     kept.dims = value.tensor->sizes();
-  } else if (value.given && is_list(value.kind)) {
+  } else if (value.given && is_list_parameter(value.kind)) {
     kept.given = true;
     kept.kind = value.kind;
     list_ = std::make_unique<ListInfo>();
@@ -289,10 +299,13 @@ void OperatorNode::free() noexcept {
 }
 
 std::string OperatorNode::name() const {
+  if (derivative_->node_of) return derivative_->node_of(*this);
   if (derivative_->node) {
     // "A|B": B when the second operand is a tensor. "A;B": B when the second argument was given.
-    // "A!B": B when the third argument was given.
+    // "A!B": B when the third argument was given. "A/B": B in the in-place form.
     const std::string_view names = derivative_->node;
+    if (const size_t forms = names.find('/'); forms != std::string_view::npos)
+      return std::string(in_place_ ? names.substr(forms + 1) : names.substr(0, forms));
     const size_t at = names.find_first_of("|;!");
     if (at == std::string_view::npos) return std::string(names);
     const auto& decides = values_[names[at] == '!' ? 2 : 1];
@@ -320,14 +333,14 @@ size_t OperatorNode::first_edge(int parameter) const {
   for (int i = 0; i < parameter; ++i) {
     const Param kind = record_->forward.params[i];
     if (is_tensor_parameter(kind)) ++at;
-    if (is_list(kind) && values_[i].given) at += list_->sizes.size();
+    if (is_list_parameter(kind) && values_[i].given) at += list_->sizes.size();
   }
   return at;
 }
 
 bool OperatorNode::wants(int parameter) const {
   const size_t first = first_edge(parameter);
-  if (!is_list(record_->forward.params[parameter])) return static_cast<bool>(edges_[first]);
+  if (!is_list_parameter(record_->forward.params[parameter])) return static_cast<bool>(edges_[first]);
   const size_t members = values_[parameter].given ? list_->sizes.size() : 0;
   return std::any_of(edges_ + first, edges_ + first + members, [](const Edge& e) { return static_cast<bool>(e); });
 }
@@ -338,7 +351,8 @@ uint32_t OperatorNode::used() const {
   for (int i = 0; i < count; ++i) {
     if (derivative_->uses[static_cast<size_t>(i)] == 0) continue;
     const Param kind = record_->forward.params[i];
-    if ((is_tensor_parameter(kind) || is_list(kind)) && wants(i)) mask |= derivative_->uses[static_cast<size_t>(i)];
+    if ((is_tensor_parameter(kind) || is_list_parameter(kind)) && wants(i))
+      mask |= derivative_->uses[static_cast<size_t>(i)];
   }
   return mask;
 }
@@ -346,9 +360,10 @@ uint32_t OperatorNode::used() const {
 void OperatorNode::save_inputs(const Value* values, const Tensor* written) {
   const uint32_t mask = used();
   needs_results_ = mask >> 16;
-  const auto save = [&](const Tensor& t) {
-    // What is about to be overwritten is kept as it was.
-    if (written && t.same(*written)) {
+  const auto save = [&](const Tensor& t, int i) {
+    // What is about to be overwritten is kept as it was; that another argument is the same tensor is left to the
+    // version check.
+    if (written && i == 0) {
       const autograd::GradModeGuard off(false);
       return SavedTensor::of_overwritten(t.clone(), t);
     }
@@ -364,9 +379,9 @@ void OperatorNode::save_inputs(const Value* values, const Tensor* written) {
     }
     if (!value.given) continue;
     if (value.kind == Param::Tensor)
-      inputs_[i] = save(*value.tensor);
-    else if (is_list(value.kind))
-      for (const Tensor& t : value.lists->tensors) list_->saved.push_back(t.defined() ? save(t) : SavedTensor());
+      inputs_[i] = save(*value.tensor, i);
+    else if (is_list_parameter(value.kind))
+      for (const Tensor& t : value.lists->tensors) list_->saved.push_back(t.defined() ? save(t, i) : SavedTensor());
   }
 }
 
@@ -394,9 +409,10 @@ int OperatorNode::visit(autograd::VisitObject visit, void* argument) const {
 }
 
 void OperatorNode::apply(autograd::Gradients& taken, autograd::Gradients& given) {
-  LB_CHECK(derivative_->formula, NotImplemented, "the derivative for '",
-           std::string_view(record_->signature).substr(0, std::string_view(record_->signature).find('(')),
-           "' is not implemented.");
+  const std::string_view signature = record_->signature, operator_name = signature.substr(0, signature.find('('));
+  LB_CHECK(derivative_ != &record_->derivative || record_->derivative.node != kDerivativeUnknown.node, Runtime,
+           "derivative for aten::", operator_name, " is not implemented");
+  LB_CHECK(derivative_->formula, NotImplemented, "the derivative for '", operator_name, "' is not implemented.");
   Backward backward(*this, taken, given);
   derivative_->formula(backward);
 }
@@ -406,7 +422,8 @@ void OperatorNode::apply(autograd::Gradients& taken, autograd::Gradients& given)
 
 bool Backward::needs_member(size_t member) const {
   for (int i = 0; i < node_.record().forward.count; ++i)
-    if (is_list(node_.record().forward.params[i])) return static_cast<bool>(node_.edges_[node_.first_edge(i) + member]);
+    if (is_list_parameter(node_.record().forward.params[i]))
+      return static_cast<bool>(node_.edges_[node_.first_edge(i) + member]);
   return false;
 }
 
@@ -448,7 +465,7 @@ void Backward::give(int parameter, Tensor gradient) {
 void Backward::give_member(size_t member, Tensor gradient) {
   if (!gradient.defined()) return;
   for (int i = 0; i < node_.record().forward.count; ++i) {
-    if (!is_list(node_.record().forward.params[i])) continue;
+    if (!is_list_parameter(node_.record().forward.params[i])) continue;
     const size_t at = node_.first_edge(i) + member;
     if (node_.edges_[at])
       given_[at] = fitted(std::move(gradient), node_.list_->sizes[member], node_.list_->dtypes[member]);
@@ -567,14 +584,12 @@ void put(Value& value, Param, MemoryFormat format) {
 void put(Value& value, Param wanted, const std::vector<Tensor>& tensors) {
   value.given = true;
   value.kind = wanted;
-  value.lists = std::make_unique<Value::Lists>();
-  value.lists->tensors = tensors;
+  value.own_lists().tensors = tensors;
 }
 void put(Value& value, Param, const char* text) {
   value.given = true;
   value.kind = Param::String;
-  value.lists = std::make_unique<Value::Lists>();
-  value.lists->string = text;
+  value.own_lists().string = text;
 }
 
 Tensor zeros(const Dims& sizes, DType dtype) { return Tensor::zeros(sizes, dtype); }

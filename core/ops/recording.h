@@ -1,23 +1,43 @@
 // Calls of operators: run the forward and, where a gradient will be wanted, leave a node in the graph.
 #pragma once
 
+#include <bit>
+
 #include "autograd/node.h"
 #include "ops/registry.h"
 
 namespace lumbre {
 
 namespace detail {
-bool takes_part(const Operator& record, const Out& out, const Value* values);
+bool other_requires_grad(const Operator& record, const Out& out, const Value* values);
+// Whether the call is recorded, where calls are.
+inline bool takes_part(const Operator& record, const Out& out, const Value* values) {
+  for (uint32_t rest = record.forward.tensors; rest; rest &= rest - 1) {
+    const Value& value = values[std::countr_zero(rest)];
+    if (value.given && value.kind == Param::Tensor && autograd::requires_grad(*value.tensor)) return true;
+  }
+  return (record.forward.lists || out.form() == Out::Form::Given) && other_requires_grad(record, out, values);
+}
 Result recorded(const Operator& record, const Out& out, Value* values);
-Result finished(const Operator& record, const Out& out, const Value* values, Result result);
+void finish_views(const Operator& record, const Value* values, Result& result);
 void check_targets(const Out& out);
 Result watched(const Operator& record, const Out& out, Value* values);
 bool asks_in_place(const Operator& record, const Out& out, const Value* values);
 
+inline Result run_unrecorded(const Operator& record, const Out& out, Value* values) {
+  Result result = record.forward.thunk(out, values);
+  if (out.form() != Out::Form::Function) return result;
+  // Most often: one tensor that is nobody's view.
+  const Tensor* one = std::get_if<Tensor>(&result);
+  const bool done = !one || (one->defined() && !(*one)->base && !autograd::modes.inference);
+  if (!done || std::holds_alternative<std::vector<Tensor>>(result)) finish_views(record, values, result);
+  return result;
+}
+
 inline Result invoke_unwatched(const Operator& record, const Out& out, Value* values) {
   if (out.form() != Out::Form::Function) check_targets(out);
   if (autograd::grad_enabled() && takes_part(record, out, values)) return recorded(record, out, values);
-  return finished(record, out, values, record.forward.thunk(out, values));
+  return run_unrecorded(record, out, values);
 }
 }  // namespace detail
 
@@ -43,9 +63,12 @@ class OperatorNode final : public autograd::Node {
   void apply(autograd::Gradients& taken, autograd::Gradients& given) override;
   void release() noexcept override;
   int visit(autograd::VisitObject visit, void* argument) const override;
+  void mark_in_place() { in_place_ = true; }
   void save_inputs(const Value* values, const Tensor* written);
   void save_results(std::span<const Tensor> results);
   const Operator& record() const { return *record_; }
+  const Value& argument(int parameter) const { return values_[parameter]; }  // of a tensor: its sizes and dtype
+  bool wants(int parameter) const;
 
  private:
   friend class Backward;
@@ -61,7 +84,6 @@ class OperatorNode final : public autograd::Node {
   void free() noexcept override;
   void note_argument(size_t i, const Value& value);
   size_t first_edge(int parameter) const;
-  bool wants(int parameter) const;
   uint32_t used() const;  // the union of what the wanted gradients read
 
   const Operator* record_;
@@ -70,6 +92,7 @@ class OperatorNode final : public autograd::Node {
   uint32_t edge_count_ = 0;
   bool needs_results_ = false;
   bool released_ = false;
+  bool in_place_ = false;
   autograd::Edge* edges_ = nullptr;           // one per tensor parameter, several per list
   Value* values_ = nullptr;                   // arguments; a tensor's entry holds its sizes and dtype
   autograd::SavedTensor* inputs_ = nullptr;   // per parameter

@@ -5,86 +5,15 @@
 
 #include "base/threads.h"
 #include "kernels/reduce.h"
+#include "ops/folds.h"
 #include "ops/registry.h"
 
 namespace lumbre::ops {
 
 namespace {
 
-constexpr int64_t kWork = 32768;        // elements that one task takes
-constexpr int64_t kWholeBlock = 65536;  // elements of one part of a whole reduction
-
 Tensor viewed(const Tensor& t, Dims sizes, Dims strides) {
   return Tensor::over(t->storage, t.dtype(), std::move(sizes), std::move(strides), t->offset);
-}
-
-using Loop = ReduceLoop;
-
-// Runs a loop over the a blocks, in parallel over blocks, columns, or parts of one long row.
-void run(Loop loop, const Reduction& r, const Tensor& out, Loop combine) {
-  const auto item = static_cast<int64_t>(r.input.item_bytes()), out_item = static_cast<int64_t>(out.item_bytes());
-  const char* in = r.input.bytes();
-  char* target = out.bytes();
-  const int64_t total = r.a * r.n * r.b;
-  if (total <= kWork || r.n == 0) {
-    for (int64_t i = 0; i < r.a; ++i) loop(in + i * r.n * r.b * item, r.n, r.b, target + i * r.b * out_item);
-    return;
-  }
-  const LongWork released(total >= 1 << 20);
-  if (r.a == 1 && r.b == 1) {
-    const int64_t parts = (r.n + kWholeBlock - 1) / kWholeBlock;
-    std::vector<char> partial(static_cast<size_t>(parts * out_item));
-    parallel_for(parts, 1, [&](int64_t begin, int64_t end) {
-      for (int64_t p = begin; p < end; ++p)
-        loop(in + p * kWholeBlock * item, std::min(kWholeBlock, r.n - p * kWholeBlock), 1,
-             partial.data() + p * out_item);
-    });
-    return combine(partial.data(), parts, 1, target);
-  }
-  if (r.a == 1 && r.n >= 128) {  // split the rows, fold the parts; how many rows depends on the sizes only
-    const int64_t kRows = std::clamp<int64_t>(131072 / r.b, 64, 2048);
-    const int64_t parts = (r.n + kRows - 1) / kRows;
-    std::vector<char> partial(static_cast<size_t>(parts * r.b * out_item));
-    parallel_for(parts, 1, [&](int64_t begin, int64_t end) {
-      for (int64_t p = begin; p < end; ++p)
-        loop(in + p * kRows * r.b * item, std::min(kRows, r.n - p * kRows), r.b, partial.data() + p * r.b * out_item);
-    });
-    return combine(partial.data(), parts, r.b, target);
-  }
-  if (r.a == 1) {
-    // Column blocks: the loop walks rows of b elements, so a block is copied out of them first.
-    constexpr int64_t kColumns = 256;
-    parallel_for((r.b + kColumns - 1) / kColumns, 1, [&](int64_t begin, int64_t end) {
-      for (int64_t block = begin; block < end; ++block) {
-        const int64_t from = block * kColumns, width = std::min(kColumns, r.b - from);
-        constexpr int64_t kRows = 64;
-        std::vector<char> tile(static_cast<size_t>(kRows * width * item));
-        std::vector<char> parts(static_cast<size_t>((r.n + kRows - 1) / kRows * width * out_item));
-        int64_t part = 0;
-        for (int64_t row = 0; row < r.n; row += kRows, ++part) {
-          const int64_t rows = std::min(kRows, r.n - row);
-          for (int64_t i = 0; i < rows; ++i)
-            std::memcpy(tile.data() + i * width * item, in + ((row + i) * r.b + from) * item,
-                        static_cast<size_t>(width * item));
-          loop(tile.data(), rows, width, parts.data() + part * width * out_item);
-        }
-        combine(parts.data(), part, width, target + from * out_item);
-      }
-    });
-    return;
-  }
-  parallel_for(r.a, std::max<int64_t>(1, kWork / std::max<int64_t>(1, r.n * r.b)), [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) loop(in + i * r.n * r.b * item, r.n, r.b, target + i * r.b * out_item);
-  });
-}
-
-// Loops whose parts cannot be combined: whole blocks only.
-template <class F>
-void each_block(const Reduction& r, F&& body) {
-  const LongWork released(r.a * r.n * r.b >= 1 << 20);
-  parallel_for(r.a, std::max<int64_t>(1, kWork / std::max<int64_t>(1, r.n * r.b)), [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) body(i);
-  });
 }
 
 DType sum_dtype(const Tensor& input, std::optional<DType> dtype) {
@@ -95,20 +24,35 @@ DType compute_dtype(DType dtype) {
   return is_half(dtype) ? DType::Float32 : is_integral(dtype, true) ? DType::Int64 : dtype;
 }
 
+// Folds into `compute`; bfloat16 is read as it is where there is a loop for it.
+Tensor fold_with(const ReduceLoop (&loops)[kDTypeCount], const Blocks& blocks, DType compute, bool keepdim) {
+  const DType own = blocks.input.dtype();
+  const bool direct = own == DType::BFloat16 && loops[static_cast<int>(own)];
+  const auto combine = loops[static_cast<int>(compute)];
+  return fold_blocks(blocks, direct ? own : compute, compute, keepdim, direct ? loops[static_cast<int>(own)] : combine,
+                     combine);
+}
+
 Tensor fold(const ReduceLoop (&loops)[kDTypeCount], const Tensor& input, const std::optional<Dims>& dims, bool keepdim,
             DType result) {
   const DType compute = compute_dtype(result);
+  const auto loop = loops[static_cast<int>(compute)];
   // A small contiguous tensor reduced whole needs no plan.
-  if (input.dtype() == compute && result == compute && !keepdim && input.is_contiguous() && input.count() <= kWork &&
-      (!dims || dims->empty())) {
+  if (input.dtype() == compute && result == compute && !keepdim && input.is_contiguous() &&
+      input.count() <= kFoldWork && (!dims || dims->empty())) {
     Tensor out = Tensor::empty({}, compute);
-    loops[static_cast<int>(compute)](input.bytes(), input.count(), 1, out.bytes());
+    loop(input.bytes(), input.count(), 1, 1, out.bytes());
     return out;
   }
-  const Reduction r = prepare_reduction(input.to(result).to(compute), dims);
-  Tensor out = Tensor::empty(r.sizes(keepdim), compute);
-  if (out.count() > 0) run(loops[static_cast<int>(compute)], r, out, loops[static_cast<int>(compute)]);
-  return out.to(result);
+  // A narrower result's dtype rounds each element.
+  const Tensor& elements = compute == result ? input : input.to(result);
+  return fold_with(loops, blocks_of(elements, dims), compute, keepdim).to(result);
+}
+
+// How many elements are true, that is, not zero.
+Tensor count_true(const Tensor& input, const std::optional<Dims>& dims, bool keepdim) {
+  const ReduceLoop add = reduce_table().sum[static_cast<int>(DType::Int64)];
+  return fold_blocks(blocks_of(input, dims), DType::Bool, DType::Int64, keepdim, reduce_table().count_true, add);
 }
 
 std::optional<Dims> one_dim(std::optional<int64_t> dim) {
@@ -185,7 +129,9 @@ Tensor dim_from_last(const Tensor& t, int dim) {
 }
 
 Tensor sum(const Tensor& input, const std::optional<Dims>& dims, bool keepdim, std::optional<DType> dtype) {
-  return fold(reduce_table().sum, input, dims, keepdim, sum_dtype(input, dtype));
+  const DType result = sum_dtype(input, dtype);
+  if (input.dtype() == DType::Bool && result == DType::Int64) return count_true(input, dims, keepdim);
+  return fold(reduce_table().sum, input, dims, keepdim, result);
 }
 
 namespace {
@@ -239,29 +185,26 @@ Tensor nansum(const Tensor& input, const std::optional<Dims>& dims, bool keepdim
 
 // --- extremes -------------------------------------------------------------------------------------------------------
 
-void check_not_empty(const Reduction& r, const Tensor& input, const char* name, bool whole) {
-  if (r.n > 0) return;
+void check_not_empty(const Blocks& blocks, const Tensor& input, const char* name, bool whole) {
+  if (blocks.n > 0) return;
   if (whole)
     fail(ErrorKind::Runtime, name,
          "(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the 'dim' "
          "argument.");
   for (int d = 0; d < input.ndim(); ++d)
-    LB_CHECK(input.sizes()[d] != 0 || r.kept_with_ones[d] != 1, Index, name, "(): Expected reduction dim ", d,
+    LB_CHECK(input.sizes()[d] != 0 || blocks.sizes_with_ones[d] != 1, Index, name, "(): Expected reduction dim ", d,
              " to have non-zero size.");
 }
 
 // Half types are ordered as float; bool as bytes.
-Tensor ordered(const Tensor& input) { return is_half(input.dtype()) ? input.to(DType::Float32) : input; }
+DType ordered(DType dtype) { return is_half(dtype) ? DType::Float32 : dtype; }
 
 Tensor extreme(const ReduceLoop (&loops)[kDTypeCount], const Tensor& input, const std::optional<Dims>& dims,
                bool keepdim, const char* name) {
-  const Tensor values = ordered(input);
-  const Reduction r = prepare_reduction(values, dims);
-  Tensor out = Tensor::empty(r.sizes(keepdim), values.dtype());
-  if (r.n == 0 && (out.count() > 0 || !dims)) check_not_empty(r, input, name, !dims || dims->empty());
-  const auto loop = loops[static_cast<int>(values.dtype())];
-  if (out.count() > 0) run(loop, r, out, loop);
-  return out.to(input.dtype());
+  const DType compute = ordered(input.dtype());
+  const Blocks blocks = blocks_of(input, dims);
+  if (blocks.n == 0 && (blocks.a * blocks.b > 0 || !dims)) check_not_empty(blocks, input, name, !dims || dims->empty());
+  return fold_with(loops, blocks, compute, keepdim).to(input.dtype());
 }
 
 Tensor max_all(const Tensor& input) {
@@ -290,66 +233,108 @@ std::tuple<Tensor, Tensor> aminmax(const Tensor& input, std::optional<int64_t> d
   return {low, extreme(reduce_table().max, input, one_dim(dim), keepdim, "aminmax")};
 }
 
-Tensor arg(const ArgLoop (&loops)[kDTypeCount], const Tensor& input, std::optional<int64_t> dim, bool keepdim,
-           const char* name) {
-  const Tensor values = ordered(input);
+// The dtype in which positions are looked for.
+DType arg_dtype(DType dtype) { return dtype < DType::Int32 ? DType::Int32 : ordered(dtype); }
+
+// Extremes are looked for in memory as it lies where that is in the loops' form; without a dimension, in row-major
+// order.
+Blocks arg_blocks(const Tensor& input, std::optional<int64_t> dim) {
+  const Tensor values = input.to(arg_dtype(input.dtype()));
+  const Blocks blocks = blocks_of(dim ? values : values.contiguous(), one_dim(dim));
+  return blocks.is_plain() ? blocks : blocks_of(values.contiguous(), one_dim(dim));
+}
+
+template <class T>
+const T* block_at(const Blocks& blocks, int64_t i) {
+  return reinterpret_cast<const T*>(blocks.input.bytes() + i * blocks.step_a);
+}
+
+// One long block: the positions in parts of its rows, then the part that has the extreme.
+template <class T>
+void arg_of_parts(ArgLoop loop, const Blocks& blocks, int64_t* out) {
+  const int64_t b = blocks.b, pitch = blocks.pitch(), rows = std::clamp<int64_t>(131072 / b, 64, kFoldPart),
+                parts = (blocks.n + rows - 1) / rows;
+  const T* const in = block_at<T>(blocks, 0);
+  std::vector<int64_t> positions(static_cast<size_t>(parts * b)), best(static_cast<size_t>(b));
+  std::vector<T> extremes(positions.size());
+  parallel_for(parts, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t p = begin; p < end; ++p) {
+      int64_t* const at = positions.data() + p * b;
+      loop(in + p * rows * pitch, std::min(rows, blocks.n - p * rows), b, pitch, at);
+      for (int64_t j = 0; j < b; ++j) {
+        at[j] += p * rows;
+        extremes[static_cast<size_t>(p * b + j)] = in[at[j] * pitch + j];
+      }
+    }
+  });
+  loop(extremes.data(), parts, b, b, best.data());
+  for (int64_t j = 0; j < b; ++j) out[j] = positions[static_cast<size_t>(best[static_cast<size_t>(j)] * b + j)];
+}
+
+struct Extremes {
+  Tensor values, positions;
+};
+
+// Values are left undefined unless asked for.
+Extremes arg(const ArgLoop (&loops)[kDTypeCount], const Tensor& input, std::optional<int64_t> dim, bool keepdim,
+             const char* name, bool with_values) {
   if (!dim)
     LB_CHECK(input.count() > 0, Index, name,
              "(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the "
              "'dim' argument.");
-  const Reduction r = prepare_reduction(values, one_dim(dim));
-  Tensor out = Tensor::empty(r.sizes(keepdim), DType::Int64);
-  check_not_empty(r, input, name, !dim);
-  const auto item = static_cast<int64_t>(values.item_bytes());
-  const auto loop = loops[static_cast<int>(values.dtype())];
-  if (out.count() > 0)
-    each_block(r,
-               [&](int64_t i) { loop(r.input.bytes() + i * r.n * r.b * item, r.n, r.b, out.as<int64_t>() + i * r.b); });
-  return out;
+  const Blocks blocks = arg_blocks(input, dim);
+  check_not_empty(blocks, input, name, !dim);
+  const int64_t results = blocks.a * blocks.b, b = blocks.b, pitch = blocks.pitch();
+  Dims sizes;
+  for (int d : blocks.kept) sizes.push_back(blocks.sizes_with_ones[static_cast<size_t>(d)]);
+  const Tensor at = Tensor::empty(sizes, DType::Int64);
+  const DType compute = blocks.input.dtype();
+  const Tensor values = with_values ? Tensor::empty(sizes, compute) : Tensor();
+  const auto loop = loops[static_cast<int>(compute)];
+  int64_t* const positions = at.as<int64_t>();
+  const LongWork released(blocks.count() >= 1 << 20);
+  visit_width(item_size(compute), [&]<class T>(T) {
+    if (results > 0 && blocks.a == 1 && blocks.n * b > kFoldPart && blocks.n >= 128)
+      arg_of_parts<T>(loop, blocks, positions);
+    else if (results > 0)
+      parallel_for(blocks.a, std::max<int64_t>(1, kFoldWork / (blocks.n * b)), [&](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i) loop(block_at<T>(blocks, i), blocks.n, b, pitch, positions + i * b);
+      });
+    for (int64_t i = 0; with_values && i < results; ++i)
+      values.as<T>()[i] = block_at<T>(blocks, i / b)[positions[i] * pitch + i % b];
+  });
+  return {with_values ? as_result(blocks, values, keepdim).to(input.dtype()) : values, as_result(blocks, at, keepdim)};
 }
 void check_arg_dtype(const Tensor& input, const char* name) {
-  LB_CHECK(input.dtype() != DType::Bool, NotImplemented, "\"", name, "\" not implemented for 'Bool'");
+  LB_CHECK(input.dtype() != DType::Bool, Runtime, name, "(): does not support bool input");
 }
 Tensor argmax(const Tensor& input, std::optional<int64_t> dim, bool keepdim) {
-  check_arg_dtype(input, "argmax_cpu");
-  return arg(reduce_table().argmax, input, dim, keepdim, "argmax");
+  check_arg_dtype(input, "argmax");
+  return arg(reduce_table().argmax, input, dim, keepdim, "argmax", false).positions;
 }
 Tensor argmin(const Tensor& input, std::optional<int64_t> dim, bool keepdim) {
-  check_arg_dtype(input, "argmin_cpu");
-  return arg(reduce_table().argmin, input, dim, keepdim, "argmin");
+  check_arg_dtype(input, "argmin");
+  return arg(reduce_table().argmin, input, dim, keepdim, "argmin", false).positions;
 }
 
-// Values at the positions along the dimension.
-Tensor pick(const Tensor& input, const Tensor& positions, int dim, bool keepdim) {
-  const Tensor rows = dim_to_last(input, dim).contiguous();
-  const Tensor index = (keepdim && input.ndim() > 0 ? dim_to_last(positions, dim) : positions).contiguous();
-  Tensor out = Tensor::empty(index.sizes(), input.dtype());
-  const int64_t n = input.ndim() ? input.sizes()[dim] : 1;
-  visit_width(input.item_bytes(), [&]<class T>(T) {
-    for (int64_t i = 0; i < out.count(); ++i) out.as<T>()[i] = rows.as<T>()[i * n + index.as<int64_t>()[i]];
-  });
-  return keepdim && input.ndim() > 0 ? dim_from_last(out, dim).contiguous() : out;
-}
 std::tuple<Tensor, Tensor> max_dim(const Tensor& input, int64_t dim, bool keepdim) {
-  const Tensor positions = arg(reduce_table().argmax, input, dim, keepdim, "max");
-  return {pick(input, positions, wrap_dim(dim, input.ndim()), keepdim), positions};
+  const Extremes found = arg(reduce_table().argmax, input, dim, keepdim, "max", true);
+  return {found.values, found.positions};
 }
 std::tuple<Tensor, Tensor> min_dim(const Tensor& input, int64_t dim, bool keepdim) {
-  const Tensor positions = arg(reduce_table().argmin, input, dim, keepdim, "min");
-  return {pick(input, positions, wrap_dim(dim, input.ndim()), keepdim), positions};
+  const Extremes found = arg(reduce_table().argmin, input, dim, keepdim, "min", true);
+  return {found.values, found.positions};
 }
 
 // --- truth ----------------------------------------------------------------------------------------------------------
 
 Tensor truth(const ReduceLoop (&loops)[kDTypeCount], const Tensor& input, const std::optional<Dims>& dims, bool keepdim,
              bool of_none) {
-  const Reduction r = prepare_reduction(input.to(DType::Bool), dims);
-  Tensor out = Tensor::empty(r.sizes(keepdim), DType::Bool);
+  const Blocks blocks = blocks_of(input, dims);
   const auto loop = loops[static_cast<int>(DType::Bool)];
-  if (r.n == 0)
-    out.fill(Scalar(of_none));
-  else if (out.count() > 0)
-    run(loop, r, out, loop);
+  Tensor out = blocks.n == 0
+                   ? Tensor::full(keepdim ? blocks.sizes_with_ones : blocks.sizes, Scalar(of_none), DType::Bool)
+                   : fold_blocks(blocks, DType::Bool, DType::Bool, keepdim, loop, loop);
   // PyTorch keeps uint8 for uint8.
   return input.dtype() == DType::UInt8 ? out.to(DType::UInt8) : out;
 }
@@ -360,21 +345,13 @@ Tensor any(const Tensor& input, const std::optional<Dims>& dim, bool keepdim) {
   return truth(reduce_table().max, input, dim, keepdim, false);
 }
 
-Tensor count_nonzero(const Tensor& input, const std::optional<Dims>& dim) {
-  return sum(input.to(DType::Bool), dim, false, DType::Int64);
-}
+Tensor count_nonzero(const Tensor& input, const std::optional<Dims>& dim) { return count_true(input, dim, false); }
 
 Tensor logsumexp(const Tensor& input, const Dims& dims, bool keepdim) {
   const DType result = is_floating(input.dtype()) ? input.dtype() : default_dtype();
   const DType compute = compute_dtype(result);
-  const Reduction r = prepare_reduction(input.to(compute), dims);
-  Tensor out = Tensor::empty(r.sizes(keepdim), compute);
   const auto loop = reduce_table().logsumexp[static_cast<int>(compute)];
-  const auto item = static_cast<int64_t>(out.item_bytes());
-  if (out.count() > 0)
-    each_block(
-        r, [&](int64_t i) { loop(r.input.bytes() + i * r.n * r.b * item, r.n, r.b, out.bytes() + i * r.b * item); });
-  return out.to(result);
+  return fold_blocks(blocks_of(input, dims), compute, compute, keepdim, loop, loop).to(result);
 }
 
 }  // namespace

@@ -13,15 +13,28 @@ const std::vector<const Operator*>& operators() { return mutable_operators(); }
 
 Registration::Registration(const Operator& record) { mutable_operators().push_back(&record); }
 
-void copy_value(const Value& from, Value& to) {
-  to.given = from.given;
-  to.kind = from.kind;
-  to.scalar = from.scalar;  // the widest member of the union
-  if (from.kind == Param::Dims) to.dims = from.dims;
-  if (from.lists) {
-    to.lists = std::make_unique<Value::Lists>();
-    to.lists->string = from.lists->string;
-  }
+void copy_lists(const Value& from, Value& to) { to.own_lists().string = from.lists->string; }
+
+namespace {
+constexpr size_t kIdleLists = 16, kIdleMembers = 64;
+std::array<std::unique_ptr<Value::Lists>, kIdleLists> idle_lists;
+size_t idle_list_count = 0;
+}  // namespace
+
+Value::Lists& Value::own_lists() {
+  if (idle_list_count > 0)
+    lists.reset(idle_lists[--idle_list_count].release());
+  else
+    lists.reset(std::make_unique<Lists>().release());
+  return *lists;
+}
+
+void Value::GiveUp::operator()(Lists* list) const noexcept {
+  std::unique_ptr<Lists> owned(list);
+  list->string.clear();
+  list->tensors.clear();  // may run code of Python's, which may come here
+  if (idle_list_count == kIdleLists || list->tensors.capacity() > kIdleMembers) return;
+  idle_lists[idle_list_count++] = std::move(owned);
 }
 
 Tensor Out::give(Tensor result, int i) const {

@@ -48,6 +48,9 @@ enum class Param : uint8_t {
   OptionalTensors
 };
 
+constexpr bool is_list_parameter(Param kind) { return kind == Param::Tensors || kind == Param::OptionalTensors; }
+constexpr bool is_tensor_parameter(Param kind) { return kind == Param::Tensor || kind == Param::Operand; }
+
 // One argument. Tensors are borrowed from the caller for the length of the call.
 struct Value {
   bool given = false;  // false: None
@@ -67,7 +70,12 @@ struct Value {
     std::string string;
     std::vector<Tensor> tensors;  // OptionalTensors: undefined for None
   };
-  std::unique_ptr<Lists> lists;  // present for the kinds that need it
+  // Lists that were given up keep their memory and serve the next call.
+  struct GiveUp {
+    void operator()(Lists* list) const noexcept;
+  };
+  std::unique_ptr<Lists, GiveUp> lists;  // present for the kinds that need it
+  Lists& own_lists();                    // empty ones
   Value() : integer(0) {}
 };
 
@@ -104,10 +112,13 @@ struct Forward {
   const bool* optional = nullptr;  // the parameter may be None
   uint8_t count = 0;
   const char* result = "";  // as a type stub writes it
+  uint32_t tensors = 0;     // bit i: parameter i takes a tensor
+  uint32_t lists = 0;       // ... a list of them
 };
 
 // The derivative: a function that gives the gradients of the inputs from those of the results (see ops/backward.h).
 class Backward;
+class OperatorNode;
 struct Derivative {
   enum class State : uint8_t {
     Unstated,
@@ -120,7 +131,8 @@ struct Derivative {
   static constexpr int kMaxParameters = 10;
 
   State state = State::Unstated;
-  const char* node = nullptr;  // as grad_fn prints it: "MulBackward0"
+  const char* node = nullptr;                             // as grad_fn prints it: "MulBackward0"
+  const char* (*node_of)(const OperatorNode&) = nullptr;  // instead of it, where the name depends on more
   FormulaFn formula = nullptr;
   // What the gradient of each parameter needs: bit i for input i, bit 16 + k for result k.
   std::array<uint32_t, kMaxParameters> uses{};
@@ -128,12 +140,14 @@ struct Derivative {
 };
 inline constexpr Derivative kNotDifferentiable{Derivative::State::None};
 inline constexpr Derivative kDerivativeRefused{Derivative::State::Refused};
+// Refused by PyTorch's fallback for operators that it wrote no rule for at all.
+inline constexpr Derivative kDerivativeUnknown{Derivative::State::Refused, "NotImplemented"};
 inline constexpr Derivative kComposed{Derivative::State::Composed};
 
 // `uses` says per parameter what its gradient reads: "0:1 1:0" for a product, "0:r" for a function of its result
 // (r, s, t are the first three results).
 consteval Derivative gradients(const char* node, Derivative::FormulaFn formula, std::string_view uses = "") {
-  Derivative derivative{Derivative::State::Formula, node, formula, {}};
+  Derivative derivative{.state = Derivative::State::Formula, .node = node, .formula = formula};
   int parameter = -1;
   for (size_t i = 0; i < uses.size(); ++i) {
     const char c = uses[i];
@@ -148,6 +162,10 @@ consteval Derivative gradients(const char* node, Derivative::FormulaFn formula, 
       throw "a letter that no input or result has";
     }
   }
+  return derivative;
+}
+consteval Derivative named_by(const char* (*node_of)(const OperatorNode&), Derivative derivative) {
+  derivative.node_of = node_of;
   return derivative;
 }
 consteval Derivative with_geometry_only(Derivative derivative) {
@@ -183,7 +201,15 @@ struct Operator {
 };
 
 const std::vector<const Operator*>& operators();
-void copy_value(const Value& from, Value& to);
+void copy_lists(const Value& from, Value& to);
+// A number, a flag, dimensions, a string: whatever a default may be.
+inline void copy_value(const Value& from, Value& to) {
+  to.given = from.given;
+  to.kind = from.kind;
+  to.scalar = from.scalar;  // the widest member of the union
+  if (from.kind == Param::Dims) to.dims = from.dims;
+  if (from.lists) copy_lists(from, to);
+}
 
 struct Registration {
   explicit Registration(const Operator& record);
@@ -378,7 +404,12 @@ using OptionalTensors = detail::OptionalTensors;
 template <auto function>
 inline constexpr Forward forward_of = [] {
   using S = detail::Signature<decltype(function)>;
-  return Forward{&detail::thunk<function>, S::params.data(), S::optional.data(), S::count, S::result};
+  Forward forward{&detail::thunk<function>, S::params.data(), S::optional.data(), S::count, S::result};
+  for (int i = 0; i < S::count; ++i) {
+    if (is_tensor_parameter(S::params[i])) forward.tensors |= 1U << i;
+    if (is_list_parameter(S::params[i])) forward.lists |= 1U << i;
+  }
+  return forward;
 }();
 
 }  // namespace lumbre

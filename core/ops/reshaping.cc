@@ -14,7 +14,7 @@ Tensor select(const Tensor& input, int64_t dim, int64_t index) {
   const int64_t offset = input->offset + (index < 0 ? index + size : index) * strides[d];
   sizes.erase(static_cast<size_t>(d));
   strides.erase(static_cast<size_t>(d));
-  return with_geometry(input, std::move(sizes), std::move(strides), offset);
+  return with_geometry(input, sizes, strides, offset);
 }
 
 Tensor slice(const Tensor& input, int64_t dim, std::optional<int64_t> start, std::optional<int64_t> end, int64_t step) {
@@ -28,7 +28,7 @@ Tensor slice(const Tensor& input, int64_t dim, std::optional<int64_t> start, std
   const int64_t offset = input->offset + first * strides[d];
   sizes[d] = (last - first) / step + ((last - first) % step != 0);
   strides[d] = checked_multiply(strides[d], step);
-  return with_geometry(input, std::move(sizes), std::move(strides), offset);
+  return with_geometry(input, sizes, strides, offset);
 }
 
 Tensor narrow(const Tensor& input, int64_t dim, int64_t start, int64_t length) {
@@ -60,7 +60,7 @@ Tensor diagonal(const Tensor& input, int64_t offset, int64_t dim1, int64_t dim2)
   strides.erase(static_cast<size_t>(std::min(a, b)));
   sizes.push_back(length);
   strides.push_back(stride);
-  return with_geometry(input, std::move(sizes), std::move(strides), start);
+  return with_geometry(input, sizes, strides, start);
 }
 
 Tensor movedim(const Tensor& input, const Dims& source, const Dims& destination) {
@@ -107,7 +107,9 @@ Tensor as_strided(const Tensor& input, const Dims& size, const Dims& stride, std
   const int64_t offset = storage_offset.value_or(input->offset);
   LB_CHECK(offset >= 0, Runtime, "Tensor: invalid storage offset ", offset);
   LB_CHECK(size.ndim() <= kMaxDims, Runtime, "tensor has too many (>", kMaxDims, ") dims");
-  return input.view_as_strided(size, stride, offset);
+  const Tensor view = input.view_as_strided(size, stride, offset);
+  autograd::note_view(view, input);
+  return view;
 }
 Tensor give_as_strided(const Out& out, const Tensor& input, const Dims& size, const Dims& stride,
                        std::optional<int64_t> storage_offset) {
@@ -127,7 +129,7 @@ Tensor unfold(const Tensor& input, int64_t dimension, int64_t size, int64_t step
     sizes[d] = (have - size) / step + 1;
     strides[d] = checked_multiply(strides[d], step);
   }
-  return with_geometry(input, std::move(sizes), std::move(strides));
+  return with_geometry(input, sizes, strides);
 }
 
 Tensor unflatten(const Tensor& input, int64_t dim, const Dims& sizes) {
@@ -253,7 +255,8 @@ LB_OPERATOR(.signature = "as_strided(input, size, stride, storage_offset=None)",
 tensor([[0, 1],
         [1, 2]]))",
             .forward = forward_of<give_as_strided>,
-            .derivative = with_geometry_only(LB_GRADIENT("AsStridedBackward0", "0:0", as_strided_gradient(g, b))),
+            .derivative = with_geometry_only(LB_GRADIENT("AsStridedBackward0/AsStridedBackward1", "0:0",
+                                                         as_strided_gradient(g, b))),
             .forms = kEveryForm | kInPlaceFunction);
 LB_OPERATOR(.signature = "unfold(input, dimension, size, step)",
             .doc = R"(A view of all windows of a size along a dimension; the window is the last dimension.

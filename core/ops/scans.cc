@@ -35,16 +35,19 @@ Tensor scan(const SoftmaxLoop (&loops)[kDTypeCount], const Tensor& input, int64_
   return along(loops, input.to(result).to(compute_dtype(result)), d).to(result);
 }
 // In place the result keeps the tensor's dtype, which the copy would refuse for integers that became int64.
-Tensor scan_out(const SoftmaxLoop (&loops)[kDTypeCount], const Out& out, const Tensor& input, int64_t dim,
-                std::optional<DType> dtype) {
-  if (out.in_place()) return out.give(scan(loops, input, dim, input.dtype()));
+Tensor scan_out(const char* name, const SoftmaxLoop (&loops)[kDTypeCount], const Out& out, const Tensor& input,
+                int64_t dim, std::optional<DType> dtype) {
+  if (out.in_place()) {
+    LB_CHECK(input.dtype() != DType::Bool, NotImplemented, "\"", name, "_out_cpu\" not implemented for 'Bool'");
+    return out.give(scan(loops, input, dim, input.dtype()));
+  }
   return out.give(scan(loops, input, dim, dtype));
 }
 Tensor cumsum(const Out& out, const Tensor& input, int64_t dim, std::optional<DType> dtype) {
-  return scan_out(reduce_table().cumsum, out, input, dim, dtype);
+  return scan_out("cumsum", reduce_table().cumsum, out, input, dim, dtype);
 }
 Tensor cumprod(const Out& out, const Tensor& input, int64_t dim, std::optional<DType> dtype) {
-  return scan_out(reduce_table().cumprod, out, input, dim, dtype);
+  return scan_out("cumprod", reduce_table().cumprod, out, input, dim, dtype);
 }
 
 // Running extremes and where they are: the last of equals, NaN from the first NaN on.

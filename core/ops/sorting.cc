@@ -108,7 +108,7 @@ Tensor argsort(const Tensor& input, int64_t dim, bool descending) {
 Tensor argsort_stable(const Tensor& input, std::optional<bool>, int64_t dim, bool descending) {
   return argsort(input, dim, descending);
 }
-Tensor msort(const Tensor& input) { return std::get<0>(sort_stable(input, true, 0, false)); }
+Tensor msort(const Tensor& input) { return op::call<"sort">.all(input, int64_t{0}, false)[0]; }
 
 std::tuple<Tensor, Tensor> topk(const Tensor& input, int64_t k, int64_t dim, bool largest, bool sorted) {
   const Rows r(input, dim);
@@ -243,10 +243,17 @@ std::tuple<Tensor, Tensor> median_dim(const Tensor& input, int64_t dim, bool kee
 }
 template <bool kSkipNan>
 Tensor median_all(const Tensor& input) {
-  if (input.count() == 0) {
-    LB_CHECK(is_floating(input.dtype()), Runtime,
-             "median() operation does not have an identity for empty input tensor");
-    return Tensor::scalar(Scalar(NAN), input.dtype());
+  if (input.count() == 0) {  // NaN, or what the processor makes of it as an integer
+    const Tensor none = Tensor::empty({}, input.dtype());
+    visit_dtype(input.dtype(), [&]<class T>(T) {
+      if constexpr (std::is_same_v<T, bool>)
+        *none.as<T>() = true;
+      else if constexpr (std::is_integral_v<T>)
+        *none.as<T>() = std::numeric_limits<T>::min();
+      else
+        *none.as<T>() = static_cast<T>(NAN);
+    });
+    return none;
   }
   const Tensor flat = shaped(input.contiguous().clone(MemoryFormat::Contiguous), {input.count()});
   return std::get<0>(median_dim<kSkipNan>(flat, 0, false));
@@ -426,6 +433,13 @@ std::tuple<Tensor, Tensor, Tensor> unique_groups(const Tensor& input, std::optio
   return result;
 }
 
+// The distinct elements (slices), by where each first stands.
+Tensor unique_values(const Tensor& input, const Tensor& first, std::optional<int64_t> dim) {
+  const autograd::GradModeGuard off(false);
+  if (input.ndim() == 0 || !dim) return op::call<"index_select">(op::reshape(input, {-1}), int64_t{0}, first);
+  return op::call<"index_select">(input, *dim, first);
+}
+
 }  // namespace
 
 LB_OPERATOR(.signature = "sort(input, dim=-1, descending=False, *, out=None) -> (values, indices)",
@@ -469,7 +483,7 @@ LB_OPERATOR(.signature = "msort(input, *, out=None)", .doc = R"(The tensor sorte
 >>> torch.msort(torch.tensor([3, 1, 2]))
 tensor([1, 2, 3]))",
             .forward = forward_of<msort>,
-            .derivative = LB_GRADIENT("SortBackward0", "0:0", msort_gradient(g, b.input(0))));
+            .derivative = kComposed);
 LB_OPERATOR(.signature = "topk(input, k, dim=-1, largest=True, sorted=True, *, out=None) -> (values, indices)",
             .doc = R"(The k greatest (or least) elements along `dim`, in order, and where they are.
 
@@ -560,5 +574,13 @@ LB_OPERATOR(.signature = "_unique_groups(input, dim, sorted)",
             .doc = "The groups of equal elements (or slices): one of each, each one's group, sizes.",
             .forward = forward_of<unique_groups>, .derivative = kNotDifferentiable, .forms = kFunction,
             .decides = Decides::Elements);
+// One record for each of PyTorch's operators: their nodes and refusals carry its name.
+#define LB_UNIQUE_VALUES(name)                                                                      \
+  LB_OPERATOR(.signature = name "(input, first, dim=None)", .doc = "The groups' values, in order.", \
+              .forward = forward_of<unique_values>, .derivative = kDerivativeRefused, .forms = kFunction)
+LB_UNIQUE_VALUES("_unique2");
+LB_UNIQUE_VALUES("_unique_dim");
+LB_UNIQUE_VALUES("_unique_consecutive");
+#undef LB_UNIQUE_VALUES
 
 }  // namespace lumbre::ops

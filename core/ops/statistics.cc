@@ -4,6 +4,7 @@
 #include "ops/gradients.h"
 #include "base/threads.h"
 #include "kernels/reduce.h"
+#include "ops/folds.h"
 #include "ops/reductions.h"
 #include "ops/registry.h"
 
@@ -117,15 +118,17 @@ Tensor vector_norm(const Tensor& input, Scalar order, std::optional<Dims> dim, b
   LB_CHECK(is_floating(result), Runtime,
            "linalg.vector_norm: Expected a floating point or complex tensor as input. Got ", dtype_title(result));
   const DType compute = compute_dtype(result);
-  const Reduction r = prepare_reduction(input.to(result).to(compute), dim);
-  Tensor out = Tensor::empty(r.sizes(keepdim), compute);
-  LB_CHECK(r.n > 0 || (p >= 0 && !std::isinf(p)) || out.count() == 0, Runtime, "linalg.vector_norm cannot compute the ",
-           p, " norm on an empty tensor because the operation does not have an identity");
-  const auto item = static_cast<int64_t>(out.item_bytes());
-  const auto loop = reduce_table().norm[static_cast<int>(compute)];
-  if (out.count() > 0)
-    each_block(
-        r, [&](int64_t i) { loop(r.input.bytes() + i * r.n * r.b * item, r.n, r.b, p, out.bytes() + i * r.b * item); });
+  const Blocks blocks = blocks_of(compute == result ? input : input.to(result), dim);
+  LB_CHECK(blocks.n > 0 || (p >= 0 && !std::isinf(p)) || blocks.a * blocks.b == 0, Runtime,
+           "linalg.vector_norm cannot compute the ", p,
+           " norm on an empty tensor because the operation does not have an identity");
+  const ReduceTable& loops = reduce_table();
+  const auto norm = loops.norm[static_cast<int>(compute)];
+  const auto& combine = !std::isinf(p) ? loops.sum : p > 0 ? loops.max : loops.min;
+  const Tensor out = fold_blocks(
+      blocks, compute, compute, keepdim,
+      [=](const void* in, int64_t n, int64_t b, int64_t pitch, void* to) { norm(in, n, b, pitch, p, to); },
+      combine[static_cast<int>(compute)]);
   if (p != 0 && p != 1 && !std::isinf(p))
     visit_dtype(compute, [&]<class T>(T) {
       if constexpr (std::is_floating_point_v<T>)
@@ -137,6 +140,7 @@ Tensor vector_norm(const Tensor& input, Scalar order, std::optional<Dims> dim, b
 }
 
 Tensor trace(const Tensor& input) {
+  LB_CHECK(input.dtype() != DType::Bool, NotImplemented, "\"trace\" not implemented for 'Bool'");
   LB_CHECK(input.ndim() == 2, Runtime, "trace: expected a matrix, but got tensor with dim ", input.ndim());
   const int64_t n = std::min(input.sizes()[0], input.sizes()[1]);
   const Tensor diagonal =
@@ -172,7 +176,7 @@ Tensor bincount(const Tensor& input, std::optional<Tensor> weights, int64_t minl
 }
 
 Tensor histc(const Tensor& input, int64_t bins, Scalar min, Scalar max) {
-  LB_CHECK(is_floating(input.dtype()) && !is_half(input.dtype()), NotImplemented,
+  LB_CHECK(is_floating(input.dtype()), NotImplemented,
            "\"histogram_cpu\" not implemented for '", dtype_title(input.dtype()), "'");
   LB_CHECK(bins > 0, Runtime, "bins must be > 0");
   const Tensor values = input.to(DType::Float64).contiguous();

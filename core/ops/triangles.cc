@@ -28,6 +28,22 @@ Tensor triangle(const Tensor& input, int64_t diagonal) {
   return result;
 }
 
+// The elements of a triangle's rows [begin, end), none of them empty: rows as wide as the matrix, and an arithmetic
+// series.
+template <bool upper>
+__int128 triangle_count(__int128 begin, __int128 end, __int128 col, __int128 offset) {
+  if (begin >= end) return 0;
+  if constexpr (upper) {
+    const __int128 narrows = std::clamp<__int128>(-offset, begin, end);
+    const __int128 first = col - narrows - offset, last = col - (end - 1) - offset;
+    return (narrows - begin) * col + (first + last) * (end - narrows) / 2;
+  } else {
+    const __int128 full = std::clamp<__int128>(col - 1 - offset, begin, end);
+    const __int128 first = begin + offset + 1, last = full + offset;
+    return (first + last) * (full - begin) / 2 + (end - full) * col;
+  }
+}
+
 template <bool upper>
 Tensor triangle_indices(int64_t row, int64_t col, int64_t offset, std::optional<DType> dtype) {
   LB_CHECK(row >= 0, Runtime, "row must be non-negative, got", row);
@@ -42,9 +58,9 @@ Tensor triangle_indices(int64_t row, int64_t col, int64_t offset, std::optional<
   const __int128 edge = upper ? static_cast<__int128>(col) - offset : -static_cast<__int128>(offset);
   const auto bound = static_cast<int64_t>(std::clamp<__int128>(edge, 0, row));
   const int64_t begin = col == 0 ? row : upper ? 0 : bound, end = upper ? bound : row;
-  LB_CHECK(end - begin <= INT64_MAX / 16, Memory, "the indices of ", end - begin, " rows do not fit in memory");
-  int64_t count = 0;
-  for (int64_t r = begin; r < end; ++r) count = checked_add(count, last(r) - first(r));
+  const __int128 elements = triangle_count<upper>(begin, end, col, offset);
+  LB_CHECK(elements <= INT64_MAX / 16, Memory, "the indices of ", end - begin, " rows do not fit in memory");
+  const auto count = static_cast<int64_t>(elements);
   Tensor result = Tensor::empty({2, count}, DType::Int64);
   int64_t* out = result.as<int64_t>();
   int64_t at = 0;
@@ -75,8 +91,8 @@ Tensor diag_embed(const Tensor& input, int64_t offset, int64_t dim1, int64_t dim
 Tensor diag(const Tensor& input, int64_t offset) {
   LB_CHECK(input.ndim() == 1 || input.ndim() == 2, Runtime, "diag(): Supports 1D or 2D tensors. Got ", input.ndim(),
            "D");
-  if (input.ndim() == 1) return diag_embed(input, offset, 0, 1);
-  return diagonal(input, offset, 0, 1).clone(MemoryFormat::Contiguous);
+  return input.ndim() == 1 ? op::call<"diag_embed">(input, offset, int64_t{0}, int64_t{1})
+                           : op::call<"diagonal_copy">(input, offset, int64_t{0}, int64_t{1});
 }
 
 Tensor diagflat(const Tensor& input, int64_t offset) { return diag_embed(reshape(input, {-1}), offset, 0, 1); }
@@ -153,8 +169,7 @@ LB_OPERATOR(.signature = "diag(input, diagonal=0, *, out=None)",
 >>> torch.diag(torch.tensor([1, 2]))
 tensor([[1, 0],
         [0, 2]]))",
-            .forward = forward_of<diag>,
-            .derivative = LB_GRADIENT("DiagonalBackward0", "", diag_gradient(g, b.sizes(0), b.integer(1))));
+            .forward = forward_of<diag>, .derivative = kComposed);
 LB_OPERATOR(.signature = "diagflat(input, offset=0)", .doc = R"(The diagonal matrix of all elements.
 
 >>> torch.diagflat(torch.tensor([1, 2]))

@@ -8,12 +8,12 @@
 
 namespace lumbre::ops {
 
-Tensor with_geometry(const Tensor& input, Dims sizes, Dims strides) {
-  return with_geometry(input, std::move(sizes), std::move(strides), input->offset);
+Tensor with_geometry(const Tensor& input, const Dims& sizes, const Dims& strides) {
+  return with_geometry(input, sizes, strides, input->offset);
 }
-Tensor with_geometry(const Tensor& input, Dims sizes, Dims strides, int64_t offset) {
+Tensor with_geometry(const Tensor& input, const Dims& sizes, const Dims& strides, int64_t offset) {
   LB_CHECK(sizes.ndim() <= kMaxDims, Runtime, "tensor has too many (>", kMaxDims, ") dims");
-  Tensor view = Tensor::over(input->storage, input.dtype(), std::move(sizes), std::move(strides), offset);
+  Tensor view = Tensor::over(input->storage, input.dtype(), sizes, strides, offset);
   autograd::note_view(view, input);
   return view;
 }
@@ -33,13 +33,13 @@ Tensor view(const Tensor& input, const Dims& size) {
   LB_CHECK(strides, Runtime,
            "view size is not compatible with input tensor's size and stride (at least one dimension "
            "spans across two contiguous subspaces). Use .reshape(...) instead.");
-  return with_geometry(input, sizes, std::move(*strides));
+  return with_geometry(input, sizes, *strides);
 }
 
 Tensor reshape(const Tensor& input, const Dims& shape) {
   const Dims sizes = infer_sizes(shape, input.count());
   if (std::optional<Dims> strides = view_strides(input.sizes(), input.strides(), sizes))
-    return with_geometry(input, sizes, std::move(*strides));
+    return with_geometry(input, sizes, *strides);
   return with_geometry(input.clone(MemoryFormat::Contiguous), sizes, contiguous_strides(sizes), 0);
 }
 
@@ -50,7 +50,7 @@ Tensor transpose(const Tensor& input, int64_t dim0, int64_t dim1) {
     std::swap(sizes[a], sizes[b]);
     std::swap(strides[a], strides[b]);
   }
-  return with_geometry(input, std::move(sizes), std::move(strides));
+  return with_geometry(input, sizes, strides);
 }
 
 Tensor permute(const Tensor& input, const Dims& dims) {
@@ -67,7 +67,7 @@ Tensor permute(const Tensor& input, const Dims& dims) {
     sizes[i] = input.sizes()[from];
     strides[i] = input.strides()[from];
   }
-  return with_geometry(input, std::move(sizes), std::move(strides));
+  return with_geometry(input, sizes, strides);
 }
 
 namespace {
@@ -79,7 +79,7 @@ Tensor without_dims(const Tensor& input, Drop drop) {
     sizes.push_back(input.sizes()[d]);
     strides.push_back(input.strides()[d]);
   }
-  return with_geometry(input, std::move(sizes), std::move(strides));
+  return with_geometry(input, sizes, strides);
 }
 
 Tensor squeeze_dim(const Tensor& input, int64_t dim) {
@@ -93,6 +93,7 @@ Tensor give_view(const Out& out, Tensor view) {
   if (!out.in_place()) return view;
   TensorData* target = out.target()->get();
   target->set_geometry(view->sizes, view->strides, view->offset);
+  out.target()->bump_version();
   return *out.target();
 }
 
@@ -134,7 +135,7 @@ Tensor unsqueeze(const Tensor& input, int64_t dim) {
   const int64_t stride = at < input.ndim() ? checked_multiply(sizes[at], strides[at]) : 1;
   sizes.insert(static_cast<size_t>(at), 1);
   strides.insert(static_cast<size_t>(at), stride);
-  return with_geometry(input, std::move(sizes), std::move(strides));
+  return with_geometry(input, sizes, strides);
 }
 
 // The old name of a tensor's type; the kinds that came later have none.
@@ -165,7 +166,7 @@ Tensor expand(const Tensor& input, const Dims& size) {
              ") at non-singleton dimension ", d, ".  Target sizes: ", size, ".  Tensor sizes: ", input.sizes());
     strides[d] = 0;
   }
-  return with_geometry(input, std::move(sizes), std::move(strides));
+  return with_geometry(input, sizes, strides);
 }
 
 Tensor flatten(const Tensor& input, int64_t start_dim, int64_t end_dim) {
@@ -219,7 +220,7 @@ Tensor view_dtype(const Tensor& input, DType dtype) {
       offset /= ratio;
     }
   }
-  Tensor result = Tensor::over(input->storage, dtype, std::move(sizes), std::move(strides), offset);
+  Tensor result = Tensor::over(input->storage, dtype, sizes, strides, offset);
   if (dtype == input.dtype()) autograd::note_view(result, input);
   return result;
 }
@@ -302,28 +303,31 @@ LB_OPERATOR(.signature = "transpose(input, dim0, dim1)", .doc = R"(A view with t
 >>> torch.zeros(2, 3).transpose(0, 1).shape
 torch.Size([3, 2]))",
             .forward = forward_of<give_transpose>,
-            .derivative = LB_GRADIENT("TransposeBackward0", "", transpose(g, b.integer(1), b.integer(2))),
+            .derivative = LB_GRADIENT("TransposeBackward0/TransposeBackward1", "",
+                                      transpose(g, b.integer(1), b.integer(2))),
             .forms = kEveryForm);
 LB_OPERATOR(.signature = "swapdims(input, dim0, dim1)", .doc = R"(A view with two dimensions exchanged, as transpose.
 
 >>> torch.zeros(2, 3).swapdims(0, 1).shape
 torch.Size([3, 2]))",
             .forward = forward_of<give_transpose>,
-            .derivative = LB_GRADIENT("TransposeBackward0", "", transpose(g, b.integer(1), b.integer(2))),
+            .derivative = LB_GRADIENT("TransposeBackward0/TransposeBackward1", "",
+                                      transpose(g, b.integer(1), b.integer(2))),
             .forms = kEveryForm);
 LB_OPERATOR(.signature = "swapaxes(input, axis0, axis1)", .doc = R"(A view with two dimensions exchanged, as transpose.
 
 >>> torch.zeros(2, 3).swapaxes(0, 1).shape
 torch.Size([3, 2]))",
             .forward = forward_of<give_transpose>,
-            .derivative = LB_GRADIENT("TransposeBackward0", "", transpose(g, b.integer(1), b.integer(2))),
+            .derivative = LB_GRADIENT("TransposeBackward0/TransposeBackward1", "",
+                                      transpose(g, b.integer(1), b.integer(2))),
             .forms = kEveryForm);
 LB_OPERATOR(.signature = "t(input)",
             .doc = R"(The transpose of a matrix, as a view; tensors of fewer dimensions as they are.
 
 >>> torch.zeros(2, 3).t().shape
 torch.Size([3, 2]))",
-            .forward = forward_of<give_t>, .derivative = LB_GRADIENT("TBackward0", "", call<"t">(g)),
+            .forward = forward_of<give_t>, .derivative = LB_GRADIENT("TBackward0/TBackward1", "", call<"t">(g)),
             .forms = kEveryForm);
 LB_OPERATOR(.signature = "adjoint(input)",
             .doc = R"(A view with the last two dimensions exchanged (and conjugated, which real numbers do not show).
@@ -342,25 +346,29 @@ LB_OPERATOR(.signature = "squeeze(input)", .doc = R"(A view without the dimensio
 >>> torch.zeros(1, 2, 1).squeeze().shape
 torch.Size([2]))",
             .forward = forward_of<give_squeeze_all>,
-            .derivative = LB_GRADIENT("SqueezeBackward0", "", reshape(g, b.sizes(0))), .forms = kEveryForm);
+            .derivative = LB_GRADIENT("SqueezeBackward0/SqueezeBackward3", "", reshape(g, b.sizes(0))),
+            .forms = kEveryForm);
 LB_OPERATOR(.signature = "squeeze(input, dim)", .doc = R"(A view without one dimension, if its size is 1.
 
 >>> torch.zeros(1, 2, 1).squeeze(0).shape
 torch.Size([2, 1]))",
             .forward = forward_of<give_squeeze_dim>,
-            .derivative = LB_GRADIENT("SqueezeBackward1", "", reshape(g, b.sizes(0))), .forms = kEveryForm);
+            .derivative = LB_GRADIENT("SqueezeBackward1/SqueezeBackward4", "", reshape(g, b.sizes(0))),
+            .forms = kEveryForm);
 LB_OPERATOR(.signature = "squeeze(input, dim)", .doc = R"(A view without the given dimensions of size 1.
 
 >>> torch.zeros(1, 2, 1).squeeze((0, 2)).shape
 torch.Size([2]))",
             .forward = forward_of<give_squeeze>,
-            .derivative = LB_GRADIENT("SqueezeBackward2", "", reshape(g, b.sizes(0))), .forms = kEveryForm);
+            .derivative = LB_GRADIENT("SqueezeBackward2/SqueezeBackward5", "", reshape(g, b.sizes(0))),
+            .forms = kEveryForm);
 LB_OPERATOR(.signature = "unsqueeze(input, dim)", .doc = R"(A view with a new dimension of size 1.
 
 >>> torch.zeros(2).unsqueeze(0).shape
 torch.Size([1, 2]))",
             .forward = forward_of<give_unsqueeze>,
-            .derivative = LB_GRADIENT("UnsqueezeBackward0", "", reshape(g, b.sizes(0))), .forms = kEveryForm);
+            .derivative = LB_GRADIENT("UnsqueezeBackward0/UnsqueezeBackward1", "", reshape(g, b.sizes(0))),
+            .forms = kEveryForm);
 LB_OPERATOR(.signature = "expand(input, *size, *, implicit=False)",
             .doc = R"(A view that repeats dimensions of size 1 without copying; -1 keeps a size.
 

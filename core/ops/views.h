@@ -6,8 +6,8 @@
 namespace lumbre::ops {
 
 // The same storage, dtype and offset (unless given) with another geometry; the caller knows that it is inside.
-Tensor with_geometry(const Tensor& input, Dims sizes, Dims strides);
-Tensor with_geometry(const Tensor& input, Dims sizes, Dims strides, int64_t offset);
+Tensor with_geometry(const Tensor& input, const Dims& sizes, const Dims& strides);
+Tensor with_geometry(const Tensor& input, const Dims& sizes, const Dims& strides, int64_t offset);
 
 Tensor view(const Tensor& input, const Dims& size);
 Tensor reshape(const Tensor& input, const Dims& shape);

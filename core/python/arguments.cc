@@ -8,25 +8,15 @@ namespace lumbre::python {
 
 namespace {
 
-// Other spellings that PyTorch takes for NumPy's sake.
-const char* numpy_name(const std::string& name) {
-  if (name == "dim") return "axis";
-  if (name == "keepdim") return "keepdims";
-  if (name == "input") return "x";
-  if (name == "other") return "x2";
-  return nullptr;
-}
-
 bool bind_tensors(PyObject* object, bool none_allowed, Value& value) {
   if (!PyTuple_Check(object) && !PyList_Check(object)) return false;
   const Py_ssize_t count = PySequence_Fast_GET_SIZE(object);
   PyObject** items = PySequence_Fast_ITEMS(object);
   for (Py_ssize_t i = 0; i < count; ++i)
     if (!is_tensor(items[i]) && !(none_allowed && items[i] == Py_None)) return false;
-  value.lists = std::make_unique<Value::Lists>();
-  value.lists->tensors.reserve(static_cast<size_t>(count));
-  for (Py_ssize_t i = 0; i < count; ++i)
-    value.lists->tensors.push_back(items[i] == Py_None ? Tensor() : tensor_of(items[i]));
+  std::vector<Tensor>& tensors = value.own_lists().tensors;
+  tensors.reserve(static_cast<size_t>(count));
+  for (Py_ssize_t i = 0; i < count; ++i) tensors.push_back(items[i] == Py_None ? Tensor() : tensor_of(items[i]));
   return true;
 }
 
@@ -70,13 +60,12 @@ bool bind_string(PyObject* object, Value& value) {
   Py_ssize_t length;
   const char* text = PyUnicode_AsUTF8AndSize(object, &length);
   if (!text) throw PythonError{};
-  value.lists = std::make_unique<Value::Lists>();
-  value.lists->string.assign(text, static_cast<size_t>(length));
+  value.own_lists().string.assign(text, static_cast<size_t>(length));
   return true;
 }
 
 // False when the object is not of the parameter's kind.
-bool bind_value(const Parameter& parameter, PyObject* object, Value& value) {
+bool bind_any_value(const Parameter& parameter, PyObject* object, Value& value) {
   value.given = true;
   value.kind = parameter.kind;
   if (object == Py_None && parameter.kind != Param::Tensor && parameter.kind != Param::Operand) {
@@ -143,6 +132,15 @@ bool bind_value(const Parameter& parameter, PyObject* object, Value& value) {
   return false;
 }
 
+// The same, with a short way for what most arguments are.
+inline bool bind_value(const Parameter& parameter, PyObject* object, Value& value) {
+  if (!is_exact_tensor(object) || !is_tensor_parameter(parameter.kind)) return bind_any_value(parameter, object, value);
+  value.given = true;
+  value.kind = Param::Tensor;
+  value.tensor = &tensor_of(object);
+  return true;
+}
+
 // As many values as the forward has parameters, on the stack.
 class Values {
  public:
@@ -160,27 +158,22 @@ class Values {
 };
 
 struct Sides {
-  Tensor targets[Out::kMax];
-  PyObject* out = nullptr;
+  PyObject* out = nullptr;  // a tensor, or a tuple or list of at most Out::kMax
   bool requires_grad = false;
 };
+
+bool is_tensor_list(PyObject* object, Py_ssize_t most) {
+  if (!PyTuple_Check(object) && !PyList_Check(object)) return false;
+  const Py_ssize_t count = PySequence_Fast_GET_SIZE(object);
+  PyObject** items = PySequence_Fast_ITEMS(object);
+  return count <= most && std::all_of(items, items + count, [](PyObject* item) { return is_tensor(item); });
+}
 
 bool bind_side(const Parameter& parameter, PyObject* object, Sides& sides) {
   switch (parameter.side) {
     case Side::Out:
       if (object == Py_None) return true;
-      if (is_tensor(object)) {
-        sides.targets[0] = tensor_of(object);
-      } else {
-        if (!PyTuple_Check(object) && !PyList_Check(object)) return false;
-        const Py_ssize_t count = PySequence_Fast_GET_SIZE(object);
-        if (count > Out::kMax) return false;
-        for (Py_ssize_t i = 0; i < count; ++i) {
-          PyObject* item = PySequence_Fast_GET_ITEM(object, i);
-          if (!is_tensor(item)) return false;
-          sides.targets[i] = tensor_of(item);
-        }
-      }
+      if (!is_tensor(object) && !is_tensor_list(object, Out::kMax)) return false;
       sides.out = object;
       return true;
     case Side::Device:
@@ -203,9 +196,7 @@ bool bind_side(const Parameter& parameter, PyObject* object, Sides& sides) {
   return false;
 }
 
-bool same_text(PyObject* a, const Parameter& parameter) {
-  return a == parameter.interned || PyUnicode_Compare(a, parameter.interned) == 0;
-}
+bool same_text(PyObject* a, PyObject* b) { return a == b || (b && PyUnicode_Compare(a, b) == 0); }
 
 // What went wrong in binding, for the message.
 struct Mismatch {
@@ -221,10 +212,14 @@ class Binder {
       : overload_(overload), arguments_(arguments), count_(count), keywords_(keywords) {}
 
   bool bind(Value* values, Sides& sides, Mismatch& mismatch) {
-    size_t used_keywords = 0;
-    size_t position = 0;
+    const std::vector<Parameter>& parameters = overload_.parameters;
+    size_t index = 0, position = 0, used_keywords = 0;
     const size_t keyword_count = keywords_ ? static_cast<size_t>(PyTuple_GET_SIZE(keywords_)) : 0;
-    for (const Parameter& parameter : overload_.parameters) {
+    PyObject* named[kMaxArguments];
+    if (keyword_count) sort_keywords(keyword_count, named);
+    // Until nothing is given any more.
+    for (; index < parameters.size() && (position < count_ || used_keywords < keyword_count); ++index) {
+      const Parameter& parameter = parameters[index];
       PyObject* object = nullptr;
       if (!parameter.keyword_only && position < count_) {
         if (parameter.variadic && takes_rest(position)) {
@@ -236,7 +231,7 @@ class Binder {
           continue;
         }
         object = arguments_[position++];
-      } else if (used_keywords < keyword_count && (object = keyword(parameter, keyword_count))) {
+      } else if (used_keywords < keyword_count && (object = named[index])) {
         ++used_keywords;
       }
       if (!object) {
@@ -244,7 +239,7 @@ class Binder {
           mismatch = {Mismatch::Kind::Missing, &parameter};
           return false;
         }
-        if (parameter.slot >= 0) copy_value(parameter.default_value, values[parameter.slot]);
+        if (parameter.default_value.given) copy_value(parameter.default_value, values[parameter.slot]);
         continue;
       }
       const bool bound = parameter.side == Side::None ? bind_value(parameter, object, values[parameter.slot])
@@ -254,6 +249,7 @@ class Binder {
         return false;
       }
     }
+    if (!fill_defaults(index, values, mismatch)) return false;
     if (position < count_) {
       mismatch.kind = Mismatch::Kind::TooMany;
       return false;
@@ -267,6 +263,18 @@ class Binder {
   }
 
  private:
+  // Of the parameters from `index` on, none of which was given.
+  bool fill_defaults(size_t index, Value* values, Mismatch& mismatch) const {
+    const std::vector<Parameter>& parameters = overload_.parameters;
+    for (size_t i = index; i < overload_.required; ++i) {
+      if (parameters[i].has_default) continue;
+      mismatch = {Mismatch::Kind::Missing, &parameters[i]};
+      return false;
+    }
+    for (const size_t i : overload_.defaults)
+      if (i >= index) copy_value(parameters[i].default_value, values[parameters[i].slot]);
+    return true;
+  }
   // `*sizes` given as separate integers (or nothing), not as one sequence.
   bool takes_rest(size_t position) const {
     if (position + 1 < count_) return true;
@@ -281,21 +289,34 @@ class Binder {
       if (PyBool_Check(arguments_[i]) || !to_int(arguments_[i], value.dims[i - position])) return false;
     return true;
   }
-  PyObject* keyword(const Parameter& parameter, size_t keyword_count) const {
-    for (size_t k = 0; k < keyword_count; ++k)
-      if (same_text(PyTuple_GET_ITEM(keywords_, static_cast<Py_ssize_t>(k)), parameter)) return arguments_[count_ + k];
-    const char* other = numpy_name(parameter.name);
-    if (!other) return nullptr;
-    for (size_t k = 0; k < keyword_count; ++k)
-      if (PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(keywords_, static_cast<Py_ssize_t>(k)), other) == 0)
-        return arguments_[count_ + k];
-    return nullptr;
+  // The keyword arguments by parameter. Names in a program's text are interned, so that pointers mostly tell; a name
+  // goes before its other spelling.
+  void sort_keywords(size_t keyword_count, PyObject** named) const {
+    const std::vector<Parameter>& parameters = overload_.parameters;
+    std::fill_n(named, parameters.size(), nullptr);
+    size_t found = 0;
+    const auto look = [&](auto same) {
+      for (size_t k = 0; k < keyword_count; ++k) {
+        PyObject* name = PyTuple_GET_ITEM(keywords_, static_cast<Py_ssize_t>(k));
+        for (size_t i = 0; i < parameters.size(); ++i) {
+          if (named[i] || !same(name, parameters[i])) continue;
+          named[i] = arguments_[count_ + k];
+          ++found;
+          break;
+        }
+      }
+    };
+    look([](PyObject* name, const Parameter& p) { return name == p.interned; });
+    if (found == keyword_count) return;
+    look([](PyObject* name, const Parameter& p) { return name != p.interned && same_text(name, p.interned); });
+    if (found == keyword_count) return;
+    look([](PyObject* name, const Parameter& p) { return same_text(name, p.other_name); });
   }
   PyObject* unknown_keyword(size_t keyword_count) const {
     for (size_t k = 0; k < keyword_count; ++k) {
       PyObject* name = PyTuple_GET_ITEM(keywords_, static_cast<Py_ssize_t>(k));
       bool known = false;
-      for (const Parameter& parameter : overload_.parameters) known |= same_text(name, parameter);
+      for (const Parameter& parameter : overload_.parameters) known |= same_text(name, parameter.interned);
       if (!known) return name;
     }
     return PyTuple_GET_ITEM(keywords_, 0);
@@ -384,11 +405,19 @@ PyObject* run(const Overload& overload, Out::Form form, Value* values, const Sid
   }
   if (sides.out) {
     check_targets(overload, sides.out);
-    Result result = invoke(record, Out(Out::Form::Given, sides.targets), values);
+    const bool one = is_tensor(sides.out);
+    PyObject** items = one ? nullptr : PySequence_Fast_ITEMS(sides.out);
+    Tensor targets[Out::kMax];
+    for (Py_ssize_t i = 0; i < (one ? 1 : PySequence_Fast_GET_SIZE(sides.out)); ++i)
+      targets[i] = tensor_of(one ? sides.out : items[i]);
+    Result result = invoke(record, Out(Out::Form::Given, targets), values);
     if (is_tensor(sides.out)) return Py_NewRef(sides.out);
     return result_object(std::move(result), overload.fields_type);
   }
-  PyObject* object = result_object(invoke(record, Out(), values), overload.fields_type);
+  Result result = invoke(record, Out(), values);
+  auto* tensor = std::get_if<Tensor>(&result);
+  PyObject* object =
+      tensor && tensor->defined() ? wrap(std::move(*tensor)) : result_object(std::move(result), overload.fields_type);
   if (object && sides.requires_grad) mark_requires_grad(object);
   return object;
 }
@@ -460,7 +489,7 @@ PyObject* result_object(Result&& result, PyObject* fields) {
   struct Visitor {
     PyObject* fields;
     PyObject* operator()(std::monostate) { return Py_NewRef(Py_None); }
-    PyObject* operator()(Tensor& tensor) { return tensor.defined() ? wrap(tensor) : Py_NewRef(Py_None); }
+    PyObject* operator()(Tensor& tensor) { return tensor.defined() ? wrap(std::move(tensor)) : Py_NewRef(Py_None); }
     PyObject* operator()(std::vector<Tensor>& tensors) {
       const auto count = static_cast<Py_ssize_t>(tensors.size());
       Object tuple =

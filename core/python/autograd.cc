@@ -257,7 +257,8 @@ PyObject* node_repr(PyObject* self) {
 PyObject* node_name(PyObject* self, PyObject*) {
   // Nodes that belong to no operator say where PyTorch keeps them.
   const std::string name = node_object(self)->node->name();
-  const bool own = name == "CopySlices" || name == "AccumulateGrad";
+  const bool own =
+      name == "CopySlices" || name == "AccumulateGrad" || name == "CopyBackwards" || name == "NotImplemented";
   return PyUnicode_FromString((own ? "torch::autograd::" + name : name).c_str());
 }
 PyObject* node_next(PyObject* self, void*) {

@@ -106,7 +106,9 @@ PyTypeObject* make_type(const char* name, bool is_method) {
                          {Py_tp_getset, properties},
                          {is_method ? Py_tp_descr_get : 0, reinterpret_cast<void*>(method_bind)},
                          {0, nullptr}};
-  unsigned flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_DISALLOW_INSTANTIATION;
+  // Immutable, so that the interpreter may remember where it found a method.
+  unsigned flags =
+      Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_DISALLOW_INSTANTIATION | Py_TPFLAGS_IMMUTABLETYPE;
   if (is_method) flags |= Py_TPFLAGS_METHOD_DESCRIPTOR;
   PyType_Spec spec{name, sizeof(FunctionObject), 0, flags, slots};
   return reinterpret_cast<PyTypeObject*>(Object::steal(PyType_FromSpec(&spec)).release());

@@ -43,7 +43,7 @@ Tensor select(const Tensor& t, int dim, int64_t index, int position = 0) {
   const int64_t offset = t->offset + index * strides[dim];
   sizes.erase(dim);
   strides.erase(dim);
-  return ops::with_geometry(t, std::move(sizes), std::move(strides), offset);
+  return ops::with_geometry(t, sizes, strides, offset);
 }
 
 struct Bounds {
@@ -68,7 +68,7 @@ Tensor slice(const Tensor& t, int dim, PyObject* object) {
   const int64_t offset = t->offset + first * strides[dim];
   sizes[dim] = (last - first) / step + ((last - first) % step != 0);
   strides[dim] = checked_multiply(strides[dim], step);
-  return ops::with_geometry(t, std::move(sizes), std::move(strides), offset);
+  return ops::with_geometry(t, sizes, strides, offset);
 }
 
 Tensor insert_dim(const Tensor& t, int dim) {
@@ -78,7 +78,7 @@ Tensor insert_dim(const Tensor& t, int dim) {
   const int64_t stride = dim < t.ndim() ? sizes[dim] * strides[dim] : 1;
   sizes.insert(static_cast<size_t>(dim), 1);
   strides.insert(static_cast<size_t>(dim), stride);
-  return ops::with_geometry(t, std::move(sizes), std::move(strides), t->offset);
+  return ops::with_geometry(t, sizes, strides, t->offset);
 }
 
 Tensor index_tensor(PyObject* object) {

@@ -80,7 +80,7 @@ inline void track(PyObject* object) {
 }
 
 // The Python object of a tensor: the one that stands for it already, or a new one. New reference.
-PyObject* wrap(const Tensor& tensor);
+PyObject* wrap(Tensor tensor);
 // A new object of a subclass for a tensor that has no object yet, or a view-alias of it when it has. New reference.
 PyObject* wrap_as(PyTypeObject* type, const Tensor& tensor);
 // A result of an access to `self` that no operator makes (an index, `.T`): subclasses keep their class, unless they

@@ -349,7 +349,7 @@ bool has_override(PyObject* object) {
 bool any_override(PyObject* const* arguments, size_t total) {
   for (size_t i = 0; i < total; ++i) {
     PyObject* object = arguments[i];
-    if (is_plain(object)) continue;
+    if (is_exact_tensor(object) || is_plain(object)) continue;
     if (!is_list(object)) {
       if (has_override(object)) return true;
       continue;

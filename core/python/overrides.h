@@ -21,7 +21,13 @@ bool any_override(PyObject* const* arguments, size_t total);
 
 inline bool is_overridden(PyObject* const* arguments, size_t total) {
   if (__builtin_expect(override_state.mode_waits, 0)) return true;
-  return override_state.subclasses_off == 0 && any_override(arguments, total);
+  if (override_state.subclasses_off > 0) return false;
+  for (size_t i = 0; i < total; ++i) {
+    PyObject* object = arguments[i];
+    if (!is_exact_tensor(object) && !PyLong_CheckExact(object) && !PyFloat_CheckExact(object))
+      return any_override(arguments + i, total - i);
+  }
+  return false;
 }
 // Of a method or property of `self`.
 inline bool is_overridden(PyObject* self) {

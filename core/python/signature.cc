@@ -39,6 +39,14 @@ Side side_of(std::string_view name) {
   return Side::None;
 }
 
+const char* numpy_name(std::string_view name) {
+  if (name == "dim") return "axis";
+  if (name == "keepdim") return "keepdims";
+  if (name == "input") return "x";
+  if (name == "other") return "x2";
+  return nullptr;
+}
+
 Scalar parse_number(const std::string& s) {
   if (s == "True") return Scalar(true);
   if (s == "False") return Scalar(false);
@@ -75,8 +83,7 @@ void parse_default(const std::string& s, Param kind, Value& value) {
       }
       break;
     case Param::String:
-      value.lists = std::make_unique<Value::Lists>();
-      value.lists->string = s.substr(1, s.size() - 2);
+      value.own_lists().string = s.substr(1, s.size() - 2);
       break;
     case Param::MemoryFormat:
       value.format = s == "contiguous_format" ? MemoryFormat::Contiguous : MemoryFormat::Preserve;
@@ -189,6 +196,7 @@ Overload Overload::parse(const Operator& record) {
     const size_t equals = part.find('=');
     parameter.name = std::string(trim(part.substr(0, equals)));
     parameter.interned = PyUnicode_InternFromString(parameter.name.c_str());
+    if (const char* other = numpy_name(parameter.name)) parameter.other_name = PyUnicode_InternFromString(other);
     parameter.keyword_only = keyword_only;
     parameter.side = side_of(parameter.name);
     if (parameter.side == Side::None) {
@@ -211,9 +219,13 @@ Overload Overload::parse(const Operator& record) {
       ++overload.positional;
       if (!parameter.has_default) overload.required_positional = overload.positional;
     }
+    const auto index = overload.parameters.size();
+    if (!parameter.has_default) overload.required = index + 1;
+    if (parameter.default_value.given) overload.defaults.push_back(static_cast<uint8_t>(index));
     overload.parameters.push_back(std::move(parameter));
   }
-  LB_CHECK(record.forward.count <= kMaxParameters, Runtime, "too many parameters");
+  LB_CHECK(record.forward.count <= kMaxParameters && overload.parameters.size() <= kMaxArguments, Runtime,
+           "too many parameters");
   LB_CHECK(slot == record.forward.count, Runtime, "the signature of ", overload.name,
            " has fewer parameters than its forward");
   const size_t arrow = signature.find("-> (", close);

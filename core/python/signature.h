@@ -8,11 +8,13 @@ namespace lumbre::python {
 // Parameters that the binding layer answers itself; the forward never sees them.
 enum class Side : uint8_t { None, Out, Device, Layout, PinMemory, RequiresGrad };
 
-inline constexpr size_t kMaxParameters = 24;
+inline constexpr size_t kMaxParameters = 24;  // of a forward
+inline constexpr size_t kMaxArguments = 32;   // with those that the binding layer answers itself
 
 struct Parameter {
   std::string name;
   PyObject* interned = nullptr;
+  PyObject* other_name = nullptr;  // interned: another spelling, which PyTorch takes for NumPy's sake
   Param kind = Param::Tensor;
   Side side = Side::None;
   bool optional = false;
@@ -27,6 +29,8 @@ struct Overload {
   const Operator* record = nullptr;
   std::string name;  // the last part of a dotted name
   std::vector<Parameter> parameters;
+  size_t required = 0;            // parameters up to the last without a default
+  std::vector<uint8_t> defaults;  // the parameters whose default is a value, not None
   int positional = 0;
   int required_positional = 0;
   bool has_out = false;

@@ -111,11 +111,11 @@ int set_attribute(PyObject* self, PyObject* name, PyObject* value) {
   return status;
 }
 
-PyObject* attach(TensorObject* self, const Tensor& tensor) {
-  ::new (&self->tensor) Tensor(tensor);
+PyObject* attach(TensorObject* self, Tensor tensor) {
+  tensor->python_object = self;
+  ::new (&self->tensor) Tensor(std::move(tensor));
   self->attributes = nullptr;
   self->weak_references = nullptr;
-  tensor->python_object = self;
   return reinterpret_cast<PyObject*>(self);
 }
 
@@ -185,13 +185,13 @@ int set_data(PyObject* self, PyObject* value, void*) {
   });
 }
 
-PyObject* reversed_dims(PyObject* self, void* last_two_only) {
+// `of_matrices`: the property's name, where it exchanges the last two dimensions only.
+PyObject* reversed_dims(PyObject* self, void* of_matrices) {
   return guarded([&] {
     const Tensor& t = tensor_of(self);
-    LB_CHECK(!last_two_only || t.ndim() >= 2, Runtime,
-             "tensor.mT is only supported on matrices or batches of matrices. Got ", t.ndim(), "-D tensor.");
-    if (last_two_only) return wrap_like(self, op::transpose(t, -2, -1));
-    if (t.ndim() == 2) return wrap_like(self, op::call<"t">(t));
+    LB_CHECK(!of_matrices || t.ndim() != 1, Runtime, "tensor.", static_cast<const char*>(of_matrices),
+             " is only supported on matrices or batches of matrices. Got ", t.ndim(), "-D tensor.");
+    if (of_matrices) return t.ndim() == 0 ? Py_NewRef(self) : wrap_like(self, op::transpose(t, -2, -1));
     Dims order;
     for (int d = t.ndim() - 1; d >= 0; --d) order.push_back(d);
     return wrap_like(self, op::call<"permute">(t, order));
@@ -202,7 +202,10 @@ PyObject* conjugate_transpose(PyObject* self, void*) {
   if (n != 0 && n != 2)
     return PyErr_Format(PyExc_RuntimeError, "tensor.H is only supported on matrices (2-D tensors). Got %d-D tensor.%s",
                         n, n > 2 ? " For batches of matrices, consider using tensor.mH" : "");
-  return reversed_dims(self, nullptr);
+  return guarded([&] {
+    const Tensor& t = tensor_of(self);
+    return n == 0 ? Py_NewRef(self) : wrap_like(self, op::transpose(t, 0, 1));
+  });
 }
 
 PyGetSetDef properties[] = {
@@ -235,9 +238,9 @@ PyGetSetDef properties[] = {
     {"is_mps", get_false, nullptr, nullptr, nullptr},
     {"data", get_data, set_data, "The same memory without history.", nullptr},
     {"T", reversed_dims, nullptr, "A view with the dimensions in reverse order.", nullptr},
-    {"mT", reversed_dims, nullptr, "A view with the last two dimensions exchanged.", const_cast<char*>("last two")},
+    {"mT", reversed_dims, nullptr, "A view with the last two dimensions exchanged.", const_cast<char*>("mT")},
     {"H", conjugate_transpose, nullptr, "The transpose of a matrix.", nullptr},
-    {"mH", reversed_dims, nullptr, "A view with the last two dimensions exchanged.", const_cast<char*>("last two")},
+    {"mH", reversed_dims, nullptr, "A view with the last two dimensions exchanged.", const_cast<char*>("mH")},
     {nullptr}};
 
 // --- methods that answer about the tensor itself --------------------------------------------------------------------
@@ -424,7 +427,7 @@ PyObject* call_direct(OverloadSet& set, PyObject* a, PyObject* b) {
     if (p.slot >= 2) copy_value(p.default_value, values[p.slot]);
   if (count > 4) fail(ErrorKind::Runtime, "an operator of a Python slot has at most four parameters");
   Result result = invoke(*overload.record, Out(), values);
-  if (auto* tensor = std::get_if<Tensor>(&result)) return wrap(*tensor);
+  if (auto* tensor = std::get_if<Tensor>(&result)) return wrap(std::move(*tensor));
   return result_object(std::move(result), nullptr);
 }
 
@@ -560,10 +563,12 @@ void* slot(F* function) {
 
 }  // namespace
 
-PyObject* wrap(const Tensor& tensor) {
-  if (tensor->keeps_object) return take_back(tensor.get());
-  if (tensor->python_object) return Py_NewRef(static_cast<PyObject*>(tensor->python_object));
-  return attach(allocate_object(), tensor);
+PyObject* wrap(Tensor tensor) {
+  if (__builtin_expect(tensor->python_object != nullptr, 0)) {
+    if (tensor->keeps_object) return take_back(tensor.get());
+    return Py_NewRef(static_cast<PyObject*>(tensor->python_object));
+  }
+  return attach(allocate_object(), std::move(tensor));
 }
 
 PyObject* wrap_as(PyTypeObject* type, const Tensor& tensor) {

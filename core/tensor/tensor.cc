@@ -42,18 +42,18 @@ size_t storage_bytes(int64_t elements, DType dtype) {
 
 Tensor make(const Dims& sizes, DType dtype, bool zeroed) {
   auto data = new_data(dtype);
-  int64_t count = 1;
-  const int ndim = sizes.ndim();
-  if (ndim == 1 && sizes[0] >= 0) {
-    count = sizes[0];
-    data->sizes = sizes;
-    data->strides = Dims{1};
-  } else {
-    check_sizes(sizes);
-    count = count_elements(sizes);
-    data->sizes = sizes;
-    data->strides = contiguous_strides(sizes);
+  check_sizes(sizes);
+  data->sizes = sizes;
+  // One pass for the strides, in which a dimension of size 0 counts as 1, and the number of elements.
+  data->strides.resize(sizes.size());
+  int64_t step = 1;
+  bool empty = false;
+  for (int d = sizes.ndim() - 1; d >= 0; --d) {
+    data->strides[d] = step;
+    empty |= sizes[d] == 0;
+    step = checked_multiply(step, std::max<int64_t>(sizes[d], 1));
   }
+  const int64_t count = empty ? 0 : step;
   data->count = count;
   data->storage = Storage::make(storage_bytes(count, dtype), zeroed);
   return Tensor(std::move(data));
@@ -74,18 +74,32 @@ void TensorData::destroy(TensorData* data) noexcept {
   Blocks::give(data);
 }
 
-void TensorData::set_geometry(Dims new_sizes, Dims new_strides, int64_t new_offset) {
+void TensorData::set_geometry(const Dims& new_sizes, const Dims& new_strides, int64_t new_offset) {
   // Plans and views keep their dimensions in arrays of this length.
   LB_CHECK(new_sizes.ndim() <= kMaxDims, Runtime, "tensor has too many (>", kMaxDims, ") dims");
   count = count_elements(new_sizes);
   contiguous = count == 0 || rows_are_contiguous(new_sizes, new_strides);
-  sizes = std::move(new_sizes);
-  strides = std::move(new_strides);
+  sizes = new_sizes;
+  strides = new_strides;
   offset = new_offset;
 }
 
 Tensor Tensor::empty(const Dims& sizes, DType dtype) { return make(sizes, dtype, false); }
 Tensor Tensor::zeros(const Dims& sizes, DType dtype) { return make(sizes, dtype, true); }
+
+Tensor Tensor::empty_as(const Tensor& contiguous, DType dtype) {
+  const int64_t count = contiguous.count();
+  if (count == 0) return empty(contiguous.sizes(), dtype);
+  auto data = new_data(dtype);
+  data->sizes = contiguous.sizes();
+  data->count = count;
+  // Not its own strides: those of dimensions of size 1 may be anything.
+  data->strides.resize(data->sizes.size());
+  int64_t step = 1;
+  for (int d = data->sizes.ndim() - 1; d >= 0; step *= data->sizes[d--]) data->strides[d] = step;
+  data->storage = Storage::make(storage_bytes(count, dtype));
+  return Tensor(std::move(data));
+}
 
 Tensor Tensor::empty_strided(const Dims& sizes, const Dims& strides, DType dtype) {
   check_sizes(sizes);
@@ -149,21 +163,21 @@ Tensor Tensor::scalar(Scalar value, DType dtype) {
   return result;
 }
 
-Tensor Tensor::over(Ref<Storage> storage, DType dtype, Dims sizes, Dims strides, int64_t offset) {
+Tensor Tensor::over(Ref<Storage> storage, DType dtype, const Dims& sizes, const Dims& strides, int64_t offset) {
   auto data = new_data(dtype);
-  data->set_geometry(std::move(sizes), std::move(strides), offset);
+  data->set_geometry(sizes, strides, offset);
   data->storage = std::move(storage);
   return Tensor(std::move(data));
 }
 
-Tensor Tensor::view_as_strided(Dims sizes, Dims strides, int64_t offset) const {
+Tensor Tensor::view_as_strided(const Dims& sizes, const Dims& strides, int64_t offset) const {
   const int64_t end = checked_add(offset, reach(sizes, strides));
   const auto bytes = static_cast<size_t>(checked_multiply(end, static_cast<int64_t>(item_bytes())));
   if (reach(sizes, strides) > 0)
     LB_CHECK(bytes <= data_->storage->bytes(), Runtime, "setStorage: sizes ", sizes, ", strides ", strides,
              ", storage offset ", offset, ", and itemsize ", item_bytes(), " requiring a storage size of ", bytes,
              " are out of bounds for storage of size ", data_->storage->bytes());
-  return over(data_->storage, dtype(), std::move(sizes), std::move(strides), offset);
+  return over(data_->storage, dtype(), sizes, strides, offset);
 }
 
 int64_t reach(const Dims& sizes, const Dims& strides) {
@@ -253,6 +267,11 @@ Scalar Tensor::item() const {
 Tensor Tensor::contiguous() const { return is_contiguous() ? *this : clone(MemoryFormat::Contiguous); }
 
 Tensor Tensor::clone(MemoryFormat format) const {
+  if (is_contiguous() && (format == MemoryFormat::Contiguous || format == MemoryFormat::Preserve)) {
+    Tensor result = empty_as(*this, dtype());
+    result.copy_from(*this);
+    return result;
+  }
   const Dims layout = format == MemoryFormat::Preserve ? strides_like(*this, sizes()) : strides_for(sizes(), format);
   Tensor result = empty_strided(sizes(), layout, dtype());
   result.copy_from(*this);
@@ -261,13 +280,21 @@ Tensor Tensor::clone(MemoryFormat format) const {
 
 Tensor Tensor::to(DType dtype) const {
   if (dtype == this->dtype()) return *this;
-  Tensor result = empty_strided(sizes(), strides_like(*this, sizes()), dtype);
+  Tensor result = is_contiguous() ? empty_as(*this, dtype) : empty_strided(sizes(), strides_like(*this, sizes()), dtype);
   result.copy_from(*this);
   return result;
 }
 
 void Tensor::copy_from(const Tensor& source) const {
   if (same(source)) return;
+  // Few elements in one run, or one for all of them: no plan is needed.
+  const bool one = source.ndim() == 0;
+  if (count() <= kGrain && is_contiguous() && !shares_storage(source) &&
+      (one || (source.is_contiguous() && source.sizes() == sizes()))) {
+    char* const data[2] = {bytes(), source.bytes()};
+    const int64_t steps[2] = {static_cast<int64_t>(item_bytes()), one ? 0 : static_cast<int64_t>(source.item_bytes())};
+    return conversion_loop(source.dtype(), dtype())(data, steps, count(), nullptr);
+  }
   Plan plan;
   plan.add_output(*this);
   plan.add_input(source);
@@ -282,6 +309,11 @@ void Tensor::fill(Scalar value) const {
     const T converted = checked<T>(value);
     std::memcpy(item, &converted, sizeof(T));
   });
+  if (is_contiguous() && count() <= kGrain) {
+    char* const data[2] = {bytes(), item};
+    const int64_t steps[2] = {static_cast<int64_t>(item_bytes()), 0};
+    return conversion_loop(dtype(), dtype())(data, steps, count(), nullptr);
+  }
   Plan plan;
   plan.add_output(*this);
   plan.add_constant(item, dtype());

@@ -43,7 +43,7 @@ class TensorData {
 
   static void destroy(TensorData* data) noexcept;
   static void (*end_kept_object)(TensorData* data) noexcept;  // the object's end, and then the tensor's
-  void set_geometry(Dims new_sizes, Dims new_strides, int64_t new_offset);
+  void set_geometry(const Dims& new_sizes, const Dims& new_strides, int64_t new_offset);
 };
 
 class Tensor {
@@ -53,14 +53,16 @@ class Tensor {
 
   // New tensors; contents indeterminate.
   static Tensor empty(const Dims& sizes, DType dtype);
+  // Of the sizes of a contiguous tensor, row-major.
+  static Tensor empty_as(const Tensor& contiguous, DType dtype);
   static Tensor empty_strided(const Dims& sizes, const Dims& strides, DType dtype);
   // Shares nothing; memory zero.
   static Tensor zeros(const Dims& sizes, DType dtype);
   static Tensor full(const Dims& sizes, Scalar value, DType dtype);
   static Tensor scalar(Scalar value, DType dtype);
-  static Tensor over(Ref<Storage> storage, DType dtype, Dims sizes, Dims strides, int64_t offset);
+  static Tensor over(Ref<Storage> storage, DType dtype, const Dims& sizes, const Dims& strides, int64_t offset);
   // A view of this tensor's storage. Checked: every reachable element lies inside it.
-  Tensor view_as_strided(Dims sizes, Dims strides, int64_t offset) const;
+  Tensor view_as_strided(const Dims& sizes, const Dims& strides, int64_t offset) const;
 
   bool defined() const noexcept { return static_cast<bool>(data_); }
   TensorData* get() const noexcept { return data_.get(); }

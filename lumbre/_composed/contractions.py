@@ -135,11 +135,12 @@ def matrix_power(A: Tensor, n: int) -> Tensor:
         A, n = _f["linalg.inv"](A), -n
     if n == 0:
         return A.clone().copy_(_f["eye"](A.shape[-1], dtype=A.dtype))
-    result, base = None, A
-    while n:
-        if n & 1:
-            result = base if result is None else result @ base
-        n >>= 1
-        if n:
-            base = base @ base
+    base = A
+    while n % 2 == 0:
+        base, n = base @ base, n // 2
+    result = base
+    while n := n // 2:
+        base = base @ base
+        if n % 2:
+            result = result @ base
     return A.clone() if result is A else result

@@ -25,11 +25,9 @@ def _unique(input: Tensor, sorted: bool, return_inverse: bool, return_counts: bo
             raise RuntimeError("There are 0 sized dimensions, and they aren't selected, so unique cannot be applied")
     first, inverse, counts = _f["_unique_groups"](input, dim, sorted)
     if dim is None:
-        values = input.reshape(-1)[first]
         inverse = inverse.reshape(input.shape)
-    else:
-        values = input.index_select(dim, first) if input.dim() else input.reshape(1)
-    results = [values]
+    name = "_unique_consecutive" if not sorted else "_unique2" if dim is None else "_unique_dim"
+    results = [_f[name](input, first, dim)]
     if return_inverse:
         results.append(inverse)
     if return_counts:

@@ -13,6 +13,10 @@ from lumbre.autograd._engine import backward, grad
 from lumbre.autograd.anomaly_mode import detect_anomaly, set_detect_anomaly
 from lumbre.autograd.function import Function
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 Variable = _C.Tensor
 
 __all__ = [
@@ -23,7 +27,7 @@ __all__ = [
 _LAZY = {"gradcheck": "gradcheck", "gradgradcheck": "gradcheck"}
 
 
-def __getattr__(name: str) -> object:
+def __getattr__(name: str) -> Any:
     if not name.startswith("__"):
         from importlib import import_module
 

@@ -8,6 +8,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
+else:
+    Any = object  # who asks for the hints of a class gets them
 
 Tensor = _C.Tensor
 
@@ -23,6 +25,9 @@ class FunctionCtx:
     _not_differentiable: tuple[Tensor, ...] = ()
     _node: Any = None
     _released = False
+    _function: Any
+    _inputs: list[tuple[Any, Any, bool]]
+    _results: list[tuple[Any, Any]]
 
     def save_for_backward(self, *tensors: Tensor | None) -> None:
         """Keeps tensors (or None) for the backward, checked there against changes in place."""

@@ -101,6 +101,9 @@ class stream:
         return None
 
 
+StreamContext = stream
+
+
 def memory_cached(device: Any = None) -> int:
     """``memory_reserved`` by its older name: 0."""
     import warnings
@@ -127,9 +130,23 @@ for _name in ("Bool", "Byte", "Char", "Short", "Int", "Long", "Half", "BFloat16"
     globals()[_name + "Tensor"] = _TensorTypes(_name + "Tensor", (), {"is_cuda": True})
 
 
+class CUDAGraph:
+    """RuntimeError: there is no device whose work could be captured."""
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> NoReturn:
+        raise RuntimeError("Tried to instantiate dummy base class CUDAGraph")
+
+
+class graph:
+    """RuntimeError: there is no device whose work could be captured."""
+
+    def __init__(self, cuda_graph: Any, *args: Any, **kwargs: Any) -> None:
+        Stream()
+
+
 def __getattr__(name: str) -> object:
-    if name == "amp":
+    if name in ("amp", "nvtx"):
         from importlib import import_module
 
-        return import_module(f"{__name__}.amp")
+        return import_module(f"{__name__}.{name}")
     raise AttributeError(f"module '{_identity.prefix()}cuda' has no attribute '{name}'")

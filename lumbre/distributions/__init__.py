@@ -7,6 +7,11 @@ Normal(loc: 0.0, scale: 1.0)
 from __future__ import annotations
 
 from lumbre import _identity
+from lumbre._listed import complete_dict
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _WHERE = {
     "CatTransform": "transforms",
@@ -81,7 +86,7 @@ _WHERE = {
 __all__ = list(_WHERE)
 
 
-def __getattr__(name: str) -> object:
+def __getattr__(name: str) -> Any:
     if not name.startswith("__"):
         from importlib import import_module
 
@@ -99,3 +104,6 @@ def __getattr__(name: str) -> object:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *_WHERE})
+
+
+complete_dict(__name__, _WHERE)  # Pyro walks it

@@ -10,6 +10,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any
+else:
+    Any = object  # who asks for the hints of a class gets them
 
 from lumbre import Tensor
 from lumbre import cat as _cat

@@ -11,13 +11,17 @@ from lumbre.nn import functional, init, modules, parameter, utils
 from lumbre.nn.modules import *  # noqa: F403
 from lumbre.nn.parameter import Buffer, Parameter, UninitializedBuffer, UninitializedParameter
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 __all__ = [
     *modules.__all__, "Buffer", "Parameter", "UninitializedBuffer", "UninitializedParameter", "functional", "init",
     "modules", "parameter", "utils",
 ]  # fmt: skip
 
 
-def __getattr__(name: str) -> object:
+def __getattr__(name: str) -> Any:
     if not name.startswith("__"):
         from importlib import import_module
 

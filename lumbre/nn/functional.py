@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from lumbre import _identity, _registry
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 
 def _load_families() -> None:
     """Imports the sibling files ``functional_*.py``, which register their operators."""
@@ -23,5 +27,5 @@ globals().update(_names)
 __all__ = sorted(_names)
 
 
-def __getattr__(name: str) -> object:
+def __getattr__(name: str) -> Any:
     raise AttributeError(f"module '{_identity.prefix()}nn.functional' has no attribute '{name}'")

@@ -223,16 +223,18 @@ def _project(query: Tensor, key: Tensor, value: Tensor, weight: Tensor, bias: Te
 def _project_apart(
     inputs: _Inputs, embed_dim: int, weights: tuple[Tensor | None, ...], bias: Tensor | None
 ) -> tuple[Tensor, ...]:
+    given = []
     for letter, weight in zip("qkv", weights, strict=True):
         if weight is None:
             raise AssertionError(f"use_separate_proj_weight is True but {letter}_proj_weight is None")
+        given.append(weight)
     names = ("query", "key", "value")
     sizes = (embed_dim, inputs.key.size(-1), inputs.value.size(-1))
-    for name, size, weight in zip(names, sizes, weights, strict=True):
+    for name, size, weight in zip(names, sizes, given, strict=True):
         if tuple(weight.shape) != (embed_dim, size):
             raise AssertionError(f"expecting {name} weights shape of {(embed_dim, size)}, but got {weight.shape}")
     biases = (None, None, None) if bias is None else bias.chunk(3)
-    return tuple(map(_linear, inputs[:3], weights, biases))
+    return tuple(map(_linear, inputs[:3], given, biases))
 
 
 def _static(given: Tensor, name: str, batch_heads: int, head_dim: int) -> Tensor:
@@ -326,8 +328,8 @@ def multi_head_attention_forward(
     inputs = _batched(batched, query, key, value, key_padding_mask, attn_mask)
     _check_sizes(inputs, embed_dim_to_check, num_heads, use_separate_proj_weight)
     if use_separate_proj_weight:
-        weights = (q_proj_weight, k_proj_weight, v_proj_weight)
-        q, k, v = _project_apart(inputs, embed_dim_to_check, weights, in_proj_bias)
+        apart = (q_proj_weight, k_proj_weight, v_proj_weight)
+        q, k, v = _project_apart(inputs, embed_dim_to_check, apart, in_proj_bias)
     else:
         if in_proj_weight is None:
             raise AssertionError("use_separate_proj_weight is False but in_proj_weight is None")

@@ -387,7 +387,7 @@ def ctc_loss(
     nothing = log_probs.new_full((), minus)
     alpha = where(first, emitted[0], nothing) if length else None
     finals = []
-    rows = [alpha]
+    rows: list[Any] = [alpha]
     edge1 = log_probs.new_full((batch, 1), minus)
     edge2 = log_probs.new_full((batch, 2), minus)
     for t in range(1, length):

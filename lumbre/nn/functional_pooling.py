@@ -74,7 +74,7 @@ def _output_size(size: int, kernel: int, stride: int, padding: int, dilation: in
 def _output_sizes(shape: tuple[int, ...], geometry: Sequence[Sequence[int]], ceil_mode: bool) -> tuple[int, ...]:
     dims = len(geometry[0])
     sizes = shape[-dims:]
-    out = tuple(_output_size(*each, ceil_mode) for each in zip(sizes, *geometry, strict=True))
+    out = tuple(_output_size(*each, ceil_mode=ceil_mode) for each in zip(sizes, *geometry, strict=True))
     if any(size < 1 for size in out):
         channels = shape[-dims - 1]
         before, after = ("x".join(map(str, (channels, *each))) for each in (sizes, out))
@@ -399,7 +399,7 @@ def _adaptive_max_pool(dims: int, input: Tensor, output_size: Any, return_indice
     return (values, where) if return_indices else values
 
 
-def _adaptive_family(dims: int, shapes: str) -> tuple[Any, Any, Any]:
+def _adaptive_family(dims: int, shapes: str) -> tuple[Any, ...]:
     def adaptive_avg_pool(input: Tensor, output_size: Any) -> Tensor:
         return _adaptive_avg_pool(dims, input, output_size)
 

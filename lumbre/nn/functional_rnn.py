@@ -170,8 +170,8 @@ def _grouped(params: Sequence[Tensor], has_biases: bool, projected: bool) -> lis
     groups = []
     for start in range(0, len(params), count):
         group = params[start : start + count]
-        biases = group[2:4] if has_biases else (None, None)
-        groups.append(_Weights(group[0], group[1], *biases, group[-1] if projected else None))
+        bias_ih, bias_hh = group[2:4] if has_biases else (None, None)
+        groups.append(_Weights(group[0], group[1], bias_ih, bias_hh, group[-1] if projected else None))
     return groups
 
 
@@ -212,7 +212,7 @@ def _run_layers(
     return input, finals
 
 
-def _run(kind: str, cell: _Cell, arguments: tuple, keywords: dict) -> tuple[Tensor, ...]:
+def _run(kind: str, cell: _Cell, arguments: tuple, keywords: dict) -> Any:
     """Binds either calling form and runs: padded ``(input, hx, params, ...)`` or packed ``(data, batch_sizes, ...)``."""
     packed = _is_packed(kind, arguments, keywords)
     names = _PACKED_NAMES if packed else _PADDED_NAMES
@@ -334,8 +334,8 @@ def _check_cell(input: Tensor, hidden: Tensor, weights: _Weights, gates: int, nu
         )
 
 
-def _step_once(cell: _Cell, input: Tensor, state: State, *parts: Any) -> State:
-    weights = _Weights(*parts, None)
+def _step_once(cell: _Cell, input: Tensor, state: State, *parts: Any) -> Any:
+    weights = _Weights._make((*parts, None))
     for number, hidden in enumerate(state):
         _check_cell(input, hidden, weights, cell.gates, number)
     for early, late in pairwise(state):

@@ -276,7 +276,7 @@ def _fractional_max_pool(
     return (values, where.view(*lead, *out)) if return_indices else values
 
 
-def _fractional_family(dims: int, shapes: str) -> tuple[Any, Any]:
+def _fractional_family(dims: int, shapes: str) -> tuple[Any, ...]:
     arguments = "input, kernel_size, output_size=None, output_ratio=None, return_indices=False, _random_samples=None"
 
     def fractional_max_pool(

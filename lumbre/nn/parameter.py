@@ -7,6 +7,8 @@ from lumbre import _C
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
+else:
+    Any = object  # who asks for the hints of a class gets them
 
 Tensor = _C.Tensor
 
@@ -59,10 +61,11 @@ class Parameter(Tensor, metaclass=_ParameterMeta):
         memo[id(self)] = made
         return made
 
-    def __repr__(self, *, tensor_contents: Any = None) -> str:
+    # The checker drops the names of a dunder's keywords, and then finds that they differ.
+    def __repr__(self, *, tensor_contents: Any = None) -> str:  # type: ignore[override]
         return "Parameter containing:\n" + repr(self.detach().requires_grad_(self.requires_grad))
 
-    def __reduce_ex__(self, protocol: int) -> tuple:
+    def __reduce_ex__(self, protocol: Any) -> tuple:
         from collections import OrderedDict
 
         from lumbre import _tensor, _utils
@@ -119,7 +122,8 @@ class UninitializedTensorMixin:
         from lumbre import empty
 
         self.__dict__["_kind"] = None
-        Tensor.data.__set__(self, empty(shape, dtype=dtype or Tensor.dtype.__get__(self)))
+        plain: Any = Tensor
+        plain.data.__set__(self, empty(shape, dtype=dtype or plain.dtype.__get__(self)))
         self.__class__ = self.cls_to_become
         self.__dict__.pop("_kind", None)
 
@@ -131,7 +135,7 @@ class UninitializedTensorMixin:
     def __repr__(self) -> str:
         return f"<{type(self).__name__}>"
 
-    def __reduce_ex__(self: Any, protocol: int) -> tuple:
+    def __reduce_ex__(self: Any, protocol: Any) -> tuple:
         return (type(self), (self.requires_grad,))
 
     @classmethod
@@ -139,7 +143,8 @@ class UninitializedTensorMixin:
         name = getattr(func, "__name__", "")
         if name in cls._allowed or name.startswith(("__get", "__set", "__del")):
             kwargs = kwargs or {}
-            return Tensor.__torch_function__.__func__(cls, func, types, args, kwargs)
+            plain: Any = Tensor
+            return plain.__torch_function__.__func__(cls, func, types, args, kwargs)
         raise ValueError(
             f"Attempted to use an uninitialized parameter in {func}. This error happens when you are using a `LazyModule` or "
             f"explicitly manipulating `torch.nn.parameter.{cls.__name__}` objects. When using LazyModules Call `forward` with "

@@ -9,6 +9,7 @@ tensor([0.8000])
 from __future__ import annotations
 
 from lumbre import _identity
+from lumbre._listed import complete_dict
 from lumbre.optim.adam import Adam
 from lumbre.optim.adamw import AdamW
 from lumbre.optim.optimizer import Optimizer
@@ -16,6 +17,8 @@ from lumbre.optim.sgd import SGD
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from lumbre.optim import lr_scheduler, swa_utils
     from lumbre.optim._adafactor import Adafactor
     from lumbre.optim._muon import Muon
@@ -57,7 +60,7 @@ _LAZY = {
 } | {"Adafactor": "_adafactor", "Muon": "_muon", "swap_in_optimizer_params_and_state": "_stateless"}
 
 
-def __getattr__(name: str) -> object:
+def __getattr__(name: str) -> Any:
     if not name.startswith("__"):
         from importlib import import_module
 
@@ -70,3 +73,6 @@ def __getattr__(name: str) -> object:
         else:
             return globals().setdefault(name, getattr(module, name) if name in _LAZY else module)
     raise AttributeError(f"module '{_identity.prefix()}optim' has no attribute '{name}'")
+
+
+complete_dict(__name__, _LAZY)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Sequence
 from math import inf
 
 from lumbre.optim._schedule import LRScheduler, assign, check_optimizer, current, per_group, warn_of_epoch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from typing import Any
 
     from lumbre.optim.optimizer import Optimizer
+else:
+    Any = object  # who asks for the hints of a class gets them
 
 
 def _check_members(owner: str, schedulers: Sequence[Any], optimizer: Any) -> None:

@@ -316,3 +316,15 @@ def test_accumulated_gradients():
         return step, lambda i: (torch.randn(4, 2),), model
 
     check(build, recordings=1)
+
+
+def test_writes_of_other_dtypes():
+    def function(x, n):
+        y = x.clone()
+        y.lt_(0.5)
+        n.add_(2)
+        z = x.double()
+        z.add_(x)
+        return y, n * 1, z, (x > 0).mul_(True), x.clone().copy_(n), torch.add(x, 1, out=torch.zeros(3, dtype=torch.float64))
+
+    check(lambda: (function, lambda i: (torch.randn(3), torch.arange(3))))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -120,3 +121,18 @@ def test_histogram_prints_its_fields() -> None:
 def test_meshgrid_as_pictures_have_it() -> None:
     for shapes in (((2,), (3,)), ((), (3,)), ((3,), ()), ((2,), (3,), (4,))):
         hold(lambda t, shapes=shapes: t.meshgrid(*(t.ones(*s) for s in shapes), indexing="xy"))
+
+
+@pytest.mark.parametrize("name", ["tril_indices", "triu_indices"])
+def test_triangles_of_every_offset(name):
+    for row, col, offset in itertools.product(range(5), range(5), range(-6, 7)):
+        theirs, ours = (getattr(module, name)(row, col, offset).tolist() for module in (torch, lumbre))
+        assert ours == theirs, (row, col, offset)
+
+
+@pytest.mark.parametrize(
+    "sizes", [(1 << 40, 1), (1 << 62, 1 << 62), (1 << 62, 1 << 62, 1 << 61), (1 << 62, 1 << 62, -(1 << 61))]
+)
+def test_triangles_of_huge_sizes_are_refused_at_once(sizes):
+    with pytest.raises((RuntimeError, MemoryError)):
+        lumbre.tril_indices(*sizes)

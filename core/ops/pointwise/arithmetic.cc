@@ -260,8 +260,9 @@ struct Copysign : Floats {
 };
 LB_LOOPS(Copysign, .name = "copysign", .promotion = Promotion::Floating);
 LB_BINARY("copysign", Copysign,
-          LB_GRADIENT("CopysignBackward0", "0:0r",
-                      where(call<"eq">(b.input(0), Scalar(0)), Scalar(0.0), g*(b.result() / b.input(0)))),
+          LB_GRADIENTS("CopysignBackward0", "0:0r",
+                       where(call<"eq">(b.input(0), Scalar(0)), Scalar(0.0), g*(b.result() / b.input(0))),
+                       zeros(b.sizes(1), b.dtype(1))),
           R"(The magnitude of `input` with the sign of `other`.
 
 >>> torch.copysign(torch.tensor([1., 2.]), torch.tensor([-1., 1.]))
@@ -293,7 +294,8 @@ struct NextAfter {
   }
 };
 LB_LOOPS(NextAfter, .name = "nextafter_cpu", .accepts = kFloatingDTypes);
-LB_TENSORS("nextafter", NextAfter, LB_GRADIENTS("NextafterBackward0", "", g, zeros(b.sizes(1), b.dtype(1))),
+LB_TENSORS("nextafter", NextAfter,
+           LB_GRADIENTS("NextafterBackward0", "", zeros(b.sizes(0), b.dtype(0)), zeros(b.sizes(1), b.dtype(1))),
            R"(The next representable number after `input` towards `other`. Floating-point dtypes only.
 
 >>> torch.nextafter(torch.tensor([1.], dtype=torch.float64), torch.tensor([2.], dtype=torch.float64)) > 1

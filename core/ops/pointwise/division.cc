@@ -173,7 +173,7 @@ LB_RECORD(.signature = "true_divide(input, other, *, out=None)", .doc = R"(The s
 tensor([0.5000, 0.2500]))",
           .forward = forward_of<number_forward<Div_spec>>,
           .derivative = gradients("DivBackward0", reversed_quotient_gradient, "1:1"), .forms = kFunction);
-LB_BINARY("floor_divide", DivFloor, kDerivativeRefused, R"(The quotient of each pair of elements, rounded down.
+LB_BINARY("floor_divide", DivFloor, kDerivativeUnknown, R"(The quotient of each pair of elements, rounded down.
 
 Raises ZeroDivisionError (a RuntimeError) where integers are divided by 0.
 
@@ -183,7 +183,7 @@ LB_RECORD(.signature = "floor_divide(input, other, *, out=None)", .doc = R"(The 
 
 >>> torch.floor_divide(7, torch.tensor([2, 4]))
 tensor([3, 1]))",
-          .forward = forward_of<number_forward<DivFloor_spec>>, .derivative = kDerivativeRefused, .forms = kFunction);
+          .forward = forward_of<number_forward<DivFloor_spec>>, .derivative = kDerivativeUnknown, .forms = kFunction);
 LB_RECORD(.signature = "remainder(input, other, *, out=None)",
           .doc = R"(The remainder of the division, with the sign of `other`.
 
@@ -213,7 +213,7 @@ LB_RECORD(.signature = "_reversed_div(input, other)", .doc = "other / input.",
                                      g / b.input(0)),
           .forms = kHidden);
 LB_RECORD(.signature = "_reversed_floor_divide(input, other)", .doc = "other // input.",
-          .forward = forward_of<reversed<DivFloor_spec>>, .derivative = kDerivativeRefused, .forms = kHidden);
+          .forward = forward_of<reversed<DivFloor_spec>>, .derivative = kDerivativeUnknown, .forms = kHidden);
 LB_RECORD(.signature = "_reversed_remainder(input, other)", .doc = "other % input.",
           .forward = forward_of<reversed<Remainder_spec>>, .derivative = kDerivativeRefused, .forms = kHidden);
 

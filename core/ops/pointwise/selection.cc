@@ -149,7 +149,7 @@ Raises RuntimeError when neither bound is given. Where min > max the result is m
 >>> torch.clamp(torch.tensor([-1., 0.5, 2.]), torch.tensor(0.), torch.tensor(1.))
 tensor([0.0000, 0.5000, 1.0000]))",
           .forward = forward_of<clamp_by_tensors>,
-          .derivative = gradients("ClampBackward1", clamp_tensors_gradient, "0:012 1:012 2:012"), .forms = kUnaryForms,
+          .derivative = gradients("ClampBackward0", clamp_tensors_gradient, "0:012 1:012 2:012"), .forms = kUnaryForms,
           .aliases = "clip");
 LB_RECORD(.signature = "clamp(input, min=None, max=None, *, out=None)",
           .doc = R"(Each element moved into [min, max]; the bounds are numbers here.
@@ -159,7 +159,7 @@ Raises RuntimeError when neither bound is given. Where min > max the result is m
 >>> torch.clamp(torch.tensor([-1., 0.5, 2.]), 0, 1)
 tensor([0.0000, 0.5000, 1.0000]))",
           .forward = forward_of<clamp_by_numbers>,
-          .derivative = LB_GRADIENT("ClampBackward0", "0:0", clamp_gradient(g, b)), .forms = kUnaryForms,
+          .derivative = LB_GRADIENT("ClampBackward1", "0:0", clamp_gradient(g, b)), .forms = kUnaryForms,
           .aliases = "clip");
 LB_RECORD(.signature = "clamp_min(input, min, *, out=None)", .doc = R"(Each element, or `min` where that is greater.
 
@@ -199,7 +199,7 @@ LB_RECORD(.signature = "heaviside(input, values, *, out=None)",
 
 >>> torch.heaviside(torch.tensor([-1., 0., 1.]), torch.tensor([0.5]))
 tensor([0.0000, 0.5000, 1.0000]))",
-          .forward = forward_of<heaviside>, .derivative = kNotDifferentiable, .forms = kEveryForm);
+          .forward = forward_of<heaviside>, .derivative = kDerivativeUnknown, .forms = kEveryForm);
 
 struct Lerp : Floats {
   template <class T>
@@ -293,7 +293,7 @@ struct Ldexp : Floats {
 };
 LB_LOOPS(Ldexp, .name = "ldexp", .promotion = Promotion::Floating);
 LB_TENSORS("ldexp", Ldexp,
-           LB_GRADIENTS("MulBackward0", "0:1 1:01", g* call<"exp2">(b.input(1)),
+           LB_GRADIENTS("LdexpBackward0", "0:1 1:01", g* call<"exp2">(b.input(1)),
                         g* b.input(0) * call<"exp2">(b.input(1)) * Scalar(0.69314718055994530942)),
            R"(input * 2 ** other.
 

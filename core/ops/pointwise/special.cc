@@ -42,8 +42,9 @@ LB_RECORD(.signature = "erfinv(input, *, out=None)", .doc = R"(The inverse of er
 >>> torch.erfinv(torch.tensor([0., 0.5]))
 tensor([0.0000, 0.4769]))",
           .forward = forward_of<unary_forward<ErfInv_spec>>,
-          .derivative = LB_GRADIENT("ErfinvBackward0", "0:r",
-                                    g*(call<"exp">(b.result() * b.result()) * Scalar(0.88622692545275801365))),
+          .derivative = LB_GRADIENT("ErfinvBackward0", "0:0",
+                                    g*(call<"exp">(call<"square">(call<"erfinv">(b.input(0)))) *
+                                       Scalar(0.88622692545275801365))),
           .forms = kEveryForm, .aliases = "special.erfinv");
 
 LB_FLOATING_FUNCTOR(LGamma, math::lgamma(x));

@@ -7,6 +7,8 @@ from lumbre.nn.modules.module import Module
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
+else:
+    Any = object  # who asks for the hints of a class gets them
 
 _REQUIRED: Any = object()
 

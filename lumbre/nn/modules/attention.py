@@ -87,7 +87,7 @@ class MultiheadAttention(Module):
         self.register_parameter("in_proj_weight", None)
 
     def _reset_parameters(self) -> None:
-        names = ("in_proj_weight",)
+        names: tuple[str, ...] = ("in_proj_weight",)
         if not self._qkv_same_embed_dim:
             names = ("q_proj_weight", "k_proj_weight", "v_proj_weight")
         for name in names:

@@ -16,6 +16,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
+else:
+    Any = object  # who asks for the hints of a class gets them
 
 Tensor = _C.Tensor
 
@@ -269,7 +271,7 @@ class _ConvTransposeNd(_ConvNd):
         input: Tensor,
         output_size: Sequence[int] | None,
         stride: Sequence[int],
-        padding: Sequence[int],
+        padding: Any,
         kernel_size: Sequence[int],
         num_spatial_dims: int,
         dilation: Sequence[int] | None = None,
@@ -378,6 +380,10 @@ class ConvTranspose3d(_ConvTranspose):
 
 class _LazyConvXdMixin(LazyModuleMixin):
     """Waits for the first input to learn the number of its channels."""
+
+    groups: int
+    transposed: bool
+    kernel_size: tuple[int, ...]
 
     def reset_parameters(self) -> None:
         if not self.has_uninitialized_params() and self.in_channels != 0:

@@ -8,6 +8,8 @@ from lumbre.nn.parameter import is_lazy
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
+else:
+    Any = object  # who asks for the hints of a class gets them
 
 __all__: list[str] = []
 

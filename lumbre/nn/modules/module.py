@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import OrderedDict, namedtuple
+from collections.abc import Callable, Iterator
 
 from lumbre import _C
 from lumbre.nn.parameter import Buffer, Parameter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
     from typing import Any
+else:
+    Any = object  # who asks for the hints of a class gets them
 
 Tensor = _C.Tensor
 
@@ -524,8 +526,8 @@ class Module(_C.ModuleBase):
         return made
 
     def _pickled(self) -> dict:
-        state = self.__getstate__() if "__getstate__" in _own_methods(type(self)) else self.__dict__
-        return state
+        own: Any = self
+        return own.__getstate__() if "__getstate__" in _own_methods(type(self)) else self.__dict__
 
     # --- text ---------------------------------------------------------------------------------------------------------
 

@@ -76,7 +76,7 @@ class CrossMapLRN2d(Module):
 
 
 def _shape(normalized_shape: Any) -> tuple[int, ...]:
-    return (normalized_shape,) if isinstance(normalized_shape, Integral) else tuple(normalized_shape)
+    return (int(normalized_shape),) if isinstance(normalized_shape, Integral) else tuple(normalized_shape)
 
 
 class LayerNorm(Module):

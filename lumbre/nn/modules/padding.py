@@ -10,6 +10,8 @@ from lumbre.nn.modules.utils import _ntuple, _pair, _quadruple
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
+else:
+    Any = object  # who asks for the hints of a class gets them
 
 Tensor = _C.Tensor
 _sextuple = _ntuple(6, "_sextuple")

@@ -101,9 +101,9 @@ class Transformer(Module):
             custom_encoder = TransformerEncoder(layer, num_encoder_layers, norm)
         self.encoder = custom_encoder
         if custom_decoder is None:
-            layer = TransformerDecoderLayer(*options, **place)
+            block = TransformerDecoderLayer(*options, **place)
             norm = LayerNorm(d_model, eps=layer_norm_eps, bias=bias, **place)
-            custom_decoder = TransformerDecoder(layer, num_decoder_layers, norm)
+            custom_decoder = TransformerDecoder(block, num_decoder_layers, norm)
         self.decoder = custom_decoder
         self._reset_parameters()
         self.d_model = d_model

@@ -15,6 +15,10 @@ from lumbre.nn.utils.init import skip_init
 from lumbre.nn.utils.spectral_norm import remove_spectral_norm, spectral_norm
 from lumbre.nn.utils.weight_norm import remove_weight_norm, weight_norm
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 __all__ = [
     "clip_grad_norm", "clip_grad_norm_", "clip_grad_value_", "clip_grads_with_norm_", "get_total_norm",
     "parameters_to_vector", "remove_spectral_norm", "remove_weight_norm", "skip_init", "spectral_norm",
@@ -30,7 +34,7 @@ _LAZY = {
 }
 
 
-def __getattr__(name: str) -> object:
+def __getattr__(name: str) -> Any:
     if name in _LAZY:
         return getattr(__getattr__(_LAZY[name]), name)
     if not name.startswith("__"):

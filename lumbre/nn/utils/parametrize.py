@@ -76,14 +76,14 @@ class ParametrizationList(ModuleList):
                 if hasattr(module, "right_inverse"):
                     with suppress(NotImplementedError):
                         start = module.right_inverse(start)
-        if not isinstance(start, Tensor) and not isinstance(start, Sequence):
+        if not isinstance(start, (Tensor, Sequence)):
             raise ValueError(
                 "'right_inverse' must return a Tensor or a Sequence of tensors (list, tuple...). "
                 f"Got {type(start).__name__}"
             )
         self.is_tensor = isinstance(start, Tensor)
-        self.ntensors = 1 if self.is_tensor else len(start)
-        if self.is_tensor:
+        self.ntensors = 1 if isinstance(start, Tensor) else len(start)
+        if isinstance(start, Tensor):
             text = "When `right_inverse` outputs one tensor, it may not change the {}."
             _same_kind(original, start, text, ("original.{}", "right_inverse(original).{}"), shape=False)
             # The tensor stays the object that an optimizer may know.
@@ -191,7 +191,8 @@ def _parametrized_class(module: Module) -> None:
         from copy import deepcopy
 
         if id(self) not in memo:
-            made = memo[id(self)] = type(self).__new__(type(self))
+            kind: Any = type(self)
+            made = memo[id(self)] = kind.__new__(kind)
             made.__setstate__(deepcopy(self.__dict__, memo))
         return memo[id(self)]
 

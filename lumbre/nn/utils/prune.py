@@ -167,9 +167,9 @@ def _count(amount: Any, size: int) -> int:
     import numbers
 
     if isinstance(amount, numbers.Integral):
-        if amount > size:
+        if (count := int(amount)) > size:
             raise ValueError(f"{amount=} should be smaller than the number of parameters to prune={size}")
-        return int(amount)
+        return count
     return round(amount * size)
 
 
@@ -317,9 +317,9 @@ class LnStructured(BasePruningMethod):
         return default_mask * _along(kept, t, dim).to(default_mask.dtype)
 
     @classmethod
-    def apply(
+    def apply(  # type: ignore[override]
         cls, module: Any, name: str, amount: Any, n: Any, dim: int, importance_scores: Tensor | None = None
-    ) -> Any:  # type: ignore[override]
+    ) -> Any:
         """Prunes the ``amount`` slices of a parameter of smallest n-norm."""
         return super().apply(module, name, amount=amount, n=n, dim=dim, importance_scores=importance_scores)
 

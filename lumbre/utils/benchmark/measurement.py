@@ -15,6 +15,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from typing import Any
+else:
+    Any = object  # who asks for the hints of a class gets them
 
 _MAX_FIGURES = 4
 # A timer's own noise, in seconds.

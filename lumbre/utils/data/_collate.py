@@ -44,11 +44,10 @@ def _rebuilt(like: Any, values: Any) -> Any:
     if type(like) in (dict, list):
         return values
     try:
+        made: Any = copy(like)
         if isinstance(like, Mapping):
-            made = copy(like)
-            made.update(values)  # type: ignore[attr-defined]
+            made.update(values)
             return made
-        made = copy(like)
         for i, value in enumerate(values):
             made[i] = value
         return made

@@ -9,6 +9,8 @@ from lumbre import _C
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
+else:
+    Any = object  # who asks for the hints of a class gets them
 
 _CHECK_SECONDS = 5.0
 

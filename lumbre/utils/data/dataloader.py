@@ -15,6 +15,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Any
+else:
+    Any = object  # who asks for the hints of a class gets them
 
 _T_co = TypeVar("_T_co", covariant=True)
 
@@ -167,11 +169,11 @@ class DataLoader(Generic[_T_co]):
 
     def __iter__(self) -> Any:
         if self.num_workers == 0:
-            return _SingleProcessIterator(self)
+            return _SingleProcessDataLoaderIter(self)
         if not self.persistent_workers:
-            return _WorkersIterator(self)
+            return _MultiProcessingDataLoaderIter(self)
         if self._iterator is None:
-            self._iterator = _WorkersIterator(self)
+            self._iterator = _MultiProcessingDataLoaderIter(self)
         else:
             self._iterator.restart()
         return self._iterator
@@ -194,7 +196,7 @@ def _base_seed(generator: Any) -> int:
     return int(empty((), dtype=_C.int64).random_(generator=generator).item())
 
 
-class _Iterator:
+class _BaseDataLoaderIter:
     def __init__(self, loader: DataLoader) -> None:
         self._loader = loader
         self._samples = iter(loader._index_sampler)
@@ -207,7 +209,7 @@ class _Iterator:
         return len(self._loader._index_sampler)
 
 
-class _SingleProcessIterator(_Iterator):
+class _SingleProcessDataLoaderIter(_BaseDataLoaderIter):
     def __init__(self, loader: DataLoader) -> None:
         super().__init__(loader)
         self._source = iter(loader.dataset) if loader._iterable else None
@@ -220,7 +222,7 @@ class _SingleProcessIterator(_Iterator):
         )
 
 
-class _WorkersIterator(_Iterator):
+class _MultiProcessingDataLoaderIter(_BaseDataLoaderIter):
     """Hands tasks to workers in turn and gives their results in order."""
 
     def __init__(self, loader: DataLoader) -> None:
@@ -268,7 +270,7 @@ class _WorkersIterator(_Iterator):
         self._arrived: dict[int, Any] = {}
         self._active = [True] * self._loader.num_workers
         self._turns = itertools.cycle(range(self._loader.num_workers))
-        for _ in range(self._loader.prefetch_factor * self._loader.num_workers):
+        for _ in range((self._loader.prefetch_factor or 0) * self._loader.num_workers):
             self._assign()
 
     def restart(self) -> None:

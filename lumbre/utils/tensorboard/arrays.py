@@ -94,7 +94,7 @@ def precision_recall(labels: np.ndarray, predictions: np.ndarray, count: int, we
     weights = 1.0 if weights is None else weights
     buckets = np.int32(np.floor(predictions * (count - 1)))
     labels = labels.astype(float)
-    limits = {"bins": count, "range": (0, count - 1)}
+    limits: dict[str, Any] = {"bins": count, "range": (0, count - 1)}
     positives, _ = np.histogram(buckets, weights=labels * weights, **limits)
     negatives, _ = np.histogram(buckets, weights=(1.0 - labels) * weights, **limits)
     tp = np.cumsum(positives[::-1])[::-1]

@@ -1,0 +1,1 @@
+"""``torch.fx.experimental``: the questions that programs ask of it."""
