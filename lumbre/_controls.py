@@ -101,21 +101,14 @@ def _wrap_generator(mode: _Mode, function: Callable) -> Callable:
     return wrapped
 
 
-_new = object.__new__
-
-
-class _GradMode(_Mode):
+class _GradMode(_C.GradModeBase, _Mode):
     _grad: bool
 
-    def __new__(cls, function: Callable | None = None) -> Any:
-        mode = _new(cls)
-        return mode if function is None else mode(function)
-
-    def __enter__(self) -> None:
-        self._before = _C._set_grad_enabled(self._grad)
-
-    def __exit__(self, *exception: object) -> None:
-        _C._set_grad_enabled(self._before)
+    if TYPE_CHECKING:
+        # The engine's base class answers these.
+        def __new__(cls, function: Callable | None = None) -> Any: ...
+        def __enter__(self) -> None: ...
+        def __exit__(self, *exception: object) -> None: ...
 
 
 class no_grad(_GradMode):

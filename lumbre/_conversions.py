@@ -26,11 +26,13 @@ def _from_protocol(data: Any) -> Any:
     if isinstance(data, (Tensor, list, tuple, int, float)):
         return data
     kind = type(data)
-    if hasattr(kind, "__dlpack__") and hasattr(kind, "__dlpack_device__") and kind.__module__ != "numpy":
+    if kind.__module__ == "numpy":
+        return data
+    if hasattr(kind, "__dlpack__") and hasattr(kind, "__dlpack_device__"):
         from lumbre.utils import dlpack
 
         return dlpack.from_dlpack(data)
-    if hasattr(kind, "__array_interface__") and kind.__module__ != "numpy":
+    if hasattr(kind, "__array_interface__"):
         import numpy
 
         return numpy.asarray(data)

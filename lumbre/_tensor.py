@@ -41,7 +41,7 @@ def __dir__(self: Tensor) -> list[str]:
 def __iter__(self: Tensor) -> Iterator[Tensor]:
     if self.ndim == 0:
         raise TypeError("iteration over a 0-d tensor")
-    return map(self.__getitem__, range(len(self)))
+    return iter(self.unbind())
 
 
 def __reversed__(self: Tensor) -> Tensor:
@@ -450,6 +450,8 @@ def _type(self: Tensor, dtype: Any = None, non_blocking: bool = False, **options
     >>> torch.tensor([1.]).type()
     'torch.FloatTensor'
     """
+    if type(dtype) is _C.dtype:
+        return self.to(dtype)
     from lumbre import _legacy
 
     if dtype is None:

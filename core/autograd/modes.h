@@ -20,7 +20,7 @@ struct Modes {
 };
 
 // One block of thread storage, reached without a call.
-extern thread_local Modes modes __attribute__((tls_model("initial-exec")));
+extern constinit thread_local Modes modes __attribute__((tls_model("initial-exec")));
 
 inline bool grad_enabled() noexcept { return modes.grad; }
 

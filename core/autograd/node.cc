@@ -4,7 +4,7 @@
 
 namespace lumbre::autograd {
 
-thread_local Modes modes __attribute__((tls_model("initial-exec")));
+constinit thread_local Modes modes __attribute__((tls_model("initial-exec")));
 Arithmetic arithmetic;
 std::unique_ptr<SavedTensor::Packed> (*pack_hook)(const Tensor&) = nullptr;
 
@@ -243,16 +243,16 @@ std::string operation_of(const Node& node) {
 
 // A view whose history cannot be made anew stays behind its storage's version when that changes.
 void check_up_to_date(const Tensor& t) {
-  if (t->base && t->view_version != t->storage->version) refuse_changed_view(t, true);
+  if (t->base && t->view_version != t->storage->version && static_cast<ViewKind>(t->view_kind) != ViewKind::Normal)
+    refuse_changed_view(t, true);
 }
 }  // namespace
 
 void refresh_view(const Tensor& view) {
   TensorData& data = *view.get();
-  const bool matters = data.requires_grad || requires_grad(Tensor(data.base));
-  if (matters && static_cast<ViewKind>(data.view_kind) != ViewKind::Normal) return;
+  // The base may require a gradient later: until then the view stays behind.
+  if (static_cast<ViewKind>(data.view_kind) != ViewKind::Normal || !requires_grad(Tensor(data.base))) return;
   data.view_version = data.storage->version;
-  if (!requires_grad(Tensor(data.base))) return;
   set_node(view, arithmetic.as_strided_node(view), 0);
 }
 

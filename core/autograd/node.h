@@ -12,6 +12,14 @@ namespace lumbre::autograd {
 
 class Node;
 using NodeRef = Ref<Node>;
+
+// Blocks of memory from pools of a few sizes: nodes and histories come and go with every recorded operation.
+void* take_block(size_t bytes);
+void give_block(void* block, size_t bytes) noexcept;
+struct FromPool {
+  static void* operator new(size_t bytes) { return take_block(bytes); }
+  static void operator delete(void* block, size_t bytes) noexcept { give_block(block, bytes); }
+};
 using Gradients = ShortList<Tensor, 4>;
 
 // Where a gradient goes: the `input`-th gradient that `node` takes.
@@ -51,7 +59,7 @@ struct Hooks {
   std::vector<std::shared_ptr<NodeHook>> node;
 };
 
-class Node {
+class Node : public FromPool {
  public:
   uint32_t references = 0;
   uint32_t taken = 1;     // how many gradients it takes: one per output of the operation
@@ -95,10 +103,6 @@ class Node {
   virtual void free() noexcept { std::default_delete<Node>()(this); }
 };
 
-// Nodes of varying size from pools of a few sizes.
-void* take_block(size_t bytes);
-void give_block(void* block, size_t bytes) noexcept;
-
 // The node that adds into a leaf's gradient.
 class AccumulateGrad final : public Node {
  public:
@@ -117,7 +121,7 @@ class AccumulateGrad final : public Node {
 };
 
 // What a tensor knows of its history. Only tensors that take part have one.
-struct History final : TensorHistory {
+struct History final : TensorHistory, FromPool {
   NodeRef node;  // null for a leaf
   uint32_t output = 0;
   Tensor gradient;

@@ -25,24 +25,40 @@ To converted(From value) {
     return static_cast<To>(value);
 }
 
+template <class To>
+void fill(void* data, To value, int64_t count) {
+  using Bits = std::conditional_t<
+      sizeof(To) == 1, uint8_t,
+      std::conditional_t<sizeof(To) == 2, uint16_t, std::conditional_t<sizeof(To) == 4, uint32_t, uint64_t>>>;
+  Bits bits;
+  std::memcpy(&bits, &value, sizeof(bits));
+  Bits* out = static_cast<Bits*>(data);
+  for (int64_t i = 0; i < count; ++i) out[i] = bits;
+}
+
 template <class From, class To>
 void conversion(char* const* data, const int64_t* strides, int64_t count, const void*) {
   if (strides[0] == sizeof(To) && strides[1] == sizeof(From)) {
     To* out = reinterpret_cast<To*>(data[0]);
-    const From* in = reinterpret_cast<const From*>(data[1]);
+    const auto* in = reinterpret_cast<const Stored<From>*>(data[1]);
     if constexpr (std::is_same_v<From, To>) {
       std::memmove(out, in, static_cast<size_t>(count) * sizeof(To));
     } else {
 #pragma GCC ivdep
-      for (int64_t i = 0; i < count; ++i) out[i] = converted<From, To>(in[i]);
+      for (int64_t i = 0; i < count; ++i) out[i] = converted<Stored<From>, To>(in[i]);
     }
     return;
   }
-  if (strides[0] == sizeof(To) && strides[1] == 0) {
-    To* out = reinterpret_cast<To*>(data[0]);
-    const To value = converted<From, To>(*reinterpret_cast<const From*>(data[1]));
-    for (int64_t i = 0; i < count; ++i) out[i] = value;
-    return;
+  if (strides[0] == sizeof(To) && strides[1] == 0)
+    return fill(data[0], converted<From, To>(*reinterpret_cast<const From*>(data[1])), count);
+  if constexpr (std::is_same_v<From, To>) {
+    if (strides[0] == sizeof(To) && strides[1] == 2 * sizeof(From)) {  // every second element
+      To* out = reinterpret_cast<To*>(data[0]);
+      const From* in = reinterpret_cast<const From*>(data[1]);
+#pragma GCC ivdep
+      for (int64_t i = 0; i < count; ++i) out[i] = in[2 * i];
+      return;
+    }
   }
   char* out = data[0];
   const char* in = data[1];

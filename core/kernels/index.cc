@@ -75,6 +75,48 @@ void fill_masked(char* const* data, const int64_t* strides, int64_t count, const
     if (data[1][i * strides[1]]) *reinterpret_cast<W*>(data[0] + i * strides[0]) = value;
 }
 
+// Elements of a and b, repeated ones (stride 0) included.
+template <class W, bool kEachA, bool kEachB>
+void choose_runs(W* out, const uint8_t* mask, const W* a, const W* b, int64_t count) {
+  const W one_a = *a, one_b = *b;
+#pragma GCC ivdep
+  for (int64_t i = 0; i < count; ++i) {
+    const W x = kEachA ? a[i] : one_a, y = kEachB ? b[i] : one_b;
+    out[i] = mask[i] ? x : y;
+  }
+}
+
+template <class W>
+void choose_items(char* const* data, const int64_t* strides, int64_t count, const void*) {
+  constexpr auto width = static_cast<int64_t>(sizeof(W));
+  const auto lies_well = [](int64_t stride) { return stride == 0 || stride == width; };
+  if (strides[0] == width && strides[1] == 1 && lies_well(strides[2]) && lies_well(strides[3])) {
+    const auto loop = strides[2] ? (strides[3] ? &choose_runs<W, true, true> : &choose_runs<W, true, false>)
+                                 : (strides[3] ? &choose_runs<W, false, true> : &choose_runs<W, false, false>);
+    return loop(reinterpret_cast<W*>(data[0]), reinterpret_cast<const uint8_t*>(data[1]),
+                reinterpret_cast<const W*>(data[2]), reinterpret_cast<const W*>(data[3]), count);
+  }
+  for (int64_t i = 0; i < count; ++i)
+    *reinterpret_cast<W*>(data[0] + i * strides[0]) =
+        *reinterpret_cast<const W*>(data[1][i * strides[1]] ? data[2] + i * strides[2] : data[3] + i * strides[3]);
+}
+
+template <class T>
+void add_items(void* to, const void* from, int64_t count) {
+  T* __restrict sums = static_cast<T*>(to);
+  const T* __restrict terms = static_cast<const T*>(from);
+  for (int64_t i = 0; i < count; ++i) {
+    if constexpr (is_half_type<T>)
+      sums[i] = T(static_cast<float>(sums[i]) + static_cast<float>(terms[i]));
+    else if constexpr (std::is_same_v<T, bool>)
+      sums[i] = sums[i] | terms[i];
+    else if constexpr (std::is_integral_v<T>)
+      sums[i] = static_cast<T>(static_cast<uint64_t>(sums[i]) + static_cast<uint64_t>(terms[i]));
+    else
+      sums[i] += terms[i];
+  }
+}
+
 template <class W>
 void take_items(char* out, const char* in, const int64_t* at, int64_t count, int64_t size) {
   W* taken = reinterpret_cast<W*>(out);
@@ -84,12 +126,17 @@ void take_items(char* out, const char* in, const int64_t* at, int64_t count, int
 
 template <class W>
 constexpr MoveLoops loops_of() {
-  return {&fetch_items<W>, &set_items<W>, &copy_items<W>, &fill_masked<W>, &take_items<W>};
+  return {&fetch_items<W>, &set_items<W>, &copy_items<W>, &fill_masked<W>, &choose_items<W>, &take_items<W>};
 }
 
 using MoveTable = std::array<MoveLoops, 4>;
 extern constinit const MoveTable move_table = {loops_of<uint8_t>(), loops_of<uint16_t>(), loops_of<uint32_t>(),
                                                loops_of<uint64_t>()};
+
+using AddTable = std::array<AddLoop, kDTypeCount>;
+extern constinit const AddTable add_table = {
+    &add_items<bool>,    &add_items<uint8_t>, &add_items<int8_t>,   &add_items<int16_t>, &add_items<int32_t>,
+    &add_items<int64_t>, &add_items<Half>,    &add_items<BFloat16>, &add_items<float>,   &add_items<double>};
 
 }  // namespace LB_LEVEL
 }  // namespace lumbre
@@ -97,7 +144,14 @@ extern constinit const MoveTable move_table = {loops_of<uint8_t>(), loops_of<uin
 #if LB_BASELINE
 #include <bit>
 
-#include "base/cpu.h"
+#include "base/dispatch.h"
+namespace lumbre {
+using AddTable = std::array<AddLoop, kDTypeCount>;
+}
+LB_LEVEL_TABLE(lumbre::AddTable, add_table)
+namespace lumbre {
+AddLoop add_loop(DType dtype) { return LB_BEST(add_table)[static_cast<size_t>(dtype)]; }
+}  // namespace lumbre
 namespace lumbre {
 #if LB_LEVEL_COUNT == 3
 namespace v3 {

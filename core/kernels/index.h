@@ -10,10 +10,15 @@ struct MoveLoops {
   Loop set;          // (target, values, offsets): target[offset] <- value
   Loop copy;         // (result, source): any strides, negative ones included
   Loop fill_masked;  // (target, mask, value): target <- value where the mask is true
+  Loop choose;       // (result, mask, a, b): result <- a where the mask is true, else b
   // out[i] <- in[at[i]], `at` holding positions from 0, or from -size
   void (*take)(char* out, const char* in, const int64_t* at, int64_t count, int64_t size);
 };
 
 const MoveLoops& move_loops(size_t item_bytes);
+
+// to[i] += from[i], in the dtype.
+using AddLoop = void (*)(void* to, const void* from, int64_t count);
+AddLoop add_loop(DType dtype);
 
 }  // namespace lumbre

@@ -23,12 +23,33 @@ concept Ternary = requires(const F f, T x) { f(x, x, x); };
 template <class F, class T>
 using ResultOf = std::conditional_t<requires { requires F::kToBool; }, bool, T>;
 
+// f of elements; of half types in float, for functors that leave that to us.
+template <class F, class... Ts>
+[[gnu::always_inline]] inline auto apply(const F& f, Ts... elements) {
+  if constexpr ((is_half_type<Ts> || ...) && requires { requires F::kWidensHalf; })
+    return f(static_cast<float>(elements)...);
+  else
+    return f(elements...);
+}
+
+// Elements in memory as the loops see them: bool as the byte that it is, which becomes vector code.
+template <class T>
+using Stored = std::conditional_t<std::is_same_v<T, bool>, uint8_t, T>;
+
 template <class F>
 F functor_from(const void* context) {
   if constexpr (std::is_empty_v<F>)
     return F{};
   else
     return *static_cast<const F*>(context);
+}
+
+// The contiguous loops; a step is 0 for an operand that is repeated.
+template <class F, class T, class R, class... In>
+[[gnu::always_inline]] inline void contiguous_loop(const F& f, Stored<R>* out, int64_t count, const In*... in) {
+#pragma GCC ivdep
+  for (int64_t i = 0; i < count; ++i)
+    out[i] = static_cast<Stored<R>>(static_cast<R>(apply(f, static_cast<T>(in[i])...)));
 }
 
 template <class F, class T>
@@ -38,57 +59,76 @@ void unary_loop(char* const* data, const int64_t* strides, int64_t count, const 
   if (strides[0] == sizeof(R) && strides[1] == sizeof(T)) {
     R* out = reinterpret_cast<R*>(data[0]);
     const T* in = reinterpret_cast<const T*>(data[1]);
-    if constexpr (requires { F::map(out, in, count); }) {  // a functor with a way of its own for contiguous runs
+    if constexpr (requires { F::map(out, in, count); })  // a functor with a way of its own for contiguous runs
       F::map(out, in, count);
-    } else {
-#pragma GCC ivdep
-      for (int64_t i = 0; i < count; ++i) out[i] = static_cast<R>(f(in[i]));
-    }
+    else
+      contiguous_loop<F, T, R>(f, reinterpret_cast<Stored<R>*>(out), count, reinterpret_cast<const Stored<T>*>(in));
     return;
   }
   char* out = data[0];
   const char* in = data[1];
   for (int64_t i = 0; i < count; ++i, out += strides[0], in += strides[1])
-    *reinterpret_cast<R*>(out) = static_cast<R>(f(*reinterpret_cast<const T*>(in)));
+    *reinterpret_cast<R*>(out) = static_cast<R>(apply(f, *reinterpret_cast<const T*>(in)));
+}
+
+constexpr int64_t kSpread = 256;
+
+// Operands that are contiguous or repeated, the repeated ones written out as often as a block of them is long:
+// body(offset, count, operands).
+template <class S, size_t N, class Body>
+void spread_blocks(char* const* data, const int64_t* strides, int64_t count, Body body) {
+  S spread[N][kSpread];
+  const S* from[N];
+  for (size_t k = 0; k < N; ++k) {
+    from[k] = reinterpret_cast<const S*>(data[k]);
+    if (strides[k] != 0) continue;
+    for (S& one : spread[k]) one = *from[k];
+    from[k] = spread[k];
+  }
+  for (int64_t at = 0; at < count; at += kSpread) {
+    body(at, count - at < kSpread ? count - at : kSpread, from);
+    for (size_t k = 0; k < N; ++k)
+      if (strides[k] != 0) from[k] += kSpread;
+  }
 }
 
 // A functor with kSpreads has cases of its second operand that the compiler would pull out of the loop, one loop for
-// each and none of them vector code: a repeated operand is written out that often.
-constexpr int64_t kSpread = 256;
-
+// each and none of them vector code: a repeated operand is written out. So is one of a functor with a map of its own.
 template <class F, class T>
 void binary_loop(char* const* data, const int64_t* strides, int64_t count, const void* context) {
   using R = ResultOf<F, T>;
+  using S = Stored<T>;
+  constexpr bool maps = requires(T* out, const T* in) { F::map(out, in, in, int64_t{}); };
   const F f = functor_from<F>(context);
-  if (strides[0] == sizeof(R)) {
-    R* out = reinterpret_cast<R*>(data[0]);
-    const T* a = reinterpret_cast<const T*>(data[1]);
-    const T* b = reinterpret_cast<const T*>(data[2]);
-    if (strides[1] == sizeof(T) && strides[2] == sizeof(T)) {
-#pragma GCC ivdep
-      for (int64_t i = 0; i < count; ++i) out[i] = static_cast<R>(f(a[i], b[i]));
-      return;
+  const auto lies_well = [](int64_t stride) { return stride == 0 || stride == sizeof(T); };
+  if (strides[0] == sizeof(R) && lies_well(strides[1]) && lies_well(strides[2])) {
+    auto* out = reinterpret_cast<Stored<R>*>(data[0]);
+    const S* a = reinterpret_cast<const S*>(data[1]);
+    const S* b = reinterpret_cast<const S*>(data[2]);
+    if (strides[1] && strides[2]) {
+      if constexpr (maps)
+        return F::map(out, a, b, count);
+      else
+        return contiguous_loop<F, T, R>(f, out, count, a, b);
     }
-    if (strides[1] == sizeof(T) && strides[2] == 0) {
-      const T y = *b;
-      if constexpr (requires { F::kSpreads; }) {
-        T spread[kSpread];
-        for (T& one : spread) one = y;
-        for (int64_t from = 0; from < count; from += kSpread) {
-          const int64_t width = count - from < kSpread ? count - from : kSpread;
+    if constexpr (maps || requires { F::kSpreads; }) {
+      return spread_blocks<S, 2>(data + 1, strides + 1, count, [&](int64_t at, int64_t some, const S* const* in) {
+        if constexpr (maps)
+          F::map(out + at, in[0], in[1], some);
+        else
+          contiguous_loop<F, T, R>(f, out + at, some, in[0], in[1]);
+      });
+    } else if (strides[1]) {
+      const T y = static_cast<T>(*b);
 #pragma GCC ivdep
-          for (int64_t i = 0; i < width; ++i) out[from + i] = static_cast<R>(f(a[from + i], spread[i]));
-        }
-        return;
-      }
-#pragma GCC ivdep
-      for (int64_t i = 0; i < count; ++i) out[i] = static_cast<R>(f(a[i], y));
+      for (int64_t i = 0; i < count; ++i)
+        out[i] = static_cast<Stored<R>>(static_cast<R>(apply(f, static_cast<T>(a[i]), y)));
       return;
-    }
-    if (strides[1] == 0 && strides[2] == sizeof(T)) {
-      const T x = *a;
+    } else if (strides[2]) {
+      const T x = static_cast<T>(*a);
 #pragma GCC ivdep
-      for (int64_t i = 0; i < count; ++i) out[i] = static_cast<R>(f(x, b[i]));
+      for (int64_t i = 0; i < count; ++i)
+        out[i] = static_cast<Stored<R>>(static_cast<R>(apply(f, x, static_cast<T>(b[i]))));
       return;
     }
   }
@@ -96,27 +136,28 @@ void binary_loop(char* const* data, const int64_t* strides, int64_t count, const
   const char* a = data[1];
   const char* b = data[2];
   for (int64_t i = 0; i < count; ++i, out += strides[0], a += strides[1], b += strides[2])
-    *reinterpret_cast<R*>(out) = static_cast<R>(f(*reinterpret_cast<const T*>(a), *reinterpret_cast<const T*>(b)));
+    *reinterpret_cast<R*>(out) =
+        static_cast<R>(apply(f, *reinterpret_cast<const T*>(a), *reinterpret_cast<const T*>(b)));
 }
 
 template <class F, class T>
 void ternary_loop(char* const* data, const int64_t* strides, int64_t count, const void* context) {
   using R = ResultOf<F, T>;
+  using S = Stored<T>;
   const F f = functor_from<F>(context);
-  if (strides[0] == sizeof(R) && strides[1] == sizeof(T) && strides[2] == sizeof(T) && strides[3] == sizeof(T)) {
-    R* out = reinterpret_cast<R*>(data[0]);
-    const T* a = reinterpret_cast<const T*>(data[1]);
-    const T* b = reinterpret_cast<const T*>(data[2]);
-    const T* c = reinterpret_cast<const T*>(data[3]);
-#pragma GCC ivdep
-    for (int64_t i = 0; i < count; ++i) out[i] = static_cast<R>(f(a[i], b[i], c[i]));
-    return;
+  bool lie_well = strides[0] == sizeof(R);
+  for (int k = 1; k < 4; ++k) lie_well &= strides[k] == 0 || strides[k] == sizeof(T);
+  if (lie_well) {
+    auto* out = reinterpret_cast<Stored<R>*>(data[0]);
+    return spread_blocks<S, 3>(data + 1, strides + 1, count, [&](int64_t at, int64_t some, const S* const* in) {
+      contiguous_loop<F, T, R>(f, out + at, some, in[0], in[1], in[2]);
+    });
   }
   char* out = data[0];
   const char *a = data[1], *b = data[2], *c = data[3];
   for (int64_t i = 0; i < count; ++i, out += strides[0], a += strides[1], b += strides[2], c += strides[3])
     *reinterpret_cast<R*>(out) = static_cast<R>(
-        f(*reinterpret_cast<const T*>(a), *reinterpret_cast<const T*>(b), *reinterpret_cast<const T*>(c)));
+        apply(f, *reinterpret_cast<const T*>(a), *reinterpret_cast<const T*>(b), *reinterpret_cast<const T*>(c)));
 }
 
 // The loop of a functor computing in T, by the number of elements it takes.

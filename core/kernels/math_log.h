@@ -192,7 +192,15 @@ LB_MATH T hypot(T x, T y) {
     const T r = static_cast<T>(sqrt(a * a + b * b));
     return (abs(x) == kInf<T>) | (abs(y) == kInf<T>) ? kInf<T> : r;
   } else {
-    return ::hypot(x, y);
+    // Scaled by a power of two where a square would leave the range, then one correction of the root (Borges 2019).
+    const T top = abs(x) > abs(y) ? abs(x) : abs(y), low = abs(x) > abs(y) ? abs(y) : abs(x);
+    const T up = top > T(0x1p500) ? T(0x1p-600) : (top < T(0x1p-400) ? T(0x1p600) : T(1));
+    const T a = top * up, b = low * up;
+    const T h = sqrt(fma(a, a, b * b)), squared = h * h, large = a * a;
+    const T excess = fma(-b, b, squared - large) + fma(h, h, -squared) - fma(a, a, -large);
+    const T root = h - excess / (T(2) * h);
+    const T r = (h > T(0) ? root : h) / up;
+    return (abs(x) == kInf<T>) | (abs(y) == kInf<T>) ? kInf<T> : (x != x) | (y != y) ? x + y : r;
   }
 }
 
@@ -262,7 +270,10 @@ LB_MATH T log_sigmoid(T x) {
 
 template <class T>
 LB_MATH T mish(T x) {
-  return x * tanh(log1p(exp(x)));
+  // tanh(log(1 + e)) = n / (n + 2) with n = e (e + 2); 1 to the last bit beyond the bound.
+  constexpr T bound = sizeof(T) == 4 ? T(20) : T(40);
+  const T e = exp(x < bound ? x : bound), n = e * (e + T(2));
+  return x * (n / (n + T(2)));
 }
 
 }  // namespace math

@@ -8,6 +8,19 @@
 namespace lumbre {
 namespace LB_LEVEL {
 
+// C = A B for a number of columns that the compiler knows: a row of C stays in registers.
+template <class T, int n>
+void narrow_gemm(int64_t m, int64_t k, const T* a, MatrixLayout la, const T* b, int64_t b_row, T* c, int64_t c_row) {
+  for (int64_t i = 0; i < m; ++i) {
+    T sums[n] = {};
+    for (int64_t p = 0; p < k; ++p) {
+      const T factor = a[i * la.row + p * la.column];
+      for (int j = 0; j < n; ++j) sums[j] = static_cast<T>(sums[j] + factor * b[p * b_row + j]);
+    }
+    for (int j = 0; j < n; ++j) c[i * c_row + j] = sums[j];
+  }
+}
+
 // Rows of C are accumulated in registers or cache, four columns' worth of A at a time; the order of the additions
 // over k is the same for every element.
 template <class T>
@@ -16,6 +29,22 @@ void small_gemm(int64_t m, int64_t n, int64_t k, const void* a_data, MatrixLayou
   const T* a = static_cast<const T*>(a_data);
   const T* b = static_cast<const T*>(b_data);
   T* c = static_cast<T*>(c_data);
+  if constexpr (std::is_floating_point_v<T>) {
+    if (lb.column == 1) switch (n) {
+        case 2:
+          return narrow_gemm<T, 2>(m, k, a, la, b, lb.row, c, c_row);
+        case 3:
+          return narrow_gemm<T, 3>(m, k, a, la, b, lb.row, c, c_row);
+        case 4:
+          return narrow_gemm<T, 4>(m, k, a, la, b, lb.row, c, c_row);
+        case 8:
+          return narrow_gemm<T, 8>(m, k, a, la, b, lb.row, c, c_row);
+        case 16:
+          return narrow_gemm<T, 16>(m, k, a, la, b, lb.row, c, c_row);
+        default:
+          break;
+      }
+  }
   for (int64_t i = 0; i < m; ++i) {
     T* row = c + i * c_row;
     const T* a_row = a + i * la.row;

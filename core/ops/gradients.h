@@ -37,6 +37,7 @@ void atan2_gradient(Backward& b);
 Tensor inside(const Tensor& g, const Tensor& x, double low, double high);  // g where low < x < high
 Tensor outside(const Tensor& g, const Tensor& x, double lambda);           // g where |x| > lambda
 void prelu_gradient(Backward& b);
+Tensor leaky_gradient(const Tensor& g, const Tensor& x, double slope);
 Tensor elu_slope(const Tensor& g, const Tensor& x, double scale, double alpha, double input_scale);
 Tensor gelu_gradient(const Tensor& g, const Tensor& x, bool tanh);
 Tensor mish_gradient(const Tensor& g, const Tensor& x);

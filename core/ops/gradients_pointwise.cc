@@ -201,6 +201,7 @@ void atan2_gradient(Backward& b) {
 }
 
 Tensor inside(const Tensor& g, const Tensor& x, double low, double high) {
+  if (!autograd::grad_enabled()) return call<"_hardtanh_slope">(g, x, low, high);
   const Tensor within = call<"logical_and">(call<"gt">(x, Scalar(low)), call<"lt">(x, Scalar(high)));
   return where(within, g, Scalar(0.0));
 }
@@ -236,7 +237,13 @@ void prelu_gradient(Backward& b) {
   b.give(1, reshape(x.ndim() == 1 ? sum(each) : sum(each, dims, false), b.sizes(1)));
 }
 
+Tensor leaky_gradient(const Tensor& g, const Tensor& x, double slope) {
+  if (!autograd::grad_enabled()) return call<"_leaky_relu_slope">(g, x, slope);
+  return where(call<"gt">(x, Scalar(0)), g, g * Scalar(slope));
+}
+
 Tensor elu_slope(const Tensor& g, const Tensor& x, double scale, double alpha, double input_scale) {
+  if (!autograd::grad_enabled()) return call<"_elu_slope">(g, x, scale, alpha, input_scale);
   const Tensor below = g * (call<"exp">(x * Scalar(input_scale)) * Scalar(scale * alpha * input_scale));
   return where(call<"le">(x, Scalar(0)), below, g * Scalar(scale));
 }
@@ -256,16 +263,19 @@ Tensor gelu_gradient(const Tensor& g, const Tensor& x, bool tanh) {
 }
 
 Tensor mish_gradient(const Tensor& g, const Tensor& x) {
+  if (!autograd::grad_enabled()) return call<"_mish_slope">(g, x);
   const Tensor t = call<"tanh">(call<"nn.functional.softplus">(x, 1.0, 20.0));
   return g * (t + x * call<"sigmoid">(x) * (Scalar(1) - t * t));
 }
 
 Tensor hardswish_gradient(const Tensor& g, const Tensor& x) {
+  if (!autograd::grad_enabled()) return call<"_hardswish_slope">(g, x);
   const Tensor middle = where(call<"lt">(x, Scalar(3)), g * (x / Scalar(3.0) + Scalar(0.5)), g);
   return where(call<"le">(x, Scalar(-3)), Scalar(0.0), middle);
 }
 
 Tensor softplus_gradient(const Tensor& g, const Tensor& x, double beta, double threshold) {
+  if (!autograd::grad_enabled()) return call<"_softplus_slope">(g, x, beta, threshold);
   const Tensor scaled_x = x * Scalar(beta);
   return where(call<"gt">(scaled_x, Scalar(threshold)), g, g * call<"sigmoid">(scaled_x));
 }

@@ -70,11 +70,9 @@ NodeRef as_strided_node(const Tensor& view) {
   op::put(values[1], Param::Dims, view.sizes());
   op::put(values[2], Param::Dims, view.strides());
   op::put(values[3], Param::Int, view->offset);
-  Edge edges[] = {autograd::gradient_edge(base)};
-  OperatorNode* node = OperatorNode::make(record, record.derivative, values, edges);
-  NodeRef owned(node);
-  node->save_inputs(values, nullptr);
-  return owned;
+  NodeRef node = OperatorNode::make(record, record.derivative, values);
+  static_cast<OperatorNode*>(node.get())->save_inputs(values, nullptr);
+  return node;
 }
 
 bool has_nan(const Tensor& t) {

@@ -45,6 +45,7 @@ void combine_items(char* const* data, const int64_t* strides, int64_t count, con
   if (strides[2] == 0 && strides[0] == sizeof(T) && strides[1] == sizeof(T)) {
     T* target = reinterpret_cast<T*>(data[0] + *reinterpret_cast<const int64_t*>(data[2]));
     const T* values = reinterpret_cast<const T*>(data[1]);
+    if constexpr (rule == Update::Add) return add_loop(dtype_of<T>)(target, values, count);
 #pragma GCC ivdep
     for (int64_t i = 0; i < count; ++i) target[i] = combined<T, rule>(target[i], values[i]);
     return;
@@ -356,11 +357,12 @@ void index_put(const Tensor& target, const std::vector<Tensor>& given, const Ten
   // One value under one mask is converted; any other must have the target's dtype.
   if (!accumulate && values.count() == 1 && has_one_mask(given)) {
     const Tensor& mask = *std::find_if(given.begin(), given.end(), [](const Tensor& t) { return t.defined(); });
-    expand_masks(target, given);  // checks their sizes
+    const bool whole = given.size() == 1 && mask.sizes() == target.sizes();
+    if (!whole) expand_masks(target, given);  // checks their sizes
     LB_CHECK(mask.dtype() == DType::Bool, Runtime,
              "masked_fill_ only supports boolean masks, but got mask with dtype unsigned char");
     values = Tensor::scalar(values.item(), target.dtype());
-    if (given.size() == 1 && mask.sizes() == target.sizes()) return masked_fill(target, mask, values.item());
+    if (whole) return masked_fill(target, mask, values.item());
   }
   while (trim && values.ndim() > 0 && values.sizes()[0] == 1) values = select(values, 0, 0);
   const Reach reach = reach_of(target, expand_masks(target, given), &values);

@@ -166,7 +166,10 @@ Tensor stack(const Tensors& tensors, int64_t dim) {
   }
   Dims result = sizes;
   result.insert(static_cast<size_t>(at), static_cast<int64_t>(tensors.size()));
-  return view(cat(tensors, at), result);
+  const Tensor joined = cat(tensors, at);
+  if (!joined.is_contiguous()) return view(joined, result);
+  joined->set_geometry(result, contiguous_strides(result), 0);
+  return joined;
 }
 
 Tensor atleast(const Tensor& t, int ndim) {

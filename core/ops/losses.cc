@@ -76,6 +76,7 @@ Tensor l1_loss(const Tensor& input, const Tensor& target, std::optional<bool> si
 
 // Squared below the bound, a line above: d^2 / 2 and bound (d - bound / 2).
 Tensor bent(const Tensor& input, const Tensor& target, double bound) {
+  if (input.dtype() == target.dtype() && is_floating(input.dtype())) return op::call<"_bent">(input, target, bound);
   const Tensor distance = op::call<"abs">(op::sub(input, target));
   const Tensor square = op::mul(op::mul(distance, distance), Scalar(0.5));
   const Tensor line = op::mul(op::sub(distance, Scalar(0.5 * bound)), Scalar(bound));
@@ -148,6 +149,10 @@ Tensor binary_cross_entropy_with_logits(const Tensor& input, const Tensor& targe
   const std::string how = chosen_reduction(reduction, size_average, reduce);
   LB_CHECK(input.sizes() == target.sizes(), Value, "Target size (torch.Size(", target.sizes(),
            ")) must be the same as input size (torch.Size(", input.sizes(), "))");
+  if (!pos_weight && input.dtype() == target.dtype() && is_floating(input.dtype())) {
+    const Tensor each = op::call<"_logits_entropy">(input, target);
+    return reduced(weight ? op::mul(each, *weight) : each, how);
+  }
   // (1 - t) x + w log(1 + exp(-x)), where w weighs the positive targets.
   const Tensor soft = op::call<"nn.functional.logsigmoid">(input);
   const Tensor rest = op::mul(op::rsub(Scalar(1), target), input);

@@ -1,5 +1,7 @@
 #include "ops/pointwise.h"
 
+#include <algorithm>
+
 #include "base/cpu.h"
 
 namespace lumbre {
@@ -29,10 +31,13 @@ void check_in_place(const Tensor& target, std::span<const Operand> inputs) {
   fail(ErrorKind::NotImplemented, "\"", spec.name, "\" not implemented for '", dtype_title(common), "'");
 }
 
-// The dtype to compute in for a promoted dtype: itself where the functor has it, else a wider one of its kind.
+// The dtype to compute in for a promoted dtype: itself where the functor has it, else a wider one of its kind. Numbers
+// beside half types are taken in float32.
 DType compute_dtype(const PointwiseSpec& spec, const Out& out, std::span<const Operand> inputs, const LoopTable& table,
                     DType common) {
-  if (table.loops[static_cast<int>(common)]) return common;
+  const bool wide_number = table.widens_half && is_half(common) &&
+                           std::any_of(inputs.begin(), inputs.end(), [](const Operand& x) { return !x.is_tensor(); });
+  if (table.loops[static_cast<int>(common)] && !wide_number) return common;
   const DType wider = is_half(common) ? DType::Float32 : is_floating(common) ? DType::Float64 : DType::Int64;
   if (!table.loops[static_cast<int>(wider)]) refuse_dtype(spec, out, inputs, common);
   return wider;
@@ -171,7 +176,7 @@ Tensor pointwise(const PointwiseSpec& spec, const Out& out, std::span<const Oper
     plan.build_fixed(spec.name);
   else
     plan.build(spec.name);
-  plan.run(loop, std::span<const DType>(dtypes, count), context);
+  plan.run_elementwise(loop, std::span<const DType>(dtypes, count), context);
   if (target) target->bump_version();
   result = plan.output();
   tell({spec, loop, common, compute, inputs, context, out, result});

@@ -16,7 +16,8 @@ namespace lumbre {
 // The functor's loops, by the dtype it computes in (nullptr: not computed in that dtype), at one level.
 struct LoopTable {
   Loop loops[kDTypeCount] = {};
-  bool to_bool = false;  // the result is bool, whatever is computed
+  bool to_bool = false;      // the result is bool, whatever is computed
+  bool widens_half = false;  // the loops of half types compute in float32, element by element
 };
 
 struct LevelTables {
@@ -55,6 +56,19 @@ struct Numbers {
 struct NumbersAndBool {
   using Types = TypeList<bool, uint8_t, int32_t, int64_t, float, double>;
 };
+// The same with loops of its own for bfloat16, for operations that cost less than a conversion in blocks.
+struct FloatsAndBFloat16 {
+  using Types = TypeList<BFloat16, float, double>;
+  static constexpr bool kWidensHalf = true;
+};
+struct NumbersAndBFloat16 {
+  using Types = TypeList<uint8_t, int32_t, int64_t, BFloat16, float, double>;
+  static constexpr bool kWidensHalf = true;
+};
+struct AllAndBFloat16 {
+  using Types = TypeList<bool, uint8_t, int32_t, int64_t, BFloat16, float, double>;
+  static constexpr bool kWidensHalf = true;
+};
 struct Integers {
   using Types = TypeList<uint8_t, int32_t, int64_t>;
 };
@@ -67,6 +81,7 @@ constexpr LoopTable make_table(TypeList<Ts...>) {
   LoopTable table;
   ((table.loops[static_cast<int>(dtype_of<Ts>)] = &pointwise_loop<F, Ts>), ...);
   table.to_bool = requires { requires F::kToBool; };
+  table.widens_half = requires { requires F::kWidensHalf; };
   return table;
 }
 

@@ -35,11 +35,12 @@ void product(const Tensor& a, const Tensor& b, const Tensor& c, Scalar alpha, Sc
   if (small && plain && n > 0) {
     const auto kernel = table.gemm[static_cast<int>(c.dtype())];
     const int64_t grain = std::max<int64_t>(1, 65536 / std::max<int64_t>(1, n * k));
-    parallel_for(m, grain, [&](int64_t begin, int64_t end) {
+    const auto rows = [&](int64_t begin, int64_t end) {
       kernel(end - begin, n, k, a.as<T>() + begin * a.strides()[0], {a.strides()[0], a.strides()[1]}, b.as<T>(),
              {b.strides()[0], b.strides()[1]}, c.as<T>() + begin * c_row, c_row);
-    });
-    return;
+    };
+    if (m <= grain) return rows(0, m);
+    return parallel_for(m, grain, rows);
   }
   if constexpr (std::is_floating_point_v<T>) {
     gemm(m, n, k, alpha.to<T>(), a.as<T>(), {a.strides()[0], a.strides()[1]}, b.as<T>(),

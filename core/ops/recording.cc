@@ -27,32 +27,6 @@ bool any_tensor(const Operator& record, const Value* values, F f) {
   return false;
 }
 
-// One edge per tensor parameter and per member of a list, in order.
-ShortList<Edge, 4> gather_edges(const Operator& record, const Value* values) {
-  size_t count = 0;
-  for (int i = 0; i < record.forward.count; ++i) {
-    const Param kind = record.forward.params[i];
-    if (is_tensor_parameter(kind)) ++count;
-    if (is_list_parameter(kind) && values[i].given) count += values[i].lists->tensors.size();
-  }
-  ShortList<Edge, 4> edges(count);
-  size_t at = 0;
-  for (int i = 0; i < record.forward.count; ++i) {
-    const Value& value = values[i];
-    const Param kind = record.forward.params[i];
-    if (is_tensor_parameter(kind)) {
-      if (value.given && value.kind == Param::Tensor) edges[at] = autograd::gradient_edge(*value.tensor);
-      ++at;
-    } else if (is_list_parameter(kind) && value.given) {
-      for (const Tensor& t : value.lists->tensors) {
-        if (t.defined()) edges[at] = autograd::gradient_edge(t);
-        ++at;
-      }
-    }
-  }
-  return edges;
-}
-
 std::span<Tensor> tensors_of(Result& result) {
   if (auto* one = std::get_if<Tensor>(&result)) return {one, 1};
   if (auto* several = std::get_if<std::vector<Tensor>>(&result)) return *several;
@@ -81,9 +55,8 @@ constexpr Derivative kOverwritten =
 
 Result recorded_formula(const Operator& record, const Derivative& derivative, const Out& out, Value* values) {
   const Tensor* target = out.in_place() ? out.target() : nullptr;
-  ShortList<Edge, 4> edges = gather_edges(record, values);
-  OperatorNode* made = OperatorNode::make(record, derivative, values, {edges.data(), edges.size()});
-  const autograd::NodeRef node(made);
+  const autograd::NodeRef node = OperatorNode::make(record, derivative, values);
+  auto* made = static_cast<OperatorNode*>(node.get());
   if (target) made->mark_in_place();
   made->save_inputs(values, target);
   const uint32_t version = target ? (*target)->storage->version : 0;
@@ -244,26 +217,55 @@ Result watched(const Operator& record, const Out& out, Value* values) {
 // --- the node
 // ---------------------------------------------------------------------------------------------------------
 
-OperatorNode* OperatorNode::make(const Operator& record, const Derivative& derivative, const Value* values,
-                                 std::span<Edge> edges) {
+autograd::NodeRef OperatorNode::make(const Operator& record, const Derivative& derivative, const Value* values) {
   const size_t count = record.forward.count;
+  size_t edge_count = static_cast<size_t>(std::popcount(record.forward.tensors));
+  for (uint32_t rest = record.forward.lists; rest; rest &= rest - 1) {
+    const Value& value = values[std::countr_zero(rest)];
+    if (value.given) edge_count += value.lists->tensors.size();
+  }
+  uint32_t read = 0;
+  for (const uint32_t uses : derivative.uses) read |= uses;
+  const size_t inputs = std::min<size_t>(std::bit_width(read & 0xffff), count), results = std::bit_width(read >> 16);
   const auto aligned = [](size_t bytes) { return (bytes + 15) / 16 * 16; };
-  const size_t own = aligned(sizeof(OperatorNode)), edge_bytes = aligned(edges.size() * sizeof(Edge)),
+  const size_t own = aligned(sizeof(OperatorNode)), edge_bytes = aligned(edge_count * sizeof(Edge)),
                value_bytes = aligned(count * sizeof(Value)),
-               saved_bytes = aligned((count + kResults) * sizeof(SavedTensor));
+               saved_bytes = aligned((inputs + results) * sizeof(SavedTensor));
   const size_t bytes = own + edge_bytes + value_bytes + saved_bytes;
   auto* block = static_cast<char*>(autograd::take_block(bytes));
   auto* node = ::new (block) OperatorNode(record, derivative, bytes);
   node->edges_ = reinterpret_cast<Edge*>(block + own);
   node->values_ = reinterpret_cast<Value*>(block + own + edge_bytes);
   node->inputs_ = reinterpret_cast<SavedTensor*>(block + own + edge_bytes + value_bytes);
-  node->results_ = node->inputs_ + count;
-  node->edge_count_ = static_cast<uint32_t>(edges.size());
-  for (size_t i = 0; i < edges.size(); ++i) ::new (node->edges_ + i) Edge(std::move(edges[i]));
+  node->results_ = node->inputs_ + inputs;
+  node->edge_count_ = static_cast<uint32_t>(edge_count);
+  node->saved_inputs_ = static_cast<uint8_t>(inputs);
+  node->saved_results_ = static_cast<uint8_t>(results);
+  for (size_t i = 0; i < edge_count; ++i) ::new (node->edges_ + i) Edge;
   for (size_t i = 0; i < count; ++i) ::new (node->values_ + i) Value;
-  for (size_t i = 0; i < count + kResults; ++i) ::new (node->inputs_ + i) SavedTensor;
+  for (size_t i = 0; i < inputs + results; ++i) ::new (node->inputs_ + i) SavedTensor;
+  autograd::NodeRef owned(node);
+  node->gather_edges(values);
   for (size_t i = 0; i < count; ++i) node->note_argument(i, values[i]);
-  return node;
+  return owned;
+}
+
+// One per tensor parameter and per member of a list, in order.
+void OperatorNode::gather_edges(const Value* values) {
+  Edge* edge = edges_;
+  for (uint32_t rest = record_->forward.tensors | record_->forward.lists; rest; rest &= rest - 1) {
+    const int i = std::countr_zero(rest);
+    const Value& value = values[i];
+    if (record_->forward.tensors >> i & 1) {
+      if (value.given && value.kind == Param::Tensor) *edge = autograd::gradient_edge(*value.tensor);
+      ++edge;
+    } else if (value.given) {
+      for (const Tensor& t : value.lists->tensors) {
+        if (t.defined()) *edge = autograd::gradient_edge(t);
+        ++edge;
+      }
+    }
+  }
 }
 
 void OperatorNode::note_argument(size_t i, const Value& value) {
@@ -289,7 +291,7 @@ void OperatorNode::note_argument(size_t i, const Value& value) {
 OperatorNode::~OperatorNode() {
   std::destroy_n(edges_, edge_count_);
   std::destroy_n(values_, record_->forward.count);
-  std::destroy_n(inputs_, record_->forward.count + kResults);
+  std::destroy_n(inputs_, saved_inputs_ + saved_results_);
 }
 
 void OperatorNode::free() noexcept {
@@ -369,7 +371,7 @@ void OperatorNode::save_inputs(const Value* values, const Tensor* written) {
     }
     return SavedTensor::of_input(t);
   };
-  for (int i = 0; i < record_->forward.count && i < 16; ++i) {
+  for (int i = 0; i < saved_inputs_; ++i) {
     if (!(mask >> i & 1)) continue;
     const Value& value = values[i];
     if (derivative_->geometry_only) {
@@ -390,7 +392,7 @@ void OperatorNode::save_results(std::span<const Tensor> results) {
     for (const Tensor& t : results) result_sizes_.push_back(t.sizes());
   if (!needs_results_) return;
   const uint32_t mask = used() >> 16;
-  for (size_t k = 0; k < kResults && k < results.size(); ++k)
+  for (size_t k = 0; k < saved_results_ && k < results.size(); ++k)
     if (mask >> k & 1) results_[k] = SavedTensor::of_output(results[k], static_cast<uint32_t>(k));
 }
 
@@ -398,12 +400,12 @@ void OperatorNode::release() noexcept {
   const uint32_t mask = used();
   if (!mask) return;
   released_ = true;
-  for (size_t i = 0; i < record_->forward.count + kResults; ++i) inputs_[i].reset();
+  for (size_t i = 0; i < saved_inputs_ + saved_results_; ++i) inputs_[i].reset();
   if (list_) list_->saved.clear();
 }
 
 int OperatorNode::visit(autograd::VisitObject visit, void* argument) const {
-  for (size_t i = 0; i < record_->forward.count; ++i)
+  for (size_t i = 0; i < saved_inputs_; ++i)
     if (const int stop = inputs_[i].visit(visit, argument)) return stop;
   return 0;
 }
@@ -427,11 +429,16 @@ bool Backward::needs_member(size_t member) const {
   return false;
 }
 
+namespace {
+const SavedTensor kNothing;
+}
 Tensor Backward::input(int parameter) const {
   if (!value(parameter).given) return Tensor();
-  return node_.inputs_[parameter].unpack(&node_);
+  return (parameter < node_.saved_inputs_ ? node_.inputs_[parameter] : kNothing).unpack(&node_);
 }
-Tensor Backward::result(int k) const { return node_.results_[k].unpack(&node_); }
+Tensor Backward::result(int k) const {
+  return (k < node_.saved_results_ ? node_.results_[k] : kNothing).unpack(&node_);
+}
 bool Backward::is_tensor(int parameter) const {
   return value(parameter).given && value(parameter).kind == Param::Tensor;
 }

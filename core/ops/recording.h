@@ -56,8 +56,8 @@ const Operator& find_record(std::string_view name, std::span<const Param> kinds)
 // A node of the graph that a record's formula serves.
 class OperatorNode final : public autograd::Node {
  public:
-  static OperatorNode* make(const Operator& record, const Derivative& derivative, const Value* values,
-                            std::span<autograd::Edge> edges);
+  // With an edge to the history of each tensor among the arguments.
+  static autograd::NodeRef make(const Operator& record, const Derivative& derivative, const Value* values);
   std::string name() const override;
   std::span<autograd::Edge> edges() noexcept override { return {edges_, edge_count_}; }
   void apply(autograd::Gradients& taken, autograd::Gradients& given) override;
@@ -82,6 +82,7 @@ class OperatorNode final : public autograd::Node {
       : record_(&record), derivative_(&derivative), bytes_(static_cast<uint32_t>(bytes)) {}
   ~OperatorNode() override;
   void free() noexcept override;
+  void gather_edges(const Value* values);
   void note_argument(size_t i, const Value& value);
   size_t first_edge(int parameter) const;
   uint32_t used() const;  // the union of what the wanted gradients read
@@ -90,16 +91,17 @@ class OperatorNode final : public autograd::Node {
   const Derivative* derivative_;
   uint32_t bytes_;
   uint32_t edge_count_ = 0;
+  uint8_t saved_inputs_ = 0;  // how many inputs and results the formula may read, counted from the first
+  uint8_t saved_results_ = 0;
   bool needs_results_ = false;
   bool released_ = false;
   bool in_place_ = false;
-  autograd::Edge* edges_ = nullptr;           // one per tensor parameter, several per list
-  Value* values_ = nullptr;                   // arguments; a tensor's entry holds its sizes and dtype
-  autograd::SavedTensor* inputs_ = nullptr;   // per parameter
-  autograd::SavedTensor* results_ = nullptr;  // kResults of them
+  autograd::Edge* edges_ = nullptr;  // one per tensor parameter, several per list
+  Value* values_ = nullptr;          // arguments; a tensor's entry holds its sizes and dtype
+  autograd::SavedTensor* inputs_ = nullptr;
+  autograd::SavedTensor* results_ = nullptr;
   std::unique_ptr<ListInfo> list_;
   std::vector<Dims> result_sizes_;  // of several results that are pieces of the input
-  static constexpr size_t kResults = 3;
 };
 
 }  // namespace lumbre

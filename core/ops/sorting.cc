@@ -5,6 +5,7 @@
 
 #include "ops/gradients.h"
 #include "base/threads.h"
+#include "ops/radix.h"
 #include "ops/reductions.h"
 #include "ops/registry.h"
 
@@ -73,25 +74,35 @@ std::vector<Entry<T>> entries_of(const T* in, int64_t n) {
   return entries;
 }
 
+// Calls put(place, position) for each of n elements in order, equal ones in the order of their positions.
+template <class T, class Put>
+void stable_order(const T* in, int64_t n, bool descending, Put put) {
+  if (n >= kRadixLeast && n <= kRadixMost) return radix_order(in, n, descending, put);
+  auto entries = entries_of(in, n);
+  // Ties are broken by position, which makes the order stable.
+  if (descending)
+    std::sort(entries.begin(), entries.end(), [](const auto& a, const auto& b) {
+      return greater(a.value, b.value) || (!less(a.value, b.value) && a.index < b.index);
+    });
+  else
+    std::sort(entries.begin(), entries.end(), [](const auto& a, const auto& b) {
+      return less(a.value, b.value) || (!greater(a.value, b.value) && a.index < b.index);
+    });
+  for (int64_t i = 0; i < n; ++i) put(i, entries[static_cast<size_t>(i)].index);
+}
+
 std::tuple<Tensor, Tensor> sort_stable(const Tensor& input, bool, int64_t dim, bool descending) {
   const Rows r(input, dim);
   Tensor values = r.empty(r.n, r.data.dtype()), indices = r.empty(r.n, DType::Int64);
   visit_ordered(r.data.dtype(), [&]<class T>(T) {
     each_row(r, [&](int64_t row) {
-      auto entries = entries_of(r.data.as<T>() + row * r.n, r.n);
-      // Ties are broken by position, which makes the order stable.
-      if (descending)
-        std::sort(entries.begin(), entries.end(), [](const auto& a, const auto& b) {
-          return greater(a.value, b.value) || (!less(a.value, b.value) && a.index < b.index);
-        });
-      else
-        std::sort(entries.begin(), entries.end(), [](const auto& a, const auto& b) {
-          return less(a.value, b.value) || (!greater(a.value, b.value) && a.index < b.index);
-        });
-      for (int64_t i = 0; i < r.n; ++i) {
-        values.as<T>()[row * r.n + i] = entries[static_cast<size_t>(i)].value;
-        indices.as<int64_t>()[row * r.n + i] = entries[static_cast<size_t>(i)].index;
-      }
+      const T* in = r.data.as<T>() + row * r.n;
+      T* sorted = values.as<T>() + row * r.n;
+      int64_t* positions = indices.as<int64_t>() + row * r.n;
+      stable_order(in, r.n, descending, [=](int64_t i, int64_t from) {
+        sorted[i] = in[from];
+        positions[i] = from;
+      });
     });
   });
   return {r.restore(values).to(input.dtype()), r.restore(indices)};
@@ -110,22 +121,41 @@ Tensor argsort_stable(const Tensor& input, std::optional<bool>, int64_t dim, boo
 }
 Tensor msort(const Tensor& input) { return op::call<"sort">.all(input, int64_t{0}, false)[0]; }
 
+// std::partial_sort over all elements, which touches none but the first k and those that belong among them: a heap of
+// k, and a place behind it for the one that comes in.
+template <class T, class Before>
+std::vector<Entry<T>> first_few(const T* in, int64_t n, int64_t k, Before before) {
+  auto heap = entries_of(in, k + 1);
+  const auto end = heap.begin() + k;
+  std::make_heap(heap.begin(), end, before);
+  for (int64_t i = k; i < n; ++i) {
+    const Entry<T> next{in[i], i};
+    if (!before(next, heap.front())) continue;
+    *end = next;
+    std::pop_heap(heap.begin(), end + 1, before);
+  }
+  std::sort_heap(heap.begin(), end, before);
+  return heap;
+}
+
 std::tuple<Tensor, Tensor> topk(const Tensor& input, int64_t k, int64_t dim, bool largest, bool sorted) {
   const Rows r(input, dim);
   LB_CHECK(k >= 0 && k <= r.n, Runtime, "selected index k out of range");
-  LB_CHECK(input.dtype() != DType::Bool, NotImplemented, "\"topk_cpu\" not implemented for 'Bool'");
+  LB_CHECK(input.dtype() != DType::Bool, Runtime, "topk does not support bool dtypes on CPU");
   Tensor values = r.empty(k, r.data.dtype()), indices = r.empty(k, DType::Int64);
   visit_ordered(r.data.dtype(), [&]<class T>(T) {
     if (k > 0)
       each_row(r, [&](int64_t row) {
-        auto entries = entries_of(r.data.as<T>() + row * r.n, r.n);
+        const T* in = r.data.as<T>() + row * r.n;
         const auto before = [largest](const Entry<T>& a, const Entry<T>& b) {
           return largest ? greater(a.value, b.value) : less(a.value, b.value);
         };
+        std::vector<Entry<T>> entries;
         // PyTorch's choice, which decides between equal elements.
         if (k <= r.n / 64) {
-          std::partial_sort(entries.begin(), entries.begin() + k, entries.end(), before);
+          entries = first_few(in, r.n, k, before);
         } else {
+          entries = entries_of(in, r.n);
           std::nth_element(entries.begin(), entries.begin() + (k - 1), entries.end(), before);
           if (sorted) std::sort(entries.begin(), entries.begin() + (k - 1), before);
         }
@@ -232,8 +262,19 @@ std::tuple<Tensor, Tensor> median_dim(const Tensor& input, int64_t dim, bool kee
         }
         ++nans;
       }
-    auto entries = entries_of(in, n);
     const int64_t at = std::max<int64_t>(n - nans - 1, 0) / 2;
+    if constexpr (sizeof(T) <= 4) {
+      if (n <= kRadixMost) {  // a key and a position in one number
+        std::vector<uint64_t> keys(static_cast<size_t>(n));
+        for (int64_t i = 0; i < n; ++i)
+          keys[static_cast<size_t>(i)] = uint64_t{radix_key(in[i], false)} << 32 | static_cast<uint64_t>(i);
+        std::nth_element(keys.begin(), keys.begin() + at, keys.end());
+        index = static_cast<int64_t>(static_cast<uint32_t>(keys[static_cast<size_t>(at)]));
+        value = in[index];
+        return;
+      }
+    }
+    auto entries = entries_of(in, n);
     std::nth_element(entries.begin(), entries.begin() + at, entries.end(), [](const auto& a, const auto& b) {
       return less(a.value, b.value) || (!less(b.value, a.value) && a.index < b.index);
     });
@@ -425,7 +466,10 @@ std::tuple<Tensor, Tensor, Tensor> unique_groups(const Tensor& input, std::optio
       return std::lexicographical_compare(data + a * width, data + (a + 1) * width, data + b * width,
                                           data + (b + 1) * width, less<T>);
     };
-    if (sorted) std::stable_sort(order.begin(), order.end(), compare);
+    if (sorted && width == 1)
+      stable_order(data, n, false, [&](int64_t i, int64_t at) { order[static_cast<size_t>(i)] = at; });
+    else if (sorted)
+      std::stable_sort(order.begin(), order.end(), compare);
     result = group(order, [&](int64_t a, int64_t b) {
       return std::equal(data + a * width, data + (a + 1) * width, data + b * width);
     });
@@ -482,8 +526,7 @@ LB_OPERATOR(.signature = "msort(input, *, out=None)", .doc = R"(The tensor sorte
 
 >>> torch.msort(torch.tensor([3, 1, 2]))
 tensor([1, 2, 3]))",
-            .forward = forward_of<msort>,
-            .derivative = kComposed);
+            .forward = forward_of<msort>, .derivative = kComposed);
 LB_OPERATOR(.signature = "topk(input, k, dim=-1, largest=True, sorted=True, *, out=None) -> (values, indices)",
             .doc = R"(The k greatest (or least) elements along `dim`, in order, and where they are.
 

@@ -141,22 +141,6 @@ inline bool bind_value(const Parameter& parameter, PyObject* object, Value& valu
   return true;
 }
 
-// As many values as the forward has parameters, on the stack.
-class Values {
- public:
-  explicit Values(size_t count) : count_(count) {
-    for (size_t i = 0; i < count_; ++i) ::new (data() + i) Value;
-  }
-  ~Values() { std::destroy_n(data(), count_); }
-  Values(const Values&) = delete;
-  Values& operator=(const Values&) = delete;
-  Value* data() { return std::launder(reinterpret_cast<Value*>(storage_)); }
-
- private:
-  size_t count_;
-  alignas(Value) std::byte storage_[kMaxParameters * sizeof(Value)];
-};
-
 struct Sides {
   PyObject* out = nullptr;  // a tensor, or a tuple or list of at most Out::kMax
   bool requires_grad = false;
@@ -422,6 +406,26 @@ PyObject* run(const Overload& overload, Out::Form form, Value* values, const Sid
   return object;
 }
 
+bool has_form(const Overload& overload, Out::Form form) {
+  if (form == Out::Form::InPlace) return overload.record->forms & (kInPlace | kInPlaceFunction);
+  // An overload that exists in place only (normal_, bernoulli_) must not answer for the function of its name.
+  return form != Out::Form::Function || overload.record->forms != kInPlace;
+}
+
+// As many positional arguments as the overload may take, and nothing else: most calls. False when one does not fit.
+[[gnu::noinline]] bool call_positional(const Overload& overload, Out::Form form, PyObject* const* arguments,
+                                       size_t count, PyObject*& result) {
+  const Parameter* parameters = overload.parameters.data();
+  Values storage(overload.record->forward.count);
+  Value* values = storage.data();
+  for (size_t i = 0; i < count; ++i)
+    if (!bind_value(parameters[i], arguments[i], values[parameters[i].slot])) return false;
+  for (const size_t i : overload.defaults)
+    if (i >= count) copy_value(parameters[i].default_value, values[parameters[i].slot]);
+  result = run(overload, form, values, Sides(), count ? arguments[0] : nullptr);
+  return true;
+}
+
 // The method that stands for a Python operator where it is overridden.
 std::string slot_name(const OverloadSet& set, Out::Form form) {
   static constexpr std::array<std::pair<std::string_view, std::string_view>, 6> names{{{"eq", "eq"},
@@ -469,11 +473,16 @@ PyObject* call(OverloadSet& set, Out::Form form, PyObject* const* arguments, siz
     return dispatch_method(slot_name(set, form).c_str(), arguments, count, keywords);
   }
   const auto& overloads = set.get();
+  for (const Overload& overload : overloads) {
+    if (keyword_count || !overload.plain) break;
+    if (count < overload.required || count > static_cast<size_t>(overload.positional) || !has_form(overload, form))
+      continue;
+    PyObject* result;
+    if (call_positional(overload, form, arguments, count, result)) return result;
+  }
   Mismatch mismatch;
   for (const Overload& overload : overloads) {
-    if (form == Out::Form::InPlace && !(overload.record->forms & (kInPlace | kInPlaceFunction))) continue;
-    // An overload that exists in place only (normal_, bernoulli_) must not answer for the function of its name.
-    if (form == Out::Form::Function && overload.record->forms == kInPlace) continue;
+    if (!has_form(overload, form)) continue;
     Values values(overload.record->forward.count);
     Sides sides;
     mismatch = {};
@@ -513,12 +522,6 @@ PyObject* result_object(Result&& result, PyObject* fields) {
     }
   };
   return std::visit(Visitor{fields}, result);
-}
-
-PyObject* call_operator(const char* name, std::initializer_list<PyObject*> arguments, Out::Form form) {
-  OverloadSet* set = find_operator(name);
-  LB_CHECK(set, NotImplemented, "Lumbre has no operator '", name, "' yet");
-  return call(*set, form, arguments.begin(), arguments.size(), nullptr, nullptr);
 }
 
 }  // namespace lumbre::python

@@ -285,6 +285,7 @@ PyMethodDef functions[] = {
 PyObject* cpu_device() { return device_cpu ? device_cpu : Py_None; }
 void check_device(PyObject* object) {
   if (object == Py_None || object == device_cpu) return;
+  if (PyUnicode_CheckExact(object) && PyUnicode_CompareWithASCIIString(object, "cpu") == 0) return;
   Object checked = Object::steal(PyObject_CallOneArg(device_checker, object));
 }
 

@@ -57,12 +57,14 @@ Bounds slice_bounds(PyObject* object) {
   return bounds;
 }
 
-Tensor slice(const Tensor& t, int dim, PyObject* object) {
+// A slice beside other indices, or written to, that leaves its dimension as it is makes no view of its own.
+Tensor slice(const Tensor& t, int dim, PyObject* object, bool among_others) {
   const auto [start, stop, step] = slice_bounds(object);
   check_dim(t, dim);
   const int64_t size = t.sizes()[dim];
   const auto clamp = [&](int64_t i) { return std::clamp<int64_t>(i < 0 ? i + size : i, 0, size); };
   const int64_t first = clamp(start), last = std::max(clamp(stop), first);
+  if (among_others && start == 0 && stop >= size && step == 1) return t;
   if (recorded(t)) return op::call<"_slice">(t, dim, first, last, static_cast<int64_t>(step));
   Dims sizes = t.sizes(), strides = t.strides();
   const int64_t offset = t->offset + first * strides[dim];
@@ -121,7 +123,7 @@ int dims_used(PyObject* object) {
 
 class Walker {
  public:
-  explicit Walker(const Tensor& self) { result_.view = self; }
+  Walker(const Tensor& self, bool several) : several_(several) { result_.view = self; }
 
   Indexed walk(PyObject* const* items, Py_ssize_t count) {
     int64_t used = 0;
@@ -138,7 +140,7 @@ class Walker {
  private:
   void step(PyObject* object, int position, int hidden) {
     if (PySlice_Check(object)) {
-      result_.view = slice(result_.view, dim_, object);
+      result_.view = slice(result_.view, dim_, object, several_);
       ++dim_;
     } else if (object == Py_None) {
       result_.view = insert_dim(result_.view, dim_++);
@@ -181,27 +183,19 @@ class Walker {
   }
 
   Indexed result_;
+  bool several_;
   int dim_ = 0;
 };
 
-Indexed apply(const Tensor& self, PyObject* index) {
-  Walker walker(self);
-  if (is_tuple_of_indices(index)) return walker.walk(PySequence_Fast_ITEMS(index), PySequence_Fast_GET_SIZE(index));
+Indexed apply(const Tensor& self, PyObject* index, bool to_write) {
+  const bool several = is_tuple_of_indices(index);
+  Walker walker(self, several || to_write);
+  if (several) return walker.walk(PySequence_Fast_ITEMS(index), PySequence_Fast_GET_SIZE(index));
   if (PySlice_Check(index) && self.ndim() == 0) {
     slice_bounds(index);
     fail(ErrorKind::Index, "slice() cannot be applied to a 0-dim tensor.");
   }
   return walker.walk(&index, 1);
-}
-
-Object index_list(const Indexed& indexed) {
-  const auto count = static_cast<Py_ssize_t>(indexed.indices.size());
-  Object tuple = Object::steal(PyTuple_New(count));
-  for (Py_ssize_t i = 0; i < count; ++i) {
-    const Tensor& t = indexed.indices[static_cast<size_t>(i)];
-    PyTuple_SET_ITEM(tuple.get(), i, t.defined() ? wrap(t) : Py_NewRef(Py_None));
-  }
-  return tuple;
 }
 
 // A number between the brackets of a 0-dim tensor.
@@ -259,16 +253,13 @@ PyObject* get_item(PyObject* self, PyObject* index) {
       return wrap(select(t, 0, i));
     }
     if (t.ndim() == 0 && PyLong_Check(index) && !PyBool_Check(index)) refuse_number(index);
-    Indexed indexed = apply(t, index);
+    Indexed indexed = apply(t, index, false);
     if (!indexed.advanced) {
       if (indexed.view.same(t))
-        indexed.view = recorded(t) ? op::call<"view_as">(t, t) : ops::with_geometry(t, t.sizes(), t.strides());
+        indexed.view = recorded(t) ? op::call<"_alias">(t) : ops::with_geometry(t, t.sizes(), t.strides());
       return wrap_like(self, indexed.view);
     }
-    Object view = Object::steal(wrap(indexed.view));
-    Object indices = index_list(indexed);
-    Object result = Object::steal(call_operator("_index", {view.get(), indices.get()}));
-    return is_exact_tensor(self) ? result.release() : wrap_like(self, tensor_of(result.get()));
+    return wrap_like(self, op::call<"_index">(indexed.view, indexed.indices));
   });
 }
 
@@ -283,14 +274,14 @@ int set_item(PyObject* self, PyObject* index, PyObject* value) {
     autograd::check_inference_write(t);
     if (t.ndim() == 0 && PyLong_Check(index) && !PyBool_Check(index)) refuse_number(index);
     if (index == Py_False) return 0;
-    Indexed indexed = apply(t, index == Py_True ? Py_None : index);  // one boolean: all of it, or nothing
+    Indexed indexed = apply(t, index == Py_True ? Py_None : index, true);  // one boolean: all of it, or nothing
     if (!indexed.advanced) {
       Scalar number;
       const bool is_number = to_value(value, number);
       const Tensor source = is_number ? Tensor() : value_tensor(value, t.dtype());
       if (recorded(t) || (!is_number && recorded(source))) {
         if (is_number)
-          op::call<"fill">.in_place(indexed.view, number);
+          op::call<"fill">.in_place(indexed.view, Tensor::scalar(number, t.dtype()));
         else
           op::call<"copy">.in_place(indexed.view, fitted(source, indexed.view), false);
         return 0;
@@ -302,12 +293,7 @@ int set_item(PyObject* self, PyObject* index, PyObject* value) {
       t.bump_version();
       return 0;
     }
-    const Tensor source = value_tensor(value, t.dtype());
-    Object view = Object::steal(wrap(indexed.view));
-    Object indices = index_list(indexed);
-    Object values = Object::steal(wrap(source));
-    Object result =
-        Object::steal(call_operator("_index_put", {view.get(), indices.get(), values.get()}, Out::Form::InPlace));
+    op::call<"_index_put">.in_place(indexed.view, indexed.indices, value_tensor(value, t.dtype()), false);
     return 0;
   });
 }

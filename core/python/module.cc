@@ -19,6 +19,7 @@ PyMODINIT_FUNC PyInit__C() {
     add_controls(module.get());
     add_autograd(module.get());
     add_network(module.get());
+    add_grad_mode(module.get());
     add_watching(module.get());
     add_compiling(module.get());
     if (PyModule_AddObjectRef(module.get(), "_LinAlgError", linear_algebra_error()) < 0) throw PythonError{};

@@ -133,12 +133,9 @@ void add_bridges(PyObject* module);
 void add_controls(PyObject* module);
 void add_autograd(PyObject* module);
 void add_network(PyObject* module);
+void add_grad_mode(PyObject* module);
 void add_watching(PyObject* module);
 void add_compiling(PyObject* module);
-
-// Calls an operator by name with prepared Python arguments (positional only): for slots and indexing.
-PyObject* call_operator(const char* name, std::initializer_list<PyObject*> arguments,
-                        Out::Form form = Out::Form::Function);
 
 PyObject* get_item(PyObject* self, PyObject* index);
 int set_item(PyObject* self, PyObject* index, PyObject* value);

@@ -4,7 +4,7 @@
 
 namespace lumbre::python {
 
-thread_local OverrideState override_state;
+constinit thread_local OverrideState override_state;
 
 namespace {
 

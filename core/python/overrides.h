@@ -13,7 +13,7 @@ struct OverrideState {
   int all_off = 0;          // ... and modes are passed over too
   bool mode_waits = false;  // the stack has a mode that the next call goes to
 };
-extern thread_local OverrideState override_state __attribute__((tls_model("initial-exec")));
+extern constinit thread_local OverrideState override_state __attribute__((tls_model("initial-exec")));
 
 // Whether a type says itself what operators do on its objects.
 bool has_override(PyObject* object);

@@ -217,6 +217,7 @@ Overload Overload::parse(const Operator& record) {
     }
     if (!keyword_only) {
       ++overload.positional;
+      overload.plain &= !parameter.variadic && parameter.side == Side::None;
       if (!parameter.has_default) overload.required_positional = overload.positional;
     }
     const auto index = overload.parameters.size();
@@ -236,6 +237,10 @@ Overload Overload::parse(const Operator& record) {
     overload.fields_type = fields_type_of(whole, fields);
   }
   return overload;
+}
+
+void OverloadSet::parse() {
+  for (const Operator* record : records) overloads.push_back(Overload::parse(*record));
 }
 
 std::string Overload::describe() const {

@@ -25,10 +25,27 @@ struct Parameter {
   Value default_value;
 };
 
+// As many values as the forward has parameters, on the stack.
+class Values {
+ public:
+  explicit Values(size_t count) : count_(count) {
+    for (size_t i = 0; i < count_; ++i) ::new (data() + i) Value;
+  }
+  ~Values() { std::destroy_n(data(), count_); }
+  Values(const Values&) = delete;
+  Values& operator=(const Values&) = delete;
+  Value* data() { return std::launder(reinterpret_cast<Value*>(storage_)); }
+
+ private:
+  size_t count_;
+  alignas(Value) std::byte storage_[kMaxParameters * sizeof(Value)];
+};
+
 struct Overload {
   const Operator* record = nullptr;
   std::string name;  // the last part of a dotted name
   std::vector<Parameter> parameters;
+  bool plain = true;              // no positional parameter is variadic or answered by the binding layer
   size_t required = 0;            // parameters up to the last without a default
   std::vector<uint8_t> defaults;  // the parameters whose default is a value, not None
   int positional = 0;
@@ -48,10 +65,10 @@ struct OverloadSet {
   std::vector<const Operator*> records;
   std::vector<Overload> overloads;
   const std::vector<Overload>& get() {
-    if (overloads.empty())
-      for (const Operator* record : records) overloads.push_back(Overload::parse(*record));
+    if (__builtin_expect(overloads.empty(), 0)) parse();
     return overloads;
   }
+  void parse();
 };
 
 // The named-tuple type of an operator's results, borrowed; `fields` is "values, indices".

@@ -402,30 +402,25 @@ struct Name {
 // Two exact tensors, or one and a number, go to the record without binding: only defaults are left to fill in.
 PyObject* call_direct(OverloadSet& set, PyObject* a, PyObject* b) {
   const Overload& overload = set.get().front();
-  Value values[4];
-  values[0].given = true;
-  values[0].kind = overload.record->forward.params[0];
-  if (is_exact_tensor(a)) {
-    values[0].kind = Param::Tensor;
-    values[0].tensor = &tensor_of(a);
-  } else if (values[0].kind != Param::Operand || !to_scalar(a, values[0].scalar)) {
+  const Param* kinds = overload.record->forward.params;
+  const auto put = [&](PyObject* object, Param kind, Value& value) {
+    value.given = true;
+    if (is_exact_tensor(object)) {
+      value.kind = Param::Tensor;
+      value.tensor = &tensor_of(object);
+      return true;
+    }
+    value.kind = Param::Scalar;
+    return kind == Param::Operand && to_scalar(object, value.scalar);
+  };
+  Values storage(overload.record->forward.count);
+  Value* values = storage.data();
+  if (!put(a, kinds[0], values[0]) || !put(b, kinds[1], values[1]))
     return call(set, Out::Form::Function, std::array{a, b}.data(), 2, nullptr, nullptr);
-  } else {
-    values[0].kind = Param::Scalar;
+  for (const size_t i : overload.defaults) {
+    const Parameter& parameter = overload.parameters[i];
+    if (parameter.slot >= 2) copy_value(parameter.default_value, values[parameter.slot]);
   }
-  values[1].given = true;
-  values[1].kind = Param::Tensor;
-  if (is_exact_tensor(b)) {
-    values[1].tensor = &tensor_of(b);
-  } else if (overload.record->forward.params[1] == Param::Operand && to_scalar(b, values[1].scalar)) {
-    values[1].kind = Param::Scalar;
-  } else {
-    return call(set, Out::Form::Function, std::array{a, b}.data(), 2, nullptr, nullptr);
-  }
-  const int count = overload.record->forward.count;
-  for (const Parameter& p : overload.parameters)
-    if (p.slot >= 2) copy_value(p.default_value, values[p.slot]);
-  if (count > 4) fail(ErrorKind::Runtime, "an operator of a Python slot has at most four parameters");
   Result result = invoke(*overload.record, Out(), values);
   if (auto* tensor = std::get_if<Tensor>(&result)) return wrap(std::move(*tensor));
   return result_object(std::move(result), nullptr);

@@ -37,6 +37,29 @@ void Plan::build(const char* name) { finish(name, false); }
 void Plan::build_fixed(const char* name) { finish(name, true); }
 
 void Plan::finish(const char* name, bool fixed) {
+  // Row-major operands of one size are one run: nothing is to be broadcast, ordered or merged.
+  const Tensor* first = nullptr;
+  bool flat = true;
+  for (int i = 0; flat && i < count_; ++i) {
+    const Tensor& tensor = operands_[i].tensor;
+    if (!tensor.defined()) continue;
+    if (!first) first = &tensor;
+    flat = tensor.is_contiguous() && tensor.sizes() == first->sizes();
+  }
+  if (flat && first) {
+    check_overlap();
+    shape_ = first->sizes();
+    ndim_ = 1;
+    elements_ = extent_[0] = first->count();
+    order_[0] = 0;
+    for (int i = 0; i < count_; ++i) {
+      Operand& operand = operands_[i];
+      if (operand.output && !operand.tensor.defined()) operand.tensor = Tensor::empty_as(*first, operand.dtype);
+      operand.data = operand.constant ? operand.value : operand.tensor.bytes();
+      stride_[0][i] = operand.constant ? 0 : static_cast<int64_t>(item_size(operand.dtype));
+    }
+    return;
+  }
   broadcast(name, fixed);
   ndim_ = shape_.ndim();
   elements_ = count_elements(shape_);
@@ -222,6 +245,11 @@ void Plan::run_range(Loop loop, const DType* loop_dtypes, bool convert, const vo
   }
 }
 
+// Whether elements are neither side by side nor the same.
+static bool lies_apart(int64_t stride, DType dtype) {
+  return stride != 0 && stride != static_cast<int64_t>(item_size(dtype));
+}
+
 void Plan::run_converted(Loop loop, const DType* loop_dtypes, const void* context, char* const* data,
                          const int64_t* strides, int64_t count) const {
   constexpr int64_t kBlock = 256;
@@ -235,7 +263,7 @@ void Plan::run_converted(Loop loop, const DType* loop_dtypes, const void* contex
       const DType from = operands_[i].dtype, to = loop_dtypes[i];
       pointers[i] = source;
       steps[i] = strides[i];
-      if (from == to) continue;
+      if (from == to && !(gather_ && !operands_[i].output && lies_apart(strides[i], from))) continue;
       pointers[i] = buffers[i];
       const bool repeated = strides[i] == 0;
       steps[i] = repeated && !operands_[i].output ? 0 : static_cast<int64_t>(item_size(to));
@@ -252,6 +280,82 @@ void Plan::run_converted(Loop loop, const DType* loop_dtypes, const void* contex
       conversion_loop(loop_dtypes[i], operands_[i].dtype)(pair, pair_steps, span, nullptr);
     }
   }
+}
+
+// --- tiles: some inputs lie along another dimension than the outputs -------------------------------------------------
+
+namespace {
+constexpr int64_t kTileColumns = 256, kTileRows = 16;
+}  // namespace
+
+// The dimension along which inputs lie that lie apart in the innermost one; 0 where there is none.
+int Plan::turned_dimension() const {
+  for (int i = outputs_; i < count_; ++i) {
+    if (!lies_apart(stride_[0][i], operands_[i].dtype)) continue;
+    for (int p = 1; p < ndim_; ++p)
+      if (!lies_apart(stride_[p][i], operands_[i].dtype) && stride_[p][i] != 0) return p;
+  }
+  return 0;
+}
+
+int64_t Plan::tile_count(int turned) const {
+  const int64_t across = (extent_[0] + kTileColumns - 1) / kTileColumns;
+  const int64_t down = (extent_[turned] + kTileRows - 1) / kTileRows;
+  return elements_ / extent_[0] / extent_[turned] * across * down;
+}
+
+// Tiles [begin, end), those along the turned dimension first: they share lines of the turned inputs, which are
+// transposed into a buffer before the loop runs over the tile's rows.
+void Plan::run_tiles(Loop loop, const DType* loop_dtypes, const void* context, int turned, int64_t begin,
+                     int64_t end) const {
+  alignas(64) char buffers[kMaxOperands][kTileColumns * kTileRows * 8];
+  const int64_t across = (extent_[0] + kTileColumns - 1) / kTileColumns;
+  const int64_t down = (extent_[turned] + kTileRows - 1) / kTileRows;
+  for (int64_t tile = begin; tile < end; ++tile) {
+    const int64_t row = tile % down * kTileRows, rows = std::min(kTileRows, extent_[turned] - row);
+    const int64_t column = tile / down % across * kTileColumns, columns = std::min(kTileColumns, extent_[0] - column);
+    char* data[kMaxOperands];
+    int64_t steps[kMaxOperands], row_steps[kMaxOperands];
+    for (int i = 0; i < count_; ++i) {
+      data[i] = operands_[i].data + row * stride_[turned][i] + column * stride_[0][i];
+      steps[i] = stride_[0][i];
+      row_steps[i] = stride_[turned][i];
+    }
+    int64_t rest = tile / down / across;
+    for (int p = 1; p < ndim_; ++p) {
+      if (p == turned) continue;
+      for (int i = 0; i < count_; ++i) data[i] += rest % extent_[p] * stride_[p][i];
+      rest /= extent_[p];
+    }
+    for (int i = outputs_; i < count_; ++i) {
+      const DType dtype = operands_[i].dtype;
+      const auto item = static_cast<int64_t>(item_size(dtype));
+      if (!lies_apart(steps[i], dtype) || row_steps[i] != item) continue;
+      transpose_loop(item_size(dtype))(data[i], steps[i], columns, rows, buffers[i], kTileColumns * item);
+      data[i] = buffers[i];
+      steps[i] = item;
+      row_steps[i] = kTileColumns * item;
+    }
+    for (int64_t r = 0; r < rows; ++r) {
+      run_converted(loop, loop_dtypes, context, data, steps, columns);
+      for (int i = 0; i < count_; ++i) data[i] += row_steps[i];
+    }
+  }
+}
+
+void Plan::run_elementwise(Loop loop, std::span<const DType> loop_dtypes, const void* context) {
+  bool apart = false;
+  for (int i = outputs_; i < count_; ++i) apart |= lies_apart(stride_[0][i], operands_[i].dtype);
+  if (!apart || elements_ < 64) return run(loop, loop_dtypes, context);
+  gather_ = true;
+  const int turned = extent_[0] >= 4 ? turned_dimension() : 0;
+  const LongWork released(elements_ >= kLongWork);
+  if (turned > 0 && extent_[turned] >= 4)
+    return parallel_for(tile_count(turned), kGrain / (kTileColumns * kTileRows), [&](int64_t begin, int64_t end) {
+      run_tiles(loop, loop_dtypes.data(), context, turned, begin, end);
+    });
+  parallel_for(elements_, kGrain,
+               [&](int64_t begin, int64_t end) { run_range(loop, loop_dtypes.data(), true, context, begin, end); });
 }
 
 void Plan::run(Loop loop, std::span<const DType> loop_dtypes, const void* context, int64_t grain) {
@@ -280,7 +384,10 @@ void Plan::run_serial(Loop loop, std::span<const DType> loop_dtypes, const void*
 
 void Plan::copy() {
   const DType dtypes[2] = {operands_[0].dtype, operands_[1].dtype};
-  run(conversion_loop(operands_[1].dtype, operands_[0].dtype), dtypes, nullptr);
+  const Loop loop = conversion_loop(operands_[1].dtype, operands_[0].dtype);
+  // Only transposed inputs are worth a block: the conversion itself reads what lies apart.
+  if (elements_ >= 64 && turned_dimension() > 0) return run_elementwise(loop, dtypes, nullptr);
+  run(loop, dtypes, nullptr);
 }
 
 Dims Plan::inferred_strides(const Dims& sizes, const Dims& like_sizes, const Dims& like_strides) {

@@ -18,6 +18,11 @@ inline constexpr int64_t kLongWork = 1 << 19;  // elements from which the interp
 // Loop that converts elements of one dtype to another (data[0] <- data[1]).
 Loop conversion_loop(DType from, DType to);
 
+// to[r][line] = from[line][r] for r < run; lines are from_pitch bytes apart, rows of `to` to_pitch bytes.
+using TransposeLoop = void (*)(const char* from, int64_t from_pitch, int64_t lines, int64_t run, char* to,
+                               int64_t to_pitch);
+TransposeLoop transpose_loop(size_t item_bytes);
+
 class Plan {
  public:
   static constexpr int kMaxOperands = 8;
@@ -41,6 +46,9 @@ class Plan {
 
   // Runs `loop` whose i-th operand has dtype loop_dtypes[i]; operands of another dtype are converted in blocks.
   void run(Loop loop, std::span<const DType> loop_dtypes, const void* context, int64_t grain = kGrain);
+  // The same for a loop that reads its inputs nowhere but at the elements it is given: inputs that do not lie side by
+  // side are copied together first, transposed ones in tiles.
+  void run_elementwise(Loop loop, std::span<const DType> loop_dtypes, const void* context);
   // The same, on the calling thread and in the plan's order: for loops with state, such as random streams.
   void run_serial(Loop loop, std::span<const DType> loop_dtypes, const void* context);
   // Operand 0 <- operand 1.
@@ -70,10 +78,15 @@ class Plan {
                  int64_t end) const;
   void run_converted(Loop loop, const DType* loop_dtypes, const void* context, char* const* data,
                      const int64_t* strides, int64_t count) const;
+  int turned_dimension() const;
+  int64_t tile_count(int turned) const;
+  void run_tiles(Loop loop, const DType* loop_dtypes, const void* context, int turned, int64_t begin,
+                 int64_t end) const;
 
   int count_ = 0;
   int outputs_ = 0;
-  int ndim_ = 0;  // after merging; dimension 0 is the innermost
+  int ndim_ = 0;         // after merging; dimension 0 is the innermost
+  bool gather_ = false;  // inputs whose elements are neither side by side nor the same go through a block
   int64_t elements_ = 1;
   Dims shape_;  // before reordering
   std::array<Operand, kMaxOperands> operands_;

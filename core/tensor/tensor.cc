@@ -280,7 +280,8 @@ Tensor Tensor::clone(MemoryFormat format) const {
 
 Tensor Tensor::to(DType dtype) const {
   if (dtype == this->dtype()) return *this;
-  Tensor result = is_contiguous() ? empty_as(*this, dtype) : empty_strided(sizes(), strides_like(*this, sizes()), dtype);
+  Tensor result =
+      is_contiguous() ? empty_as(*this, dtype) : empty_strided(sizes(), strides_like(*this, sizes()), dtype);
   result.copy_from(*this);
   return result;
 }
@@ -314,8 +315,12 @@ void Tensor::fill(Scalar value) const {
     const int64_t steps[2] = {static_cast<int64_t>(item_bytes()), 0};
     return conversion_loop(dtype(), dtype())(data, steps, count(), nullptr);
   }
+  // Elements that an expanded tensor repeats are written once.
+  Dims once = sizes();
+  for (int d = 0; d < ndim(); ++d)
+    if (strides()[d] == 0) once[d] = 1;
   Plan plan;
-  plan.add_output(*this);
+  plan.add_output(over(data_->storage, dtype(), once, strides(), data_->offset));
   plan.add_constant(item, dtype());
   plan.build_fixed("fill_");
   plan.copy();

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import wraps
 
 from lumbre import _C
+from lumbre.optim._stale_gradients import StaleGradients
 from lumbre.utils.hooks import RemovableHandle
 
 TYPE_CHECKING = False
@@ -48,6 +49,10 @@ def _with_hooks(step: Callable) -> Callable:
         self._opt_called = True  # what schedules ask
         if not (self._hooked or _global_pre_hooks or _global_post_hooks):
             return step(self, *args, **kwargs)
+        watch = self._watch
+        if watch is not None and not watch.before_step(self):
+            self._watch = watch = None
+            self._hooked = bool(self._optimizer_step_pre_hooks or self._optimizer_step_post_hooks)
         for hook in [*_global_pre_hooks.values(), *self._optimizer_step_pre_hooks.values()]:
             changed = hook(self, args, kwargs)
             if changed is not None:
@@ -59,6 +64,8 @@ def _with_hooks(step: Callable) -> Callable:
         result = step(self, *args, **kwargs)
         for hook in [*self._optimizer_step_post_hooks.values(), *_global_post_hooks.values()]:
             hook(self, args, kwargs)
+        if watch is not None:
+            watch.after_step()
         return result
 
     wrapped.hooked = True  # type: ignore[attr-defined]
@@ -93,6 +100,7 @@ class Optimizer:
     _optimizer_load_state_dict_post_hooks: OrderedDict[int, Callable]
     _opt_called: bool
     _hooked: bool
+    _watch: StaleGradients | None = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -117,6 +125,7 @@ class Optimizer:
             groups = [{"params": groups}]
         for group in groups:
             self.add_param_group(dict(group))
+        self._watch, self._hooked = StaleGradients(), True  # for the first steps
 
     def _make_hooks(self) -> None:
         for name in (

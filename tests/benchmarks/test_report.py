@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -55,7 +56,8 @@ def test_summary_and_behind() -> None:
     assert report.behind(rows) == [(0.5, "small pointwise: c")]
     line = next(line for line in report.summary(rows).splitlines() if line.startswith("| small tensors | all"))
     assert line == "| small tensors | all threads | 3 | 1.26 | 0.50 | 1 |"
-    assert 'class="behind"' in picture(rows)
+    drawn = ElementTree.fromstring(picture(rows))
+    assert [dot.get("class") for dot in drawn.iter("{http://www.w3.org/2000/svg}circle")] == ["behind", "dot", "dot"]
 
 
 def test_changes_are_beyond_the_noise() -> None:

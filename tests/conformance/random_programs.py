@@ -11,6 +11,7 @@ import random
 import sys
 import warnings
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,12 @@ import lumbre
 Step = tuple[str, Callable[[Any, list], Any]]
 DTYPES = ["float32"] * 6 + ["float64"] * 4 + ["int64", "bool", "int32", "float16", "bfloat16", "uint8"]
 TOLERANCE = {"float16": 2e-2, "bfloat16": 1e-1, "float32": 1e-4}
+# Differences that are meant.
+KNOWN = [
+    "backward: RuntimeError, None here",  # PyTorch keeps more than the gradient reads, and misses what was overwritten
+    "None, IndexError here",  # it looks at no dimension of cummax, cummin and roll where there are no elements
+    "requires_grad: True, False here",  # it lets integers that were filled with a tracked number require a gradient
+]
 MANY = 200  # elements: results that are larger do not go on
 
 UNARY = [
@@ -286,9 +293,8 @@ def run(steps: list[Step]) -> str | None:
     theirs: list = []
     ours: list = []
     for name, apply in steps:
-        (expected, refused), (found, refused_here) = (
-            attempt(lambda lib=lib, held=held: apply(lib, held)) for lib, held in ((torch, theirs), (lumbre, ours))
-        )
+        expected, refused = attempt(partial(apply, torch, theirs))
+        found, refused_here = attempt(partial(apply, lumbre, ours))
         if refused != refused_here:
             return f"{name}: {refused}, {refused_here} here"
         difference = unlike(expected, found) if refused is None else None

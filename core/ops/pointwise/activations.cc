@@ -25,7 +25,7 @@ Tensor activation(const Out& out, const Tensor& input, bool inplace) {
 #endif
 
 // NaN stays, in all of the clamped ones.
-struct Relu : Numbers {
+struct Relu : NumbersAndBFloat16 {
   template <class T>
   T operator()(T x) const {
     return x < T(0) ? T(0) : x;
@@ -119,8 +119,7 @@ LB_RECORD(.signature = "nn.functional.leaky_relu(input, negative_slope=0.01, inp
 >>> torch.nn.functional.leaky_relu(torch.tensor([-1., 2.]), 0.5)
 tensor([-0.5000,  2.0000]))",
           .forward = forward_of<leaky_relu>,
-          .derivative = LB_GRADIENT("LeakyReluBackward0", "0:0",
-                                    where(call<"gt">(b.input(0), Scalar(0)), g, g* Scalar(b.real(1)))),
+          .derivative = LB_GRADIENT("LeakyReluBackward0", "0:0", leaky_gradient(g, b.input(0), b.real(1))),
           .forms = kFunction | kInPlaceFunction);
 
 struct Prelu : Floats {

@@ -5,7 +5,7 @@
 namespace lumbre {
 namespace LB_LEVEL {
 
-struct Add : NumbersAndBool {
+struct Add : AllAndBFloat16 {
   template <class T>
   T operator()(T a, T b) const {
     return static_cast<T>(a + b);
@@ -13,7 +13,7 @@ struct Add : NumbersAndBool {
 };
 LB_LOOPS(Add, .name = "add");
 
-struct AddScaled : NumbersAndBool {
+struct AddScaled : AllAndBFloat16 {
   double real;
   int64_t integer;
   template <class T>
@@ -75,7 +75,7 @@ tensor([4., 6.]))",
           .forward = forward_of<add_to_number>, .derivative = LB_SECOND_GRADIENT("AddBackward0", "", g),
           .forms = kFunction);
 
-struct Sub : Numbers {
+struct Sub : NumbersAndBFloat16 {
   template <class T>
   T operator()(T a, T b) const {
     return static_cast<T>(a - b);
@@ -136,7 +136,7 @@ tensor([-2., -4.]))",
           .forward = forward_of<rsub>, .derivative = LB_GRADIENTS("RsubBackward1", "", -scaled(g, b.scalar(2)), g),
           .forms = kFunction, .aliases = "__rsub__");
 
-struct Mul : NumbersAndBool {
+struct Mul : AllAndBFloat16 {
   template <class T>
   T operator()(T a, T b) const {
     // Two uint16-sized factors would overflow the int they are promoted to; unsigned products wrap.
@@ -162,7 +162,7 @@ tensor([10., 20.]))",
           .derivative = LB_SECOND_GRADIENT("MulBackward0", "", g* b.scalar(0)), .forms = kFunction,
           .aliases = "multiply");
 
-struct Neg : Numbers {
+struct Neg : NumbersAndBFloat16 {
   template <class T>
   T operator()(T x) const {
     if constexpr (std::is_integral_v<T>)
@@ -196,7 +196,7 @@ LB_RECORD(.signature = "positive(input)", .doc = R"(The tensor itself. Raises Ru
 tensor([ 1., -2.]))",
           .forward = forward_of<positive>, .derivative = LB_GRADIENT("AliasBackward0", "", g));
 
-struct Abs : Numbers {
+struct Abs : NumbersAndBFloat16 {
   template <class T>
   T operator()(T x) const {
     if constexpr (std::is_floating_point_v<T>)
@@ -232,7 +232,7 @@ tensor([-1.,  0.,  1.]))",
           .forward = forward_of<unary_forward<Sign_spec>>, .derivative = LB_ZERO_GRADIENT("SignBackward0"),
           .forms = kEveryForm, .aliases = "sgn");
 
-struct Square : Numbers {
+struct Square : NumbersAndBFloat16 {
   template <class T>
   T operator()(T x) const {
     return Mul{}(x, x);

@@ -5,7 +5,7 @@
 namespace lumbre {
 namespace LB_LEVEL {
 
-struct Div : Floats {
+struct Div : FloatsAndBFloat16 {
   template <class T>
   T operator()(T a, T b) const {
     return a / b;
@@ -46,18 +46,48 @@ struct DivTrunc {
 };
 LB_LOOPS(DivTrunc, .name = "div_trunc_cpu", .accepts = kNumberDTypes);
 
+// The remainders of at most kSpread pairs, with the dividends' signs. fma makes x - qy exact while the quotient is
+// exact; what is left (huge quotients, zeros, infinities, NaN) goes to the library.
+template <class T>
+void remainders(const T* a, const T* b, T* to, int64_t count) {
+  using Wide = double;  // holds the product of a float and any quotient below the limit
+  constexpr bool library =
+#ifdef __FMA__
+      false;
+#else
+      std::is_same_v<T, double>;
+#endif
+  constexpr Wide limit = library ? 0 : sizeof(T) == 4 ? 0x1p28 : 0x1p52;
+  const auto is_hard = [](Wide x, Wide y) { return !(math::abs(x / y) < limit) | !(math::abs(y) < math::kInf<Wide>); };
+  int64_t hard = 0;
+  for (int64_t i = 0; i < count; ++i) {
+    const Wide x = a[i], y = math::abs(static_cast<Wide>(b[i])), size = math::abs(x);
+    const Wide rest = math::fma(-std::trunc(size / y), y, size);
+    to[i] = static_cast<T>(math::copysign(rest < 0 ? rest + y : rest, x));
+    hard += is_hard(x, y);
+  }
+  for (int64_t i = 0; hard > 0 && i < count; ++i)
+    if (is_hard(a[i], b[i])) to[i] = std::fmod(a[i], b[i]);
+}
+
+// out = f(a, b, remainder of a / b), in blocks: out may be a or b.
+template <class T, class F>
+void map_remainders(T* out, const T* a, const T* b, int64_t count, F f) {
+  T rest[kSpread];
+  for (int64_t from = 0; from < count; from += kSpread) {
+    const int64_t some = count - from < kSpread ? count - from : kSpread;
+    remainders(a + from, b + from, rest, some);
+#pragma GCC ivdep
+    for (int64_t i = 0; i < some; ++i) out[from + i] = f(a[from + i], b[from + i], rest[i]);
+  }
+}
+
 // Floor division as Python defines it: the quotient of a minus its remainder, corrected to the nearest whole number.
 struct DivFloor : Numbers {
   template <class T>
   T operator()(T a, T b) const {
     if constexpr (std::is_floating_point_v<T>) {
-      if (b == T(0)) return a / b;
-      T remainder = std::fmod(a, b);
-      T quotient = (a - remainder) / b;
-      if (remainder != T(0) && (b < T(0)) != (remainder < T(0))) quotient -= T(1);
-      if (quotient == T(0)) return math::copysign(T(0), a / b);
-      const T floored = std::floor(quotient);
-      return quotient - floored > T(0.5) ? floored + T(1) : floored;
+      return floored(a, b, std::fmod(a, b));
     } else {
       checked_divisor(b);
       if constexpr (std::is_signed_v<T>) {
@@ -69,6 +99,18 @@ struct DivFloor : Numbers {
       }
     }
   }
+  template <class T>
+    requires std::is_floating_point_v<T>
+  static void map(T* out, const T* a, const T* b, int64_t count) {
+    map_remainders(out, a, b, count, floored<T>);
+  }
+  template <class T>
+  static T floored(T a, T b, T remainder) {
+    const T quotient = (a - remainder) / b - ((remainder != T(0)) & ((b < T(0)) != (remainder < T(0))) ? T(1) : T(0));
+    const T floor = std::floor(quotient), near = quotient - floor > T(0.5) ? floor + T(1) : floor;
+    const T signed_near = quotient == T(0) ? math::copysign(T(0), a / b) : near;
+    return b == T(0) ? a / b : signed_near;
+  }
 };
 LB_LOOPS(DivFloor, .name = "div_floor_cpu", .accepts = kNumberDTypes);
 
@@ -77,8 +119,7 @@ struct Remainder : Numbers {
   template <class T>
   T operator()(T a, T b) const {
     if constexpr (std::is_floating_point_v<T>) {
-      const T remainder = std::fmod(a, b);
-      return remainder != T(0) && (b < T(0)) != (remainder < T(0)) ? remainder + b : remainder;
+      return with_sign_of_divisor(a, b, std::fmod(a, b));
     } else {
       checked_divisor(b);
       if constexpr (std::is_signed_v<T>) {
@@ -89,6 +130,15 @@ struct Remainder : Numbers {
         return static_cast<T>(a % b);
       }
     }
+  }
+  template <class T>
+    requires std::is_floating_point_v<T>
+  static void map(T* out, const T* a, const T* b, int64_t count) {
+    map_remainders(out, a, b, count, with_sign_of_divisor<T>);
+  }
+  template <class T>
+  static T with_sign_of_divisor(T, T b, T remainder) {
+    return (remainder != T(0)) & ((b < T(0)) != (remainder < T(0))) ? remainder + b : remainder;
   }
 };
 LB_LOOPS(Remainder, .name = "remainder_cpu", .accepts = kNumberDTypes);
@@ -106,10 +156,15 @@ struct Fmod : Numbers {
       return static_cast<T>(a % b);
     }
   }
+  template <class T>
+    requires std::is_floating_point_v<T>
+  static void map(T* out, const T* a, const T* b, int64_t count) {
+    map_remainders(out, a, b, count, [](T, T, T remainder) { return remainder; });
+  }
 };
 LB_LOOPS(Fmod, .name = "fmod_cpu", .accepts = kNumberDTypes);
 
-struct Reciprocal : Floats {
+struct Reciprocal : FloatsAndBFloat16 {
   template <class T>
   T operator()(T x) const {
     return T(1) / x;

@@ -45,7 +45,7 @@ struct PowerTwo : Numbers {
 };
 LB_LOOPS(PowerTwo, .name = "pow", .accepts = kNumberDTypes);
 
-struct Sqrt : Floats {
+struct Sqrt : FloatsAndBFloat16 {
   template <class T>
   T operator()(T x) const {
     return math::sqrt(x);
@@ -58,7 +58,7 @@ LB_UNARY("sqrt", Sqrt, LB_GRADIENT("SqrtBackward0", "0:r", g / (b.result() * Sca
 >>> torch.sqrt(torch.tensor([4., 9.]))
 tensor([2., 3.]))");
 
-struct Rsqrt : Floats {
+struct Rsqrt : FloatsAndBFloat16 {
   template <class T>
   T operator()(T x) const {
     return T(1) / math::sqrt(x);

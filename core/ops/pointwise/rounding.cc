@@ -7,7 +7,7 @@ namespace LB_LEVEL {
 
 // Whole numbers are their own roundings.
 #define LB_ROUNDING(F, function)                 \
-  struct F : Numbers {                           \
+  struct F : NumbersAndBFloat16 {                \
     template <class T>                           \
     T operator()(T x) const {                    \
       if constexpr (std::is_floating_point_v<T>) \

@@ -1,19 +1,22 @@
 // Choosing between elements: extremes, bounds, where, interpolation, sums of products.
 #include "kernels/math.h"
 #include "ops/pointwise.h"
+#if LB_BASELINE
+#include "kernels/index.h"
+#endif
 
 namespace lumbre {
 namespace LB_LEVEL {
 
 // NaN wins in maximum and minimum, loses in fmax and fmin.
-struct Maximum : NumbersAndBool {
+struct Maximum : AllAndBFloat16 {
   template <class T>
   T operator()(T a, T b) const {
     return a != a ? a : b != b ? b : a > b ? a : b;
   }
 };
 LB_LOOPS(Maximum, .name = "maximum");
-struct Minimum : NumbersAndBool {
+struct Minimum : AllAndBFloat16 {
   template <class T>
   T operator()(T a, T b) const {
     return a != a ? a : b != b ? b : a < b ? a : b;
@@ -90,7 +93,7 @@ struct ClampBoth : Numbers {
   }
 };
 LB_LOOPS(ClampBoth, .name = "clamp", .accepts = kNumberDTypes);
-struct ClampNumbers : Numbers {
+struct ClampNumbers : NumbersAndBFloat16 {
   double low_real, high_real;
   int64_t low_int, high_int;
   bool has_low, has_high;
@@ -233,7 +236,7 @@ tensor([2.5000]))",
           .forward = forward_of<lerp>, .derivative = gradients("LerpBackward0", lerp_gradient, "0:2 1:2 2:01"),
           .forms = kEveryForm);
 
-struct AddCMul : Numbers {
+struct AddCMul : NumbersAndBFloat16 {
   double real;
   int64_t integer;
   template <class T>
@@ -301,15 +304,18 @@ LB_TENSORS("ldexp", Ldexp,
 tensor([8.]))",
            .forms = kUnaryForms);
 
-// The condition arrives as 0 or 1 of the chosen dtype.
-struct Where : NumbersAndBool {
-  template <class T>
-  T operator()(T condition, T a, T b) const {
-    return condition != T(0) ? a : b;
-  }
-};
-LB_LOOPS(Where, .name = "where");
 #if LB_BASELINE
+// Elements of a where the condition is not 0, else of b, which has a's dtype.
+Tensor choose(const Tensor& condition, const Tensor& a, const Tensor& b) {
+  Plan plan;
+  plan.add_new_output(a.dtype());
+  for (const Tensor* input : {&condition, &a, &b}) plan.add_input(*input);
+  plan.build("where");
+  const DType dtypes[4] = {a.dtype(), condition.dtype(), a.dtype(), a.dtype()};
+  plan.run_elementwise(move_loops(a.item_bytes()).choose, dtypes, nullptr);
+  return plan.output();
+}
+
 Tensor where(const Out& out, const Tensor& condition, Operand input, Operand other) {
   LB_CHECK(condition.dtype() == DType::Bool || condition.dtype() == DType::UInt8, Runtime,
            "where expected condition to be a boolean tensor, but got a tensor with dtype ",
@@ -322,10 +328,10 @@ Tensor where(const Out& out, const Tensor& condition, Operand input, Operand oth
       state.add(operand->scalar());
   }
   const DType dtype = state.result();
-  const Tensor chosen = condition.dtype() == dtype ? condition : condition.to(DType::Bool).to(dtype);
   const Tensor a = input.is_tensor() ? input.tensor().to(dtype) : Tensor::scalar(input.scalar(), dtype);
   const Tensor b = other.is_tensor() ? other.tensor().to(dtype) : Tensor::scalar(other.scalar(), dtype);
-  return pointwise(Where_spec, out, {chosen, a, b});
+  const Tensor result = choose(condition, a, b);
+  return out.form() == Out::Form::Function ? result : out.give(result);
 }
 #endif
 LB_RECORD(.signature = "where(condition, input, other, *, out=None)",

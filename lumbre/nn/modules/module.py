@@ -174,10 +174,14 @@ class Module(_C.ModuleBase):
         """The same as add_module."""
         self.add_module(name, module)
 
-    def __setattr__(self, name: str, value: Any) -> None:
+    # Values that are no parts are set by the engine, which hands the others to _set_part.
+    __setattr__ = _C.ModuleBase._set_attribute
+
+    def _set_part(self, name: str, value: Any) -> None:
         own = self.__dict__
         parameters = own.get("_parameters")
-        if isinstance(value, Parameter):
+        is_module = isinstance(value, Module)
+        if not is_module and isinstance(value, Parameter):
             if parameters is None:
                 raise AttributeError("cannot assign parameters before Module.__init__() call")
             self._forget(name, "_parameters")
@@ -191,7 +195,7 @@ class Module(_C.ModuleBase):
             self.register_parameter(name, value)
             return
         modules = own.get("_modules")
-        if isinstance(value, Module):
+        if is_module:
             if modules is None:
                 raise AttributeError("cannot assign module before Module.__init__() call")
             self._forget(name, "_modules")
@@ -334,6 +338,10 @@ class Module(_C.ModuleBase):
 
     def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
         """The parameters, each once, those of its modules included unless ``recurse=False``."""
+        found = self._all_parameters(recurse)
+        if found is not None:
+            yield from found
+            return
         for _, param in self.named_parameters(recurse=recurse):
             yield param
 
@@ -356,8 +364,11 @@ class Module(_C.ModuleBase):
 
     def children(self) -> Iterator[Module]:
         """The modules directly inside."""
-        for _, module in self.named_children():
-            yield module
+        seen = set()
+        for module in self._modules.values():
+            if module is not None and module not in seen:
+                seen.add(module)
+                yield module
 
     def named_children(self) -> Iterator[tuple[str, Module]]:
         """(name, module) for each module directly inside."""
@@ -477,8 +488,9 @@ class Module(_C.ModuleBase):
         if not isinstance(mode, bool):
             raise ValueError("training mode is expected to be boolean")
         self.training = mode
-        for module in self.children():
-            module.train(mode)
+        if self._modules:
+            for module in self.children():
+                module.train(mode)
         return self
 
     def eval(self) -> Any:
@@ -522,7 +534,16 @@ class Module(_C.ModuleBase):
 
         made = type(self).__new__(type(self))
         memo[id(self)] = made
-        made.__setstate__({name: deepcopy(value, memo) for name, value in self._pickled().items()})
+        state = {}
+        for name, value in self._pickled().items():
+            kind = type(value)
+            # Most of a module's state is tables of hooks that nobody set.
+            if kind in (dict, set, OrderedDict) and not value and not getattr(value, "__dict__", None):
+                value = memo.setdefault(id(value), kind())
+            elif kind is not bool and kind is not int:
+                value = deepcopy(value, memo)
+            state[name] = value
+        made.__setstate__(state)
         return made
 
     def _pickled(self) -> dict:
@@ -547,6 +568,9 @@ class Module(_C.ModuleBase):
         if len(lines) == 1 and not children:
             return f"{self._get_name()}({lines[0]})"
         return f"{self._get_name()}(\n  " + "\n  ".join(lines + children) + "\n)"
+
+
+_C._note_walks(Module)
 
 
 def _own_methods(cls: type) -> set[str]:

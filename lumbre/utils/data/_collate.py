@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 Tensor = _C.Tensor
+_stack = _C._functions["stack"]
 
 
 def _is_numpy(value: Any) -> bool:
@@ -67,9 +68,9 @@ def default_collate(batch: Any) -> Any:
     """
     first = batch[0]
     if isinstance(first, Tensor):
-        from lumbre import stack
-
-        return stack(batch, 0)
+        return _stack(batch, 0)
+    if type(first) in (tuple, list):
+        return _collate_columns(batch, first)
     if _is_numpy(first):
         return _collate_numpy(batch, first)
     if isinstance(first, float):
@@ -83,15 +84,19 @@ def default_collate(batch: Any) -> Any:
     if isinstance(first, tuple) and hasattr(first, "_fields"):
         return type(first)(*(default_collate(list(column)) for column in zip(*batch, strict=True)))
     if isinstance(first, Sequence):
-        if any(len(sample) != len(first) for sample in batch):
-            raise RuntimeError("each element in list of batch should be of equal size")
-        columns = [
-            default_collate(list(column)) if not _texts(column) else column for column in zip(*batch, strict=True)
-        ]
-        return columns if isinstance(first, tuple) else _rebuilt(first, columns)
+        return _collate_columns(batch, first)
     raise TypeError(
         f"default_collate: batch must contain tensors, numpy arrays, numbers, dicts or lists; found {type(first)}"
     )
+
+
+def _collate_columns(batch: Any, first: Any) -> Any:
+    length = len(first)
+    for sample in batch:
+        if len(sample) != length:
+            raise RuntimeError("each element in list of batch should be of equal size")
+    columns = [default_collate(list(column)) if not _texts(column) else column for column in zip(*batch, strict=True)]
+    return columns if isinstance(first, tuple) else _rebuilt(first, columns)
 
 
 def _texts(column: Any) -> bool:

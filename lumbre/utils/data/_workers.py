@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lumbre import _C
+from lumbre.utils.data._collate import default_collate
+from lumbre.utils.data.dataset import TensorDataset
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -91,6 +93,10 @@ def fetch(dataset: Any, iterator: Any, numbers: Any, auto: bool, collate: Any, d
     """One batch; raises StopIteration at the end of an iterable data set."""
     if iterator is None:
         if auto:
+            if collate is default_collate and type(dataset) is TensorDataset:
+                rows = dataset._rows(numbers)
+                if rows is not None:
+                    return rows
             getter = getattr(dataset, "__getitems__", None)
             data = getter(numbers) if getter else [dataset[i] for i in numbers]
         else:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 Tensor = _C.Tensor
+_index_select = _C._functions["index_select"]
 T_co = TypeVar("T_co", covariant=True)
 
 
@@ -52,6 +53,19 @@ class TensorDataset(Dataset):
 
     def __getitem__(self, index: Any) -> tuple[Tensor, ...]:
         return tuple(tensor[index] for tensor in self.tensors)
+
+    def _rows(self, numbers: Any) -> list[Tensor] | None:
+        """The samples of these numbers as one batch, gathered at once; None where they must be taken one by one."""
+        if type(numbers) is not list or set(map(type, numbers)) != {int} or _C._len_torch_function_stack():
+            return None
+        for tensor in self.tensors:
+            if type(tensor) is not Tensor or tensor.requires_grad:
+                return None
+        try:
+            index = _C.tensor(numbers)
+            return [_index_select(tensor, 0, index) for tensor in self.tensors]
+        except (IndexError, RuntimeError):
+            return None
 
     def __len__(self) -> int:
         return self.tensors[0].size(0)
