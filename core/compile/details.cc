@@ -56,7 +56,7 @@ bool Details::explained(const Region& region) const { return !region.unknown && 
 void Details::leave(const Step& step, const Result& result) {
   if (!possible_) return;
   Region region = take_region();
-  note_nodes(result);
+  note_nodes(step, result);
   // In other forms the result is copied into its target without a call.
   const bool takes_apart = step.record->derivative.state == Derivative::State::Composed &&
                            step.form == Out::Form::Function && explained(region) && steps_.size() > region.begin &&
@@ -107,13 +107,38 @@ void Details::note_pointwise(const PointwiseCall& call) {
 
 // --- the graph -------------------------------------------------------------------------------------------------------
 
-void Details::note_nodes(const Result& result) {
+void Details::note_nodes(const Step& step, const Result& result) {
+  const bool writes = std::any_of(step.results.begin(), step.results.end(), [&](Slot slot) {
+    return std::find(step.inputs.begin(), step.inputs.end(), slot) != step.inputs.end();
+  });
   for (const Tensor& t : tensors_of(result)) {
     if (!t.defined()) continue;
     const autograd::History* history = autograd::history_of(t);
-    if (!history || !history->node) continue;
-    if (made_.insert(history->node.get()).second) held_.push_back(history->node);
+    if (!history || !history->node || !made_.insert(history->node.get()).second) continue;
+    held_.push_back(history->node);
+    if (step.form == Out::Form::Function && !writes && dynamic_cast<const OperatorNode*>(history->node.get()))
+      calls_.emplace(history->node.get(), copy_of(step));
   }
+}
+
+// A derivative whose calls do not explain what it gives is run as it is, from the call's arguments and results.
+bool Details::derive(const autograd::Node& node, std::span<autograd::Edge> edges, const autograd::Gradients& given) {
+  const auto found = calls_.find(&node);
+  if (found == calls_.end()) return false;
+  Step step = copy_of(found->second);
+  step.kind = Step::Kind::Derive;
+  const auto is_tensor = [](const Value& value) { return value.given && value.kind == Param::Tensor; };
+  for (size_t i = 0; i < step.values.size(); ++i)
+    if (is_tensor(step.values[i]) && step.inputs[i] == kNone) return false;
+  if (std::find(step.results.begin(), step.results.end(), kNone) != step.results.end()) return false;
+  step.gradients = std::exchange(step.results, {});
+  step.result_facts.clear();
+  step.wanted = taken_;
+  for (const autograd::Edge& edge : edges) step.edges.push_back(static_cast<bool>(edge));
+  for (size_t i = 0; i < given.size(); ++i)
+    step.results.push_back(given[i].defined() && step.edges[i] ? recorder_.know(given[i]) : kNone);
+  steps_.push_back(std::move(step));
+  return true;
 }
 
 void Details::node_applies(autograd::Node& node, const autograd::Gradients& taken) {
@@ -131,7 +156,6 @@ void Details::node_applies(autograd::Node& node, const autograd::Gradients& take
 void Details::node_applied(autograd::Node& node, const autograd::Gradients& given, bool released) {
   if (!possible_) return;
   const Region region = take_region();
-  if (!explained(region)) return give_up();
   if (const auto* leaf = dynamic_cast<const autograd::AccumulateGrad*>(&node)) {
     steps_.erase(steps_.begin() + static_cast<std::ptrdiff_t>(region.begin), steps_.end());
     const Slot variable = recorder_.find(leaf->variable());
@@ -141,8 +165,13 @@ void Details::node_applied(autograd::Node& node, const autograd::Gradients& give
     step.inputs = {variable, taken_[0]};
     return;
   }
-  for (const Tensor& g : given)
-    if (g.defined() && recorder_.find_memory(g) == kNone) return give_up();
+  const bool understood = explained(region) && std::all_of(given.begin(), given.end(), [&](const Tensor& g) {
+                            return !g.defined() || recorder_.find_memory(g) != kNone;
+                          });
+  if (!understood) {
+    steps_.erase(steps_.begin() + static_cast<std::ptrdiff_t>(region.begin), steps_.end());
+    if (!derive(node, node.edges(), given)) return give_up();
+  }
   if (released) released_.insert(&node);
 }
 

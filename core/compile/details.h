@@ -4,6 +4,7 @@
 #pragma once
 
 #include <memory>
+#include <unordered_map>
 #include <unordered_set>
 
 #include "compile/program.h"
@@ -46,7 +47,8 @@ class Details {
   };
   bool explained(const Region& region) const;
   Region take_region();
-  void note_nodes(const Result& result);
+  void note_nodes(const Step& step, const Result& result);
+  bool derive(const autograd::Node& node, std::span<autograd::Edge> edges, const autograd::Gradients& given);
   bool is_spent(const autograd::NodeRef& node) const;
   bool outputs_fit(const Tape& tape, std::vector<Program::Spent>& spent) const;
 
@@ -56,7 +58,8 @@ class Details {
   std::vector<Region> regions_;
   std::vector<Slot> taken_;  // of the node that is at work: the slots of its gradients
   std::unordered_set<const autograd::Node*> made_, released_;
-  std::vector<autograd::NodeRef> held_;  // so that no other node takes the place of one that is noted
+  std::unordered_map<const autograd::Node*, Step> calls_;  // that a node is the derivative of
+  std::vector<autograd::NodeRef> held_;                    // so that no other node takes the place of one that is noted
 };
 
 Step copy_of(const Step& step);

@@ -71,9 +71,10 @@ void Program::make_instruction(Step& step, size_t number, const std::vector<Tens
     instructions_.push_back({Instruction::Kind::Loop, loops_.size() - 1, 1, false, {}});
     return;
   }
-  const auto kind = is_view(step, slots)            ? Instruction::Kind::View
-                    : step.kind == Step::Kind::Call ? Instruction::Kind::Thunk
-                                                    : Instruction::Kind::Small;
+  const auto kind = is_view(step, slots)              ? Instruction::Kind::View
+                    : step.kind == Step::Kind::Call   ? Instruction::Kind::Thunk
+                    : step.kind == Step::Kind::Derive ? Instruction::Kind::Derive
+                                                      : Instruction::Kind::Small;
   instructions_.push_back({kind, number, 1, false, {}});
   if (step.kind == Step::Kind::Accumulate) leaves_.push_back(step.inputs[0]);
 }
@@ -108,6 +109,8 @@ void Program::each_slot(const Instruction& instruction, F f) const {
   each(step.results);
   each(step.inputs);
   each(step.targets);
+  each(step.gradients);
+  each(step.wanted);
   for (const auto& list : step.lists) each(list);
 }
 
@@ -211,7 +214,7 @@ void Program::hide_in_chain(Instruction& chain) {
 
 void Program::fill_lists_that_stay(std::vector<Tensor>& slots, const Uses& uses) {
   for (Instruction& instruction : instructions_) {
-    if (instruction.kind != Instruction::Kind::Thunk) continue;
+    if (instruction.kind != Instruction::Kind::Thunk && instruction.kind != Instruction::Kind::Derive) continue;
     Step& step = steps_[instruction.first];
     instruction.lists_stay = std::all_of(step.lists.begin(), step.lists.end(), [&](const std::vector<Slot>& list) {
       return std::all_of(list.begin(), list.end(),
@@ -259,6 +262,9 @@ void Program::run(std::vector<Tensor>& slots) {
       case Instruction::Kind::Chain:
         run_chain(instruction, slots);
         break;
+      case Instruction::Kind::Derive:
+        derive(instruction, slots);
+        break;
       case Instruction::Kind::View: {
         const Step& step = steps_[instruction.first];
         if (!own_[at(step.results[0])])
@@ -280,6 +286,43 @@ void Program::call(const Instruction& instruction, std::vector<Tensor>& slots) {
   for (size_t i = 0; i < step.targets.size(); ++i) targets[i] = slots[at(step.targets[i])];
   const Out out(step.form, {targets, step.targets.size()});
   put_results(step, step.record->forward.thunk(out, step.values.data()), slots);
+  if (!instruction.lists_stay) clear_lists(step);
+}
+
+namespace {
+// Stands where a gradient is asked for: the program knows where it goes.
+class Asked final : public autograd::Node {
+ public:
+  std::string name() const override { return "Asked"; }
+  std::span<autograd::Edge> edges() noexcept override { return {}; }
+  void apply(autograd::Gradients&, autograd::Gradients&) override {}
+};
+}  // namespace
+
+// The work of a node, from the tensors that it would have kept.
+void Program::derive(const Instruction& instruction, std::vector<Tensor>& slots) {
+  static const autograd::NodeRef asked(std::make_unique<Asked>().release());
+  Step& step = steps_[instruction.first];
+  if (!instruction.lists_stay) fill_lists(step, slots);
+  const autograd::NodeRef made = OperatorNode::make(*step.record, step.record->derivative, step.values.data());
+  auto& node = static_cast<OperatorNode&>(*made);
+  const std::span<autograd::Edge> edges = node.edges();
+  LB_CHECK(edges.size() == step.edges.size(), Runtime, "a compiled function's derivative takes other arguments");
+  for (size_t i = 0; i < edges.size(); ++i) edges[i] = step.edges[i] ? autograd::Edge{asked, 0} : autograd::Edge();
+  node.save_inputs(step.values.data(), nullptr);
+  std::vector<Tensor> results;
+  for (const Slot slot : step.gradients) results.push_back(slot == kNone ? Tensor() : slots[at(slot)]);
+  node.taken = static_cast<uint32_t>(std::max<size_t>(results.size(), 1));
+  node.save_results(results);
+  autograd::Gradients taken(step.wanted.size()), given(edges.size());
+  for (size_t i = 0; i < step.wanted.size(); ++i)
+    if (step.wanted[i] != kNone) taken[i] = slots[at(step.wanted[i])];
+  node.apply(taken, given);
+  for (size_t i = 0; i < step.results.size(); ++i) {
+    if (step.results[i] == kNone) continue;
+    LB_CHECK(given[i].defined(), Runtime, "a compiled function's derivative gave another kind of result");
+    slots[at(step.results[i])] = std::move(given[i]);
+  }
   if (!instruction.lists_stay) clear_lists(step);
 }
 

@@ -52,7 +52,7 @@ class Program {
     Dims sizes;
   };
   struct Instruction {
-    enum class Kind : uint8_t { Thunk, Small, Loop, Chain, View };
+    enum class Kind : uint8_t { Thunk, Small, Loop, Chain, View, Derive };
     Kind kind;
     size_t first;      // in steps_, or in loops_
     size_t count = 1;  // of loops
@@ -72,6 +72,7 @@ class Program {
   void hide_in_chain(Instruction& chain);
   void fill_lists_that_stay(std::vector<Tensor>& slots, const Uses& uses);
   void call(const Instruction& instruction, std::vector<Tensor>& slots);
+  void derive(const Instruction& instruction, std::vector<Tensor>& slots);
   void prepare(const LoopCall& call, std::vector<Tensor>& slots, char** data) const;
   void run_loop(const LoopCall& call, std::vector<Tensor>& slots) const;
   void run_chain(const Instruction& chain, std::vector<Tensor>& slots) const;

@@ -48,6 +48,7 @@ struct Step {
     Constant,         // results[0] = a copy of `constant`, which the program makes of numbers
     RequireGradient,  // inputs[0].requires_grad = flag
     Accumulate,       // inputs[0].grad += inputs[1]; of programs only
+    Derive,           // the derivative of the call `record` with `inputs` that gave `gradients`; of programs only
   };
   Kind kind = Kind::Call;
   bool asked = true, inference = false;  // the modes that it ran in
@@ -62,7 +63,9 @@ struct Step {
   std::vector<Facts> result_facts;
   Result answer;  // a result that is no tensor
 
-  std::vector<Slot> gradients, wanted;  // of a backward run, whose roots are `inputs`
+  // Of a backward run, whose roots are `inputs`; of a derivative, what the call gave and what the node takes.
+  std::vector<Slot> gradients, wanted;
+  std::vector<bool> edges;  // of a derivative: which gradients it is asked for
   bool flag = false, keep_graph = false, create_graph = false, accumulate = false;
   Tensor constant;
 

@@ -82,6 +82,6 @@ def _compiled(given: Any, fullgraph: bool, limit: int | None, as_written: bool) 
     if isinstance(given, _C.ModuleBase):
         from lumbre._dynamo.eval_frame import OptimizedModule
 
-        return OptimizedModule(given, fullgraph, limit, as_written)
+        return OptimizedModule(given, fullgraph, limit, as_written)  # type: ignore[arg-type]
     made = Function(given, fullgraph=fullgraph, limit=limit, as_written=as_written).callable
     return update_wrapper(made, given)

@@ -559,7 +559,7 @@ def test_several_backward_runs():
         return loss.detach(), w.grad * 1
 
     compiled = torch.compile(lambda x: step(w, x))
-    for i in range(6):
+    for _ in range(6):
         x = torch.randn(3)
         a, b = compiled(x), step(twin, x)
         assert torch.equal(a[0], b[0]) and torch.equal(w, twin) and torch.equal(w.grad, twin.grad)

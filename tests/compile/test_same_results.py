@@ -25,8 +25,11 @@ def same(a, b):
     return a == b
 
 
-def check(build, calls=7, recordings=1):
-    """``build`` gives a function, its arguments for the i-th call, and the modules whose state is compared."""
+def check(build, calls=7, recordings=1, program=False):
+    """``build`` gives a function, its arguments for the i-th call, and the modules whose state is compared.
+
+    ``program``: nothing of the graph is left, so that none is made.
+    """
     torch.manual_seed(0)
     function, arguments, *modules = build()
     torch.manual_seed(0)
@@ -45,6 +48,7 @@ def check(build, calls=7, recordings=1):
     compare_states(modules, twins)
     repeated = compiled.forward if isinstance(compiled, nn.Module) else compiled
     assert repeated._recordings == recordings
+    assert not program or all(steps > 0 for steps, _ in repeated._programs)
 
 
 def compare_states(modules, twins):
@@ -87,6 +91,10 @@ def mlp():
     return nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.Dropout(0.3), nn.Linear(16, 3))
 
 
+def written():
+    return nn.Sequential(nn.Linear(4, 16), nn.ReLU(inplace=True), nn.Linear(16, 3))
+
+
 def normalised():
     return nn.Sequential(nn.Linear(4, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Linear(16, 3))
 
@@ -104,6 +112,7 @@ PROGRAMS = {
     "2-8-1, Adam": training(small, optim.Adam, (4, 2), lambda: torch.randn(4, 1), F.mse_loss),
     "2-8-1, AdamW": training(small, optim.AdamW, (4, 2), lambda: torch.randn(4, 1), F.mse_loss),
     "dropout": training(mlp, optim.Adam, (8, 4), labels(8), F.cross_entropy),
+    "in place": training(written, optim.Adam, (8, 4), labels(8), F.cross_entropy),
     "batch norm": training(normalised, optim.SGD, (8, 4), labels(8), F.cross_entropy, lr=0.1, momentum=0.9),
     "convolution": training(cnn, optim.AdamW, (5, 1, 8, 8), labels(5), F.cross_entropy),
     "LSTM": training(lambda: nn.LSTM(4, 6), optim.RMSprop, (5, 3, 4), lambda: torch.randn(5, 3, 6), F.mse_loss),
@@ -116,10 +125,20 @@ PROGRAMS = {
 }  # fmt: skip
 
 
+WITHOUT_GRAPH = (
+    "2-8-1, SGD",
+    "2-8-1, Adam",
+    "2-8-1, AdamW",
+    "batch norm",
+    "in place",
+    "convolution",
+    "LSTM",
+)
+
+
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_training(name):
-    # Gradients that are filled with zeros are None at first: that step is another.
-    check(PROGRAMS[name])
+    check(PROGRAMS[name], program=name in WITHOUT_GRAPH)
 
 
 OPTIMIZERS = [
@@ -325,6 +344,13 @@ def test_writes_of_other_dtypes():
         n.add_(2)
         z = x.double()
         z.add_(x)
-        return y, n * 1, z, (x > 0).mul_(True), x.clone().copy_(n), torch.add(x, 1, out=torch.zeros(3, dtype=torch.float64))
+        return (
+            y,
+            n * 1,
+            z,
+            (x > 0).mul_(True),
+            x.clone().copy_(n),
+            torch.add(x, 1, out=torch.zeros(3, dtype=torch.float64)),
+        )
 
     check(lambda: (function, lambda i: (torch.randn(3), torch.arange(3))))
