@@ -281,7 +281,7 @@ int set_item(PyObject* self, PyObject* index, PyObject* value) {
       const Tensor source = is_number ? Tensor() : value_tensor(value, t.dtype());
       if (recorded(t) || (!is_number && recorded(source))) {
         if (is_number)
-          op::call<"fill">.in_place(indexed.view, Tensor::scalar(number, t.dtype()));
+          op::call<"fill">.in_place(indexed.view, constant(Tensor::scalar(number, t.dtype())));
         else
           op::call<"copy">.in_place(indexed.view, fitted(source, indexed.view), false);
         return 0;

@@ -59,6 +59,10 @@ def why_unsafe(function: Any) -> str | None:
         return None if safe else f"it calls {name}()" if where == "builtins" else f"it calls {where}.{name}()"
     if isinstance(owner, Tensor):
         safe = name in _METHODS
+    elif isinstance(owner, _C.ModuleBase):
+        safe = name == "_all_parameters" or name in _OBJECT_METHODS
+    elif isinstance(owner, _C.GradModeBase):
+        safe = name in ("__enter__", "__exit__")
     elif isinstance(owner, type):
         safe = name in ("__new__", "fromkeys", "mro", "__subclasscheck__", "__instancecheck__") or owner in _VALUES
     else:
@@ -109,6 +113,8 @@ class Watch:
                 self.codes[frame.f_code] = None
                 self.reason = self.reason or why_unsafe_code(frame.f_code)
         elif event == "c_call" and self.reason is None:
+            if argument is globals and is_own(frame.f_code):
+                return  # the package loads a name of its own
             key = (id(type(argument.__self__)), argument.__name__)
             if isinstance(argument.__self__, ModuleType) or key not in self._safe:
                 self.reason = why_unsafe(argument)

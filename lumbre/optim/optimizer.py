@@ -50,7 +50,8 @@ def _with_hooks(step: Callable) -> Callable:
         if not (self._hooked or _global_pre_hooks or _global_post_hooks):
             return step(self, *args, **kwargs)
         watch = self._watch
-        if watch is not None and not watch.before_step(self):
+        # A step that torch.compile records looks at nothing but what it computes.
+        if watch is not None and (_C._is_recording() or not watch.before_step(self)):
             self._watch = watch = None
             self._hooked = bool(self._optimizer_step_pre_hooks or self._optimizer_step_post_hooks)
         for hook in [*_global_pre_hooks.values(), *self._optimizer_step_pre_hooks.values()]:
