@@ -192,6 +192,7 @@ LB_MATH T hypot(T x, T y) {
     const T r = static_cast<T>(sqrt(a * a + b * b));
     return (abs(x) == kInf<T>) | (abs(y) == kInf<T>) ? kInf<T> : r;
   } else {
+#ifdef __FMA__
     // Scaled by a power of two where a square would leave the range, then one correction of the root (Borges 2019).
     const T top = abs(x) > abs(y) ? abs(x) : abs(y), low = abs(x) > abs(y) ? abs(y) : abs(x);
     const T up = top > T(0x1p500) ? T(0x1p-600) : (top < T(0x1p-400) ? T(0x1p600) : T(1));
@@ -201,6 +202,9 @@ LB_MATH T hypot(T x, T y) {
     const T root = h - excess / (T(2) * h);
     const T r = (h > T(0) ? root : h) / up;
     return (abs(x) == kInf<T>) | (abs(y) == kInf<T>) ? kInf<T> : (x != x) | (y != y) ? x + y : r;
+#else
+    return ::hypot(x, y);  // the correction is as good as the products that it subtracts
+#endif
   }
 }
 

@@ -54,7 +54,7 @@ class StaleGradients:
             param
             for group in optimizer.param_groups
             for param in group["params"]
-            if type(param.grad) is Tensor and param.requires_grad and param.is_leaf
+            if type(param.grad) is Tensor and param.requires_grad and param.is_leaf and not param.grad.is_inference()
         ]
         if not learned:
             return False

@@ -295,7 +295,8 @@ struct NextAfter {
 };
 LB_LOOPS(NextAfter, .name = "nextafter_cpu", .accepts = kFloatingDTypes);
 LB_TENSORS("nextafter", NextAfter,
-           LB_GRADIENTS("NextafterBackward0", "", zeros(b.sizes(0), b.dtype(0)), zeros(b.sizes(1), b.dtype(1))),
+           LB_GRADIENTS("NextafterBackward0", "0:01", where(call<"eq">(b.input(0), b.input(1)), Scalar(0.0), g),
+                        zeros(b.sizes(1), b.dtype(1))),
            R"(The next representable number after `input` towards `other`. Floating-point dtypes only.
 
 >>> torch.nextafter(torch.tensor([1.], dtype=torch.float64), torch.tensor([2.], dtype=torch.float64)) > 1
