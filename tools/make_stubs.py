@@ -184,6 +184,11 @@ def plain_class(name: str, cls: type) -> list[str]:
         lines.append(f"    @overload\n    def __getitem__(self, key: slice, /) -> {name}: ...")
     if not issubclass(cls, tuple):
         lines.append("    def __init__(self, *args: Any, **kwargs: Any) -> None: ...")
+    if "__call__" in vars(cls):
+        lines.append("    def __call__(self, *args: Any, **kwargs: Any) -> Any: ...")
+    if "__dict__" in vars(cls):  # attributes that a program sets
+        lines.append("    def __getattr__(self, name: str) -> Any: ...")
+        lines.append("    def __setattr__(self, name: str, value: Any) -> None: ...")
     return lines if len(lines) > 1 else [f"{lines[0]} ..."]
 
 
