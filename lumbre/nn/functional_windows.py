@@ -264,7 +264,7 @@ def _fractional_max_pool(
     if samples is None:
         samples = rand((1 if input.dim() == dims + 1 else lead[0], lead[-1], dims), dtype=input.dtype)
     if not prod(lead):
-        values = input.new_zeros((*lead, *out))
+        values = input.reshape(*lead, *out).clone()  # of no elements, but in the graph
         return (values, values.to(int64)) if return_indices else values
     planes = input.reshape(prod(lead), prod(sizes))
     with no_grad():
