@@ -4,6 +4,7 @@
 #include <sched.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <condition_variable>
 #include <cstdlib>
@@ -46,25 +47,51 @@ int default_threads() {
   return std::min(available_processors(), kMaxThreads);
 }
 
-struct Job {
-  FunctionRef<void(int64_t, int64_t)> body;
-  int64_t n, chunk, chunks;
-  std::atomic<int64_t> next{0};
-  std::exception_ptr error;
-  std::mutex error_mutex;
+// Each thread has a share of the chunks, the same one in every job of the same shape, so that it finds in its own cache
+// what it wrote there last; then it helps with the others' shares: a thread that is held up holds back only one chunk.
+class Job {
+ public:
+  Job(FunctionRef<void(int64_t, int64_t)> body, int64_t n, int64_t chunk, int64_t chunks, int threads)
+      : body_(body), n_(n), chunk_(chunk), count_(std::min(threads, kMaxShares)) {
+    for (int i = 0; i < count_; ++i) {
+      shares_[i].next.store(chunks * i / count_, std::memory_order_relaxed);
+      shares_[i].end = chunks * (i + 1) / count_;
+    }
+  }
 
-  // Takes chunks until none is left: a thread that is held up holds back only its own chunk.
-  void work() noexcept {
-    for (int64_t i; (i = next.fetch_add(1, std::memory_order_relaxed)) < chunks;) {
+  void work(int thread) noexcept {
+    for (int i = 0; i < count_; ++i) work_share(shares_[(thread + i) % count_]);
+  }
+
+  void rethrow() const {
+    if (error_) std::rethrow_exception(error_);
+  }
+
+ private:
+  static constexpr int kMaxShares = 16;
+  struct alignas(64) Share {
+    std::atomic<int64_t> next;
+    int64_t end;
+  };
+
+  void work_share(Share& share) noexcept {
+    for (int64_t i; (i = share.next.fetch_add(1, std::memory_order_relaxed)) < share.end;) {
       try {
-        body(i * chunk, std::min(n, (i + 1) * chunk));
+        body_(i * chunk_, std::min(n_, (i + 1) * chunk_));
       } catch (...) {
-        const std::lock_guard lock(error_mutex);
-        if (!error) error = std::current_exception();
-        next.store(chunks, std::memory_order_relaxed);
+        const std::lock_guard lock(error_mutex_);
+        if (!error_) error_ = std::current_exception();
+        for (int other = 0; other < count_; ++other) shares_[other].next.store(n_, std::memory_order_relaxed);
       }
     }
   }
+
+  FunctionRef<void(int64_t, int64_t)> body_;
+  int64_t n_, chunk_;
+  int count_;
+  std::array<Share, kMaxShares> shares_;
+  std::exception_ptr error_;
+  std::mutex error_mutex_;
 };
 
 class Pool {
@@ -87,7 +114,7 @@ class Pool {
     const std::unique_lock owner(owner_, std::try_to_lock);
     if (!owner) {  // another Python thread has the workers
       inside_parallel = true;
-      job.work();
+      job.work(0);
       inside_parallel = false;
       return;
     }
@@ -100,7 +127,7 @@ class Pool {
     }
     if (sleepers_.load(std::memory_order_seq_cst) > 0) wake_.notify_all();
     inside_parallel = true;
-    job.work();
+    job.work(0);
     inside_parallel = false;
     {
       const std::lock_guard lock(mutex_);
@@ -114,12 +141,12 @@ class Pool {
  private:
   void start(int count) {
     while (started_ < count) {
-      std::thread([this] { loop(); }).detach();
       ++started_;
+      std::thread([this, number = started_] { loop(number); }).detach();
     }
   }
 
-  void loop() {
+  void loop(int number) {
     inside_parallel = true;
     uint64_t seen = 0;
     for (;;) {
@@ -134,7 +161,7 @@ class Pool {
         }
       }
       if (!job) continue;
-      job->work();
+      job->work(number);
       const std::lock_guard lock(mutex_);
       if (working_.fetch_sub(1, std::memory_order_release) == 1) done_.notify_all();
     }
@@ -187,9 +214,9 @@ void parallel_for(int64_t n, int64_t grain, FunctionRef<void(int64_t, int64_t)> 
     for (int64_t begin = 0; begin < n; begin += chunk) body(begin, std::min(n, begin + chunk));
     return;
   }
-  Job job{.body = body, .n = n, .chunk = chunk, .chunks = chunks};
+  Job job(body, n, chunk, chunks, threads);
   Pool::instance().run(job, threads);
-  if (job.error) std::rethrow_exception(job.error);
+  job.rethrow();
 }
 
 void set_long_work_hooks(LongWorkHooks value) { hooks = value; }
