@@ -53,6 +53,8 @@ TECHNIQUES = (
     Technique("nodes of the graph come from free lists", "small gradients", "core/autograd/node.cc",
               "kMaxIdle = 2048", "kMaxIdle = 0"),
     Technique("waiting threads spin before they sleep", "medium unary", "core/base/threads.cc", "kSpins = 4000", "kSpins = 0"),
+    Technique("a thread has the same chunks each time", "medium in-place", "core/base/threads.cc",
+              "count_(std::min(threads, kMaxShares))", "count_(1)"),
     Technique("two threads instead of one", "medium unary", setting="OMP_NUM_THREADS=1"),
     Technique("AVX-512 instead of AVX2", "medium unary", setting="LUMBRE_LEVEL=v3"),
     Technique("AVX2 instead of SSE4.2", "medium unary", setting="LUMBRE_LEVEL=v2"),

@@ -17,10 +17,8 @@ namespace lumbre {
 enum class DType : uint8_t { Bool, UInt8, Int8, Int16, Int32, Int64, Float16, BFloat16, Float32, Float64 };
 inline constexpr int kDTypeCount = 10;
 
-constexpr size_t item_size(DType dtype) {
-  constexpr std::array<uint8_t, kDTypeCount> sizes{1, 1, 1, 2, 4, 8, 2, 2, 4, 8};
-  return sizes[static_cast<size_t>(dtype)];
-}
+inline constexpr std::array<uint8_t, kDTypeCount> kItemSizes{1, 1, 1, 2, 4, 8, 2, 2, 4, 8};
+constexpr size_t item_size(DType dtype) { return kItemSizes[static_cast<size_t>(dtype)]; }
 
 constexpr bool is_floating(DType dtype) { return dtype >= DType::Float16; }
 constexpr bool is_half(DType dtype) { return dtype == DType::Float16 || dtype == DType::BFloat16; }

@@ -118,25 +118,12 @@ bool try_direct(const LoopTable& table, std::span<const Operand> inputs, DType c
   return true;
 }
 
-void tell(const PointwiseCall& call) {
-  if (__builtin_expect(autograd::modes.watched & autograd::kRecords, 0) && pointwise_watch) pointwise_watch(call);
-}
+bool watched() { return __builtin_expect(autograd::modes.watched & autograd::kRecords, 0) && pointwise_watch; }
 
-}  // namespace
-
-void (*pointwise_watch)(const PointwiseCall& call) = nullptr;
-
-Tensor pointwise(const PointwiseSpec& spec, const Out& out, std::span<const Operand> inputs, const void* context) {
-  const LoopTable& table = table_of(spec);
-  const DType common = promoted(spec, out, inputs);
-  const DType compute = compute_dtype(spec, out, inputs, table, common);
+// Everything that try_direct does not take. Not inlined: a plan's frame would be set up for small tensors too.
+[[gnu::noinline]] Tensor run_plan(const PointwiseSpec& spec, const LoopTable& table, const Out& out,
+                                  std::span<const Operand> inputs, DType common, DType compute, const void* context) {
   const Loop loop = table.loops[static_cast<int>(compute)];
-  Tensor result;
-  if (compute == common && try_direct(table, inputs, common, loop, context, out, result)) {
-    tell({spec, loop, common, compute, inputs, context, out, result});
-    return result;
-  }
-
   const DType result_dtype = table.to_bool ? DType::Bool : common;
   const Tensor* target = out.target();
   Plan plan;
@@ -178,8 +165,22 @@ Tensor pointwise(const PointwiseSpec& spec, const Out& out, std::span<const Oper
     plan.build(spec.name);
   plan.run_elementwise(loop, std::span<const DType>(dtypes, count), context);
   if (target) target->bump_version();
-  result = plan.output();
-  tell({spec, loop, common, compute, inputs, context, out, result});
+  return plan.output();
+}
+
+}  // namespace
+
+void (*pointwise_watch)(const PointwiseCall& call) = nullptr;
+
+Tensor pointwise(const PointwiseSpec& spec, const Out& out, std::span<const Operand> inputs, const void* context) {
+  const LoopTable& table = table_of(spec);
+  const DType common = promoted(spec, out, inputs);
+  const DType compute = compute_dtype(spec, out, inputs, table, common);
+  const Loop loop = table.loops[static_cast<int>(compute)];
+  Tensor result;
+  if (compute != common || !try_direct(table, inputs, common, loop, context, out, result))
+    result = run_plan(spec, table, out, inputs, common, compute, context);
+  if (watched()) pointwise_watch({spec, loop, common, compute, inputs, context, out, result});
   return result;
 }
 
