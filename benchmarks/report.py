@@ -144,6 +144,22 @@ def summary(rows: list[Result]) -> str:
     return "\n".join(lines)
 
 
+def with_neighbours(rows: list[Result]) -> str:
+    """How much longer Lumbre's small steps take beside busy neighbours than in quiet."""
+    times = [
+        [row["conditions"].get(condition, {}).get("lumbre", {}).get("value") for condition in (ALL, BUSY)]
+        for row in rows
+        if SUMMARIES["small steps"](row)
+    ]
+    slower = [busy / quiet for quiet, busy in times if quiet and busy]
+    if not slower:
+        return ""
+    return (
+        f"Beside busy neighbours the {len(slower)} rows of small steps take {figure(geometric_mean(slower))} times their quiet "
+        f"time, at most {figure(max(slower))} times."
+    )
+
+
 def behind(rows: list[Result], condition: str = ALL) -> list[tuple[float, str]]:
     found = [
         (number, identity(row)) for row in rows if (number := ratio(row, condition)) is not None and number < BEHIND

@@ -126,6 +126,7 @@ def write(record: dict[str, Any], wanted: argparse.Namespace) -> None:
         "# Benchmarks",
         f"{record['about']['machine']}, {record['about']['processors']} processors; Python {record['about']['python']}; {versions}. A ratio above 1 means that Lumbre is faster.",
         f"## Summary\n\n{report.summary(rows)}",
+        *([neighbours] if (neighbours := report.with_neighbours(rows)) else []),
         *([f"## Near the limit\n\n{limit}"] if limit else []),
         f"## Rows\n\n{report.table(rows)}\n",
     ]
@@ -145,7 +146,7 @@ def write(record: dict[str, Any], wanted: argparse.Namespace) -> None:
 
 def conclude(record: dict[str, Any], before: dict[str, Any] | None, minutes: float) -> int:
     rows = record["rows"]
-    print(f"\n{report.summary(rows)}\n\n{report.near_the_limit(rows)}\n")
+    print(f"\n{report.summary(rows)}\n\n{report.with_neighbours(rows)}\n\n{report.near_the_limit(rows)}\n")
     for number, name in report.behind(rows):
         print(f"behind: {name}: {report.figure(number)}")
     if before is not None:

@@ -28,7 +28,7 @@ from lumbre.storage import TypedStorage, UntypedStorage
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from typing import IO, Any
 
 __all__ = [
@@ -42,6 +42,7 @@ DEFAULT_PROTOCOL = 2
 MAGIC_NUMBER = 0x1950A86A20F9469CFC6C
 PROTOCOL_VERSION = 1001
 _ALIGNMENT = 64
+_PIECE = 1 << 20  # bytes that are copied at a time
 
 
 class SourceChangeWarning(Warning):
@@ -58,7 +59,8 @@ def save(
     """Writes an object with its tensors to a path or a binary file, in PyTorch's format.
 
     Tensors that share memory share it again when they are loaded. A path is replaced only when the whole file was
-    written: whatever goes wrong, an old file stays as it was.
+    written: where the program fails or ends before, an old file stays as it was. (When the new file reaches the disk is
+    the system's decision, as it is with PyTorch; ``os.sync()`` waits for it.)
 
     >>> buffer = io.BytesIO()
     >>> torch.save({"a": torch.tensor([1.])}, buffer)
@@ -99,8 +101,6 @@ def _target(f: Any) -> Iterator[tuple[IO[bytes], str]]:
     try:
         with os.fdopen(handle, "wb") as file:
             yield file, os.path.splitext(name)[0] or "archive"
-            file.flush()
-            os.fsync(file.fileno())
         os.chmod(temporary, _mode_for(path))
         os.replace(temporary, os.path.realpath(path))
     except BaseException:
@@ -159,20 +159,44 @@ def _save_zip(obj: Any, file: IO[bytes], name: str, protocol: int) -> None:
     Writer(text, protocol, storages.reference).dump(obj)
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
 
-        def record(path: str, data: bytes) -> None:
+        def record(path: str, size: int, pieces: Iterable[bytes]) -> None:
             info = zipfile.ZipInfo(f"{name}/{path}")
             # Records start at multiples of 64 bytes, so that a mapped file can be used as it is.
             start = file.tell() + 30 + len(info.filename.encode()) + 4
             padding = -start % _ALIGNMENT
             info.extra = b"FB" + struct.pack("<H", padding) + b"Z" * padding
-            archive.writestr(info, data)
+            info.file_size = size
+            with archive.open(info, "w") as target:
+                for piece in pieces:
+                    target.write(piece)
 
-        record("data.pkl", text.getvalue())
-        record("byteorder", sys.byteorder.encode())
+        def note(path: str, data: bytes) -> None:
+            record(path, len(data), [data])
+
+        note("data.pkl", text.getvalue())
+        note("byteorder", sys.byteorder.encode())
         for i, memory in enumerate(storages.kept):
-            record(f"data/{i}", memory._bytes())
-        record("version", b"3\n")
-        record(".data/serialization_id", b"0" * 40)
+            record(f"data/{i}", memory.nbytes(), _pieces(memory))
+        note("version", b"3\n")
+        note(".data/serialization_id", b"0" * 40)
+
+
+def _pieces(memory: UntypedStorage) -> Iterator[bytes]:
+    for start in range(0, memory.nbytes(), _PIECE):
+        yield memory._bytes(start, start + _PIECE)
+
+
+def _filled(file: Any, size: int) -> UntypedStorage:
+    """The next bytes of a file; EOFError where it has fewer."""
+    memory = _C._functions["empty"]((size,), dtype=_C.uint8).untyped_storage()  # not cleared first
+    place = 0
+    while place < size:
+        data = file.read(min(_PIECE, size - place))
+        if not data:
+            raise EOFError("Ran out of input")
+        memory._put(place, data)
+        place += len(data)
+    return memory
 
 
 def _save_legacy(obj: Any, file: IO[bytes], protocol: int) -> None:
@@ -202,7 +226,8 @@ def _save_legacy(obj: Any, file: IO[bytes], protocol: int) -> None:
     pickle.dump([str(i) for i in range(len(storages.kept))], file, protocol=protocol)
     for i, memory in enumerate(storages.kept):
         file.write(struct.pack("<q", memory.nbytes() // dtypes[str(i)]))
-        file.write(memory._bytes())
+        for piece in _pieces(memory):
+            file.write(piece)
 
 
 # --- reading ----------------------------------------------------------------------------------------------------------
@@ -282,7 +307,7 @@ def _load_zip(file: Any, mapped: str | None, weights_only: bool, encoding: str, 
                 raise RuntimeError("Lumbre does not read TorchScript archives: they hold programs, not weights")
             raise _damaged("locating file data.pkl: file not found")
         prefix = entry[: -len("data.pkl")]
-        reader = _Archive(archive, names, prefix, mapped)
+        reader = _Archive(file, archive, names, prefix, mapped)
         order = prefix + "byteorder"
         if order in names and reader.read("byteorder") != sys.byteorder.encode():
             raise RuntimeError("the file was written on a machine of the other byte order, which Lumbre does not read")
@@ -292,7 +317,9 @@ def _load_zip(file: Any, mapped: str | None, weights_only: bool, encoding: str, 
 class _Archive:
     """The records of an archive; sizes are checked before anything is read."""
 
-    def __init__(self, archive: Any, names: dict[str, Any], prefix: str, mapped: str | None) -> None:
+    def __init__(self, file: Any, archive: Any, names: dict[str, Any], prefix: str, mapped: str | None) -> None:
+        self.file = file
+        self.length = _length_of(file)
         self.archive = archive
         self.names = names
         self.prefix = prefix
@@ -339,7 +366,7 @@ class _Archive:
                 if self.mapped is not None:
                     self.loaded[key] = self._map(info)
                 else:
-                    self.loaded[key] = UntypedStorage(self.read(f"data/{key}"))
+                    self.loaded[key] = self._read_storage(info)
                 restore(self.loaded[key], location)
             memory = self.loaded[key]
             if memory.nbytes() < nbytes:
@@ -350,19 +377,32 @@ class _Archive:
 
         return load_storage
 
+    def _start(self, info: Any, head: bytes) -> int:
+        """Where a record's bytes begin, by the header in front of them; all of them lie in the file."""
+        if len(head) < 30 or head[:4] != b"PK\x03\x04":
+            raise _damaged("reading zip archive: a record has no header")
+        name_length, extra_length = struct.unpack("<HH", head[26:30])
+        start = info.header_offset + 30 + name_length + extra_length
+        if start + info.file_size > self.length:
+            raise _damaged("reading zip archive: a record reaches past the end")
+        return start
+
+    def _read_storage(self, info: Any) -> UntypedStorage:
+        """Straight into its memory; like PyTorch without the checksum, which takes longer than the reading."""
+        try:
+            self.file.seek(info.header_offset)
+            self.file.seek(self._start(info, self.file.read(30)))
+            return _filled(self.file, info.file_size)
+        except (EOFError, ValueError, OSError) as error:
+            raise _damaged(f"reading file {info.filename}: {error}") from error
+
     def _map(self, info: Any) -> UntypedStorage:
         import mmap
 
         if self.memory is None:
             with open(self.mapped, "rb") as file:  # type: ignore[arg-type]
                 self.memory = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
-        head = self.memory[info.header_offset : info.header_offset + 30]
-        if len(head) < 30 or head[:4] != b"PK\x03\x04":
-            raise _damaged("reading zip archive: a record has no header")
-        name_length, extra_length = struct.unpack("<HH", head[26:30])
-        start = info.header_offset + 30 + name_length + extra_length
-        if start + info.file_size > len(self.memory):
-            raise _damaged("reading zip archive: a record reaches past the end")
+        start = self._start(info, self.memory[info.header_offset : info.header_offset + 30])
         if info.file_size == 0:
             return UntypedStorage(0)
         return _C._frombuffer(self.memory, _C.uint8, info.file_size, start).untyped_storage()
@@ -458,10 +498,7 @@ def _load_legacy(file: Any, weights_only: bool, encoding: str, restore: Callable
         (count,) = struct.unpack("<q", head)
         if count < 0 or count * dtype.itemsize != memory.nbytes():
             raise RuntimeError(f"storage has wrong byte size: expected {memory.nbytes()} got {count * dtype.itemsize}")
-        data = file.read(memory.nbytes())
-        if len(data) < memory.nbytes():
-            raise EOFError("Ran out of input")
-        memory.copy_(UntypedStorage(data))
+        memory.copy_(_filled(file, memory.nbytes()))
         restore(memory, location)
     return result
 

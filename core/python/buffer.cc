@@ -175,12 +175,33 @@ PyObject* storage_resize(PyObject* self, PyObject* size) {
   });
 }
 
-PyObject* storage_copy_bytes(PyObject* self, PyObject*) {
+// _bytes(start=0, stop=None): a copy; files are written and read a piece at a time, so that the copy stays in the cache.
+PyObject* storage_copy_bytes(PyObject* self, PyObject* args) {
   const Ref<Storage>& storage = storage_of(self);
-  return PyBytes_FromStringAndSize(storage->data(), static_cast<Py_ssize_t>(storage->bytes()));
+  const auto size = static_cast<Py_ssize_t>(storage->bytes());
+  Py_ssize_t start = 0, stop = size;
+  if (!PyArg_ParseTuple(args, "|nn", &start, &stop)) return nullptr;
+  stop = std::clamp<Py_ssize_t>(stop, 0, size);
+  start = std::clamp<Py_ssize_t>(start, 0, stop);
+  return PyBytes_FromStringAndSize(storage->data() + start, stop - start);
+}
+// _put(start, bytes)
+PyObject* storage_put_bytes(PyObject* self, PyObject* args) {
+  Py_ssize_t start;
+  PyObject* data;
+  if (!PyArg_ParseTuple(args, "nS", &start, &data)) return nullptr;
+  return guarded([&]() -> PyObject* {
+    const Ref<Storage>& storage = storage_of(self);
+    const auto size = static_cast<Py_ssize_t>(storage->bytes());
+    const Py_ssize_t count = PyBytes_GET_SIZE(data);
+    LB_CHECK(0 <= start && start <= size && count <= size - start, Index, "the bytes lie outside the storage");
+    std::memcpy(storage->data() + start, PyBytes_AS_STRING(data), static_cast<size_t>(count));
+    Py_RETURN_NONE;
+  });
 }
 
-PyMethodDef storage_methods[] = {{"_bytes", storage_copy_bytes, METH_NOARGS, "A copy of the bytes."},
+PyMethodDef storage_methods[] = {{"_bytes", storage_copy_bytes, METH_VARARGS, "A copy of the bytes."},
+                                 {"_put", storage_put_bytes, METH_VARARGS, nullptr},
                                  {"nbytes", storage_bytes, METH_NOARGS, "The size in bytes."},
                                  {"size", storage_bytes, METH_NOARGS, "The size in bytes."},
                                  {"data_ptr", storage_address, METH_NOARGS, "The address of the first byte."},

@@ -61,6 +61,18 @@ def test_summary_and_behind() -> None:
     assert [dot.get("class") for dot in drawn.iter("{http://www.w3.org/2000/svg}circle")] == ["behind", "dot", "dot"]
 
 
+def test_neighbours_are_compared_with_quiet() -> None:
+    rows = [result("a", 4.0), result("b", 1.0)]
+    assert report.with_neighbours(rows) == ""  # no small steps
+    for row, busy in zip(rows, (200, 800), strict=True):
+        row["group"] = "small steps"
+        row["conditions"][report.BUSY] = {"lumbre": {"value": busy}}
+    text = report.with_neighbours(rows)
+    assert "2 rows" in text and "4.00 times their quiet time, at most 8.00 times" in text
+    del rows[1]["conditions"][report.BUSY]
+    assert "1 rows" in report.with_neighbours(rows)
+
+
 def test_changes_are_beyond_the_noise() -> None:
     before = [result("a", 4.0), result("b", 1.0, spread=0.5), result("c", 1.0)]
     now = [result("a", 2.0), result("b", 1.3, spread=0.5)]
