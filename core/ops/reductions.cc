@@ -33,16 +33,35 @@ Tensor fold_with(const ReduceLoop (&loops)[kDTypeCount], const Blocks& blocks, D
                      combine);
 }
 
+// One dimension of a contiguous tensor that has elements.
+Tensor fold_contiguous(ReduceLoop loop, const Tensor& input, int dim, bool keepdim) {
+  Dims sizes;
+  int64_t a = 1, b = 1;
+  for (int d = 0; d < input.ndim(); ++d) {
+    const int64_t size = input.sizes()[d];
+    if (d != dim || keepdim) sizes.push_back(d == dim ? 1 : size);
+    if (d != dim) (d < dim ? a : b) *= size;
+  }
+  const int64_t n = input.sizes()[dim], line = b * static_cast<int64_t>(input.item_bytes());
+  Tensor out = Tensor::empty(sizes, input.dtype());
+  for (int64_t i = 0; i < a; ++i) loop(input.bytes() + i * n * line, n, b, b, out.bytes() + i * line);
+  return out;
+}
+
 Tensor fold(const ReduceLoop (&loops)[kDTypeCount], const Tensor& input, const std::optional<Dims>& dims, bool keepdim,
             DType result) {
   const DType compute = compute_dtype(result);
   const auto loop = loops[static_cast<int>(compute)];
-  // A small contiguous tensor reduced whole needs no plan.
-  if (input.dtype() == compute && result == compute && !keepdim && input.is_contiguous() &&
-      input.count() <= kFoldWork && (!dims || dims->empty())) {
-    Tensor out = Tensor::empty({}, compute);
-    loop(input.bytes(), input.count(), 1, 1, out.bytes());
-    return out;
+  // Small contiguous tensors need no plan.
+  if (input.dtype() == compute && result == compute && input.count() <= kFoldWork && input.is_contiguous()) {
+    const bool whole = !dims || dims->empty();
+    if (whole && !keepdim) {
+      Tensor out = Tensor::empty({}, compute);
+      loop(input.bytes(), input.count(), 1, 1, out.bytes());
+      return out;
+    }
+    if (!whole && dims->size() == 1 && input.ndim() > 0 && input.count() > 0)
+      return fold_contiguous(loop, input, wrap_dim((*dims)[0], input.ndim()), keepdim);
   }
   // A narrower result's dtype rounds each element.
   const Tensor& elements = compute == result ? input : input.to(result);

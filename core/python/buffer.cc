@@ -175,7 +175,8 @@ PyObject* storage_resize(PyObject* self, PyObject* size) {
   });
 }
 
-// _bytes(start=0, stop=None): a copy; files are written and read a piece at a time, so that the copy stays in the cache.
+// _bytes(start=0, stop=None): a copy; files are written and read a piece at a time, so that the copy stays in the
+// cache.
 PyObject* storage_copy_bytes(PyObject* self, PyObject* args) {
   const Ref<Storage>& storage = storage_of(self);
   const auto size = static_cast<Py_ssize_t>(storage->bytes());

@@ -157,17 +157,19 @@ bool try_flat(PyObject* data, std::optional<DType> wanted, Tensor& result) {
     const DType dtype = wanted.value_or(default_dtype());
     if (dtype != DType::Float32 && dtype != DType::Float64) return false;
     result = Tensor::empty(Dims{length}, dtype);
-    for (Py_ssize_t i = 0; i < length; ++i) {
-      if (dtype == DType::Float32)
-        result.as<float>()[i] = static_cast<float>(PyFloat_AS_DOUBLE(items[i]));
-      else
-        result.as<double>()[i] = PyFloat_AS_DOUBLE(items[i]);
-    }
+    const auto fill = [&]<class T>(T* to) {
+      for (Py_ssize_t i = 0; i < length; ++i) to[i] = static_cast<T>(PyFloat_AS_DOUBLE(items[i]));
+    };
+    if (dtype == DType::Float32)
+      fill(result.as<float>());
+    else
+      fill(result.as<double>());
     return true;
   }
   if (integers && wanted.value_or(DType::Int64) == DType::Int64) {
     result = Tensor::empty(Dims{length}, DType::Int64);
-    for (Py_ssize_t i = 0; i < length; ++i) result.as<int64_t>()[i] = checked_integer(items[i]);
+    int64_t* const to = result.as<int64_t>();
+    for (Py_ssize_t i = 0; i < length; ++i) to[i] = checked_integer(items[i]);
     return true;
   }
   return false;

@@ -42,6 +42,11 @@ size_t storage_bytes(int64_t elements, DType dtype) {
 
 Tensor make(const Dims& sizes, DType dtype, bool zeroed) {
   auto data = new_data(dtype);
+  if (sizes.empty()) {
+    data->count = 1;
+    data->storage = Storage::make(item_size(dtype), zeroed);
+    return Tensor(std::move(data));
+  }
   bool valid = sizes.ndim() <= kMaxDims;
   for (const int64_t size : sizes) valid &= size >= 0;
   if (!valid) check_sizes(sizes);

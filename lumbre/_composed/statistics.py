@@ -25,7 +25,9 @@ def norm(input: Tensor, p: Any = "fro", dim: Any = None, keepdim: bool = False, 
     tensor(5.)
     """
     if p == "nuc":
-        return _f["linalg.matrix_norm"](input, "nuc", (0, 1) if dim is None else tuple(dim), keepdim, dtype=dtype)
+        from lumbre import linalg
+
+        return linalg.matrix_norm(input, "nuc", (0, 1) if dim is None else tuple(dim), keepdim, dtype=dtype)
     if isinstance(p, str) and p != "fro":
         raise RuntimeError(f"only valid string values are 'fro' and 'nuc', found {p}")
     if not (dtype or input.dtype).is_floating_point:
