@@ -6,6 +6,7 @@
 #include "kernels/reduce.h"
 #include "ops/reductions.h"
 #include "ops/registry.h"
+#include "tensor/plan.h"
 
 namespace lumbre::ops {
 
@@ -50,6 +51,20 @@ Tensor cumprod(const Out& out, const Tensor& input, int64_t dim, std::optional<D
   return scan_out("cumprod", reduce_table().cumprod, out, input, dim, dtype);
 }
 
+template <class T, bool kMax>
+void running_extreme(const T* in, int64_t n, T* values, int64_t* positions) {
+  T best = in[0];
+  int64_t at = 0;
+  for (int64_t i = 0; i < n; ++i) {
+    const T x = in[i];
+    const bool better = (x != x) | ((best == best) & (kMax ? x >= best : x <= best));
+    best = better ? x : best;
+    at = better ? i : at;
+    values[i] = best;
+    positions[i] = at;
+  }
+}
+
 // Running extremes and where they are: the last of equals, NaN from the first NaN on.
 template <bool kMax>
 std::tuple<Tensor, Tensor> cumulative_extreme(const Tensor& input, int64_t dim) {
@@ -58,19 +73,18 @@ std::tuple<Tensor, Tensor> cumulative_extreme(const Tensor& input, int64_t dim) 
   const Tensor rows = dim_to_last(wide, d).contiguous();
   const int64_t n = input.ndim() ? input.sizes()[d] : 1;
   Tensor values = Tensor::empty(rows.sizes(), rows.dtype()), positions = Tensor::empty(rows.sizes(), DType::Int64);
+  const LongWork released(rows.count() >= kLongWork);
   visit_dtype(rows.dtype(), [&]<class T>(T) {
-    if constexpr (!is_half_type<T>)
-      for (int64_t row = 0; n > 0 && row < rows.count() / n; ++row) {
-        T best{};
-        int64_t at = 0;
-        for (int64_t i = row * n; i < (row + 1) * n; ++i) {
-          const T x = rows.as<T>()[i];
-          const bool better = i == row * n || x != x || (best == best && (kMax ? x >= best : x <= best));
-          if (better) best = x, at = i - row * n;
-          values.as<T>()[i] = best;
-          positions.as<int64_t>()[i] = at;
-        }
-      }
+    if constexpr (!is_half_type<T>) {
+      const T* const in = rows.as<T>();
+      T* const best = values.as<T>();
+      int64_t* const at = positions.as<int64_t>();
+      if (n > 0)
+        parallel_for(rows.count() / n, std::max<int64_t>(1, kGrain / n), [=](int64_t begin, int64_t end) {
+          for (int64_t row = begin * n; row < end * n; row += n)
+            running_extreme<T, kMax>(in + row, n, best + row, at + row);
+        });
+    }
   });
   return {dim_from_last(values, d).contiguous().to(input.dtype()), dim_from_last(positions, d).contiguous()};
 }

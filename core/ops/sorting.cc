@@ -8,6 +8,7 @@
 #include "ops/radix.h"
 #include "ops/reductions.h"
 #include "ops/registry.h"
+#include "tensor/plan.h"
 
 namespace lumbre::ops {
 
@@ -121,18 +122,38 @@ Tensor argsort_stable(const Tensor& input, std::optional<bool>, int64_t dim, boo
 }
 Tensor msort(const Tensor& input) { return op::call<"sort">.all(input, int64_t{0}, false)[0]; }
 
+// Whether one of the 32 may come before the last of those chosen; NaN may.
+template <class T>
+bool any_enters(const T* in, T last, bool largest) {
+  using Mark = std::conditional_t<sizeof(T) == 8, int64_t, std::conditional_t<sizeof(T) == 4, int32_t, int8_t>>;
+  Mark found = 0;
+  if (largest)
+    for (int i = 0; i < 32; ++i) found |= static_cast<Mark>(!(in[i] <= last));
+  else
+    for (int i = 0; i < 32; ++i) found |= static_cast<Mark>(!(in[i] >= last));
+  return found != 0;
+}
+
 // std::partial_sort over all elements, which touches none but the first k and those that belong among them: a heap of
 // k, and a place behind it for the one that comes in.
 template <class T, class Before>
-std::vector<Entry<T>> first_few(const T* in, int64_t n, int64_t k, Before before) {
+std::vector<Entry<T>> first_few(const T* in, int64_t n, int64_t k, bool largest, Before before) {
   auto heap = entries_of(in, k + 1);
   const auto end = heap.begin() + k;
   std::make_heap(heap.begin(), end, before);
-  for (int64_t i = k; i < n; ++i) {
-    const Entry<T> next{in[i], i};
-    if (!before(next, heap.front())) continue;
-    *end = next;
-    std::pop_heap(heap.begin(), end + 1, before);
+  constexpr int64_t kBlock = 32;
+  for (int64_t i = k; i < n;) {
+    const int64_t stop = std::min(i + kBlock, n);
+    if (stop - i == kBlock && !any_enters(in + i, heap.front().value, largest)) {
+      i = stop;
+      continue;
+    }
+    for (; i < stop; ++i) {
+      const Entry<T> next{in[i], i};
+      if (!before(next, heap.front())) continue;
+      *end = next;
+      std::pop_heap(heap.begin(), end + 1, before);
+    }
   }
   std::sort_heap(heap.begin(), end, before);
   return heap;
@@ -153,7 +174,7 @@ std::tuple<Tensor, Tensor> topk(const Tensor& input, int64_t k, int64_t dim, boo
         std::vector<Entry<T>> entries;
         // PyTorch's choice, which decides between equal elements.
         if (k <= r.n / 64) {
-          entries = first_few(in, r.n, k, before);
+          entries = first_few(in, r.n, k, largest, before);
         } else {
           entries = entries_of(in, r.n);
           std::nth_element(entries.begin(), entries.begin() + (k - 1), entries.end(), before);
@@ -323,6 +344,24 @@ std::tuple<Tensor, Tensor> mode(const Tensor& input, int64_t dim, bool keepdim) 
 
 // --- places in sorted sequences -------------------------------------------------------------------------------------
 
+// How many edges lie before x. Each step moves by a choice, not by a branch that half of the values would mispredict.
+template <bool kRight, class T>
+int64_t place_of(const T* edges, const int64_t* permutation, int64_t n, T x) {
+  const auto before = [x](T edge) {
+    return kRight ? !(edge > x) & !((edge != edge) & (x == x)) : (edge < x) | ((x != x) & (edge == edge));
+  };
+  if (n == 0) return 0;
+  const T* base = edges;  // products, as a choice would be compiled to a branch
+  int64_t low = 0;
+  if (permutation) {
+    for (int64_t length = n; length > 1; length -= length / 2)
+      low += before(edges[permutation[low + length / 2 - 1]]) * (length / 2);
+    return low + before(edges[permutation[low]]);
+  }
+  for (int64_t length = n; length > 1; length -= length / 2) base += before(base[length / 2 - 1]) * (length / 2);
+  return base - edges + before(*base);
+}
+
 Tensor find_places(const Tensor& sequence, const Tensor& values, bool out_int32, bool right,
                    const std::optional<Tensor>& sorter) {
   const bool shared = sequence.ndim() == 1;
@@ -339,24 +378,18 @@ Tensor find_places(const Tensor& sequence, const Tensor& values, bool out_int32,
            "torch.searchsorted(): the size of boundaries' last dimension should be less than ", INT32_MAX,
            ", but we got ", n);
   Tensor out = Tensor::empty(values.sizes(), DType::Int64);
+  const LongWork released(out.count() >= kLongWork);
   visit_ordered(dtype, [&]<class T>(T) {
-    for (int64_t i = 0; i < out.count(); ++i) {
-      const int64_t row = shared ? 0 : i / per_row;
-      const T* base = edges.as<T>() + row * n;
-      const int64_t* permutation = sorter ? order.as<int64_t>() + row * n : nullptr;
-      const T x = wanted.as<T>()[i];
-      int64_t low = 0, high = n;
-      while (low < high) {
-        const int64_t middle = low + (high - low) / 2;
-        const T edge = base[permutation ? permutation[middle] : middle];
-        const bool before = right ? !(edge > x) && !(edge != edge && x == x) : less(edge, x);
-        if (before)
-          low = middle + 1;
-        else
-          high = middle;
+    const T *first = edges.as<T>(), *x = wanted.as<T>();
+    const int64_t* permutation = sorter ? order.as<int64_t>() : nullptr;
+    int64_t* places = out.as<int64_t>();
+    parallel_for(out.count(), 4096, [=](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        const int64_t row = shared ? 0 : i / per_row * n;
+        places[i] = right ? place_of<true>(first + row, permutation ? permutation + row : nullptr, n, x[i])
+                          : place_of<false>(first + row, permutation ? permutation + row : nullptr, n, x[i]);
       }
-      out.as<int64_t>()[i] = low;
-    }
+    });
   });
   return out_int32 ? out.to(DType::Int32) : out;
 }
@@ -441,6 +474,42 @@ std::tuple<Tensor, Tensor, Tensor> group(const std::vector<int64_t>& order, cons
   return {first, inverse, count};
 }
 
+// The least and the greatest of integers, where they are so near to each other that counting is quicker than sorting.
+template <class T>
+std::optional<std::pair<T, T>> narrow_range(const T* data, int64_t n) {
+  if constexpr (std::is_integral_v<T>) {
+    if (n < kRadixLeast) return std::nullopt;
+    const auto [least, greatest] = std::minmax_element(data, data + n);
+    if (static_cast<uint64_t>(*greatest) - static_cast<uint64_t>(*least) < static_cast<uint64_t>(n))
+      return std::pair{*least, *greatest};
+  }
+  return std::nullopt;
+}
+
+// What group gives for stably sorted integers from `least` on, without sorting them.
+template <class T>
+std::tuple<Tensor, Tensor, Tensor> counted_groups(const T* data, int64_t n, T least, T greatest) {
+  const auto place = [least](T x) {
+    return static_cast<size_t>(static_cast<uint64_t>(x) - static_cast<uint64_t>(least));
+  };
+  std::vector<int64_t> counts(place(greatest) + 1), firsts(counts.size()), groups(counts.size());
+  for (int64_t i = n - 1; i >= 0; --i) {
+    ++counts[place(data[i])];
+    firsts[place(data[i])] = i;
+  }
+  int64_t found = 0;
+  for (size_t p = 0; p < counts.size(); ++p) {
+    groups[p] = found;
+    found += counts[p] != 0;
+  }
+  const Tensor first = Tensor::empty({found}, DType::Int64), inverse = Tensor::empty({n}, DType::Int64),
+               count = Tensor::empty({found}, DType::Int64);
+  for (size_t p = 0; p < counts.size(); ++p)
+    if (counts[p]) first.as<int64_t>()[groups[p]] = firsts[p], count.as<int64_t>()[groups[p]] = counts[p];
+  for (int64_t i = 0; i < n; ++i) inverse.as<int64_t>()[i] = groups[place(data[i])];
+  return {first, inverse, count};
+}
+
 // (positions of one of each group, group of each slice, sizes): over the flattened tensor, or slices along `dim`.
 std::tuple<Tensor, Tensor, Tensor> unique_groups(const Tensor& input, std::optional<int64_t> dim, bool sorted) {
   Tensor rows = is_half(input.dtype()) ? input.to(DType::Float32) : input;
@@ -457,11 +526,16 @@ std::tuple<Tensor, Tensor, Tensor> unique_groups(const Tensor& input, std::optio
     }
   }
   rows = rows.contiguous();
-  std::vector<int64_t> order(static_cast<size_t>(n));
-  std::iota(order.begin(), order.end(), 0);
   std::tuple<Tensor, Tensor, Tensor> result;
   visit_ordered(rows.dtype(), [&]<class T>(T) {
     const T* data = rows.as<T>();
+    if (sorted && width == 1)
+      if (const auto range = narrow_range(data, n)) {
+        result = counted_groups(data, n, range->first, range->second);
+        return;
+      }
+    std::vector<int64_t> order(static_cast<size_t>(n));
+    std::iota(order.begin(), order.end(), 0);
     const auto compare = [&](int64_t a, int64_t b) {
       return std::lexicographical_compare(data + a * width, data + (a + 1) * width, data + b * width,
                                           data + (b + 1) * width, less<T>);
