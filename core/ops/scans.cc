@@ -57,9 +57,11 @@ void running_extreme(const T* in, int64_t n, T* values, int64_t* positions) {
   int64_t at = 0;
   for (int64_t i = 0; i < n; ++i) {
     const T x = in[i];
-    const bool better = (x != x) | ((best == best) & (kMax ? x >= best : x <= best));
-    best = better ? x : best;
-    at = better ? i : at;
+    // The common case first, and a branch: seldom taken, it breaks the chain from one element to the next.
+    if (!(kMax ? x < best : x > best) && ((x != x) | (best == best))) {
+      best = x;
+      at = i;
+    }
     values[i] = best;
     positions[i] = at;
   }
