@@ -84,6 +84,11 @@ Blocks blocks_of(const Tensor& given, const std::optional<Dims>& dims, Repeats r
   return blocks;
 }
 
+bool lies_in_blocks(const Tensor& input, const std::optional<Dims>& dims) {
+  Blocks blocks;
+  return input.is_contiguous() || lay_out(input, reduced_dims(dims, input.ndim()), blocks);
+}
+
 Tensor as_result(const Blocks& blocks, const Tensor& out, bool keepdim) {
   Dims with_ones(blocks.sizes_with_ones.size(), 0);
   std::vector<bool> is_kept(blocks.sizes_with_ones.size(), false);

@@ -35,6 +35,9 @@ enum class Repeats : uint8_t { Each, Once };
 
 Blocks blocks_of(const Tensor& input, const std::optional<Dims>& dims, Repeats repeats = Repeats::Each);
 
+// Whether blocks_of reads the tensor where it lies, rather than a copy of it.
+bool lies_in_blocks(const Tensor& input, const std::optional<Dims>& dims);
+
 inline constexpr int64_t kFoldWork = 32768;  // elements that one task takes
 inline constexpr int64_t kFoldPart = 65536;  // elements of one part of a whole reduction
 

@@ -33,6 +33,18 @@ Tensor fold_with(const ReduceLoop (&loops)[kDTypeCount], const Blocks& blocks, D
                      combine);
 }
 
+// The reduced dimension of the least stride, -1 where it is the only one.
+int innermost_reduced(const Tensor& input, const std::optional<Dims>& dims) {
+  const std::vector<bool> reduced = reduced_dims(dims, input.ndim());
+  int found = -1, count = 0;
+  for (int d = 0; d < input.ndim(); ++d) {
+    if (!reduced[static_cast<size_t>(d)] || input.sizes()[d] == 1) continue;
+    ++count;
+    if (found < 0 || input.strides()[d] < input.strides()[found]) found = d;
+  }
+  return count > 1 ? found : -1;
+}
+
 void multiply(const Tensor& t, int64_t by) {
   visit_dtype(t.dtype(), [&]<class T>(T) {
     if constexpr (std::is_floating_point_v<T>)
@@ -55,6 +67,12 @@ Tensor fold(const ReduceLoop (&loops)[kDTypeCount], const Tensor& input, const s
   }
   // A narrower result's dtype rounds each element.
   const Tensor& elements = compute == result ? input : input.to(result);
+  if (elements.count() > kFoldWork && !lies_in_blocks(elements, dims))
+    if (const int d = innermost_reduced(elements, dims); d >= 0) {
+      // The innermost first: then what is left is small, and nothing is copied.
+      const Tensor part = fold(loops, elements, Dims{d}, true, compute, repeats);
+      return fold(loops, part, dims, keepdim, compute, repeats).to(result);
+    }
   const Blocks blocks = blocks_of(elements, dims, repeats);
   const Tensor out = fold_with(loops, blocks, compute, keepdim);
   if (blocks.repeats != 1) multiply(out, blocks.repeats);
