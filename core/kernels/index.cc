@@ -37,7 +37,22 @@ void fetch_items(char* const* data, const int64_t* strides, int64_t count, const
 }
 
 template <class W>
+void set_run(char* out, const char* in, int64_t in_step, int64_t count) {
+  W* items = reinterpret_cast<W*>(out);
+  if (in_step == sizeof(W)) {
+    std::memcpy(items, in, static_cast<size_t>(count) * sizeof(W));
+  } else if (in_step == 0) {
+    const W value = *reinterpret_cast<const W*>(in);
+    for (int64_t i = 0; i < count; ++i) items[i] = value;
+  } else {
+    for (int64_t i = 0; i < count; ++i) items[i] = *reinterpret_cast<const W*>(in + i * in_step);
+  }
+}
+
+template <class W>
 void set_items(char* const* data, const int64_t* strides, int64_t count, const void*) {
+  if (strides[2] == 0 && strides[0] == sizeof(W))
+    return set_run<W>(data[0] + *reinterpret_cast<const int64_t*>(data[2]), data[1], strides[1], count);
   for (int64_t i = 0; i < count; ++i) {
     const int64_t offset = *reinterpret_cast<const int64_t*>(data[2] + i * strides[2]);
     *reinterpret_cast<W*>(data[0] + i * strides[0] + offset) = *reinterpret_cast<const W*>(data[1] + i * strides[1]);
@@ -125,6 +140,17 @@ void take_items(char* out, const char* in, const int64_t* at, int64_t count, int
   for (int64_t i = 0; i < count; ++i) taken[i] = items[at[i] + (at[i] < 0 ? size : 0)];
 }
 
+inline bool place(const int64_t* at, int64_t count, int64_t lowest, int64_t size, int64_t step, int64_t* out) {
+  int64_t outside = 0;
+  for (int64_t i = 0; i < count; ++i) {
+    const int64_t x = at[i];
+    outside |= (x < lowest) | (x >= size);
+    out[i] = static_cast<int64_t>(static_cast<uint64_t>(x < 0 ? x + size : x) * static_cast<uint64_t>(step));
+  }
+  return outside == 0;
+}
+extern constinit const PlaceLoop place_items = &place;
+
 template <class W>
 constexpr MoveLoops loops_of() {
   return {&fetch_items<W>, &set_items<W>, &copy_items<W>, &fill_masked<W>, &choose_items<W>, &take_items<W>};
@@ -150,7 +176,9 @@ namespace lumbre {
 using AddTable = std::array<AddLoop, kDTypeCount>;
 }
 LB_LEVEL_TABLE(lumbre::AddTable, add_table)
+LB_LEVEL_TABLE(lumbre::PlaceLoop, place_items)
 namespace lumbre {
+PlaceLoop place_loop() { return LB_BEST(place_items); }
 AddLoop add_loop(DType dtype) { return LB_BEST(add_table)[static_cast<size_t>(dtype)]; }
 }  // namespace lumbre
 namespace lumbre {

@@ -17,6 +17,11 @@ struct MoveLoops {
 
 const MoveLoops& move_loops(size_t item_bytes);
 
+// out[i] <- step * (at[i], from 0) where every position lies in [lowest, size), those below 0 being counted from size;
+// false where one does not.
+using PlaceLoop = bool (*)(const int64_t* at, int64_t count, int64_t lowest, int64_t size, int64_t step, int64_t* out);
+PlaceLoop place_loop();
+
 // to[i] += from[i], in the dtype.
 using AddLoop = void (*)(void* to, const void* from, int64_t count);
 AddLoop add_loop(DType dtype);

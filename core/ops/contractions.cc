@@ -1,4 +1,5 @@
 // Sums of products over named dimensions: einsum, tensordot, kron; cross products and distances.
+#include <atomic>
 #include <cmath>
 #include <map>
 
@@ -325,22 +326,18 @@ Tensor kron(const Tensor& input, const Tensor& other) {
   const DType compute = dtype == DType::Bool ? DType::UInt8 : dtype;
   const int n = std::max(input.ndim(), other.ndim());
   const Tensor a = input.to(compute), b = other.to(compute);
-  const Tensor product = mm(reshaped(a, {a.count(), 1}), reshaped(b, {1, b.count()}));
-  // product is (a's elements, b's elements): its dimensions interleave to the result's.
-  Dims sizes, strides, merged;
+  // Their dimensions interleave to the result's.
+  Dims sizes_a, sizes_b, merged;
   const auto size = [n](const Tensor& t, int d) { return d < n - t.ndim() ? 1 : t.sizes()[d - (n - t.ndim())]; };
-  Dims step_a(n, 0), step_b(n, 0);
-  int64_t step = 1;
-  for (int d = n - 1; d >= 0; --d) step_b[d] = step, step *= size(b, d);
-  for (int d = n - 1; d >= 0; --d) step_a[d] = step, step *= size(a, d);
   for (int d = 0; d < n; ++d) {
-    sizes.push_back(size(a, d));
-    strides.push_back(step_a[d]);
-    sizes.push_back(size(b, d));
-    strides.push_back(step_b[d]);
-    merged.push_back(size(a, d) * size(b, d));
+    sizes_a.push_back(size(a, d));
+    sizes_a.push_back(1);
+    sizes_b.push_back(1);
+    sizes_b.push_back(size(b, d));
+    merged.push_back(checked_multiply(size(a, d), size(b, d)));
   }
-  return reshaped(viewed(product, sizes, strides), merged).to(dtype);
+  const autograd::GradModeGuard off(false);
+  return reshaped(op::mul(reshaped(a, sizes_a), reshaped(b, sizes_b)), merged).to(dtype);
 }
 
 Tensor cross(const Tensor& input, const Tensor& other, std::optional<int64_t> dim) {
@@ -410,35 +407,51 @@ T row_distance(const T* x, const T* y, int64_t n, double p) {
   return static_cast<T>(p == 0 || p == 1 || std::isinf(p) ? total : std::pow(total, 1 / p));
 }
 
-// Euclidean distances of float32 rows from a product in double: |x|^2 + |y|^2 - 2 x y. Where that cancels, from the
-// differences.
-void euclidean_by_product(const Tensor& a, const Tensor& b, const Tensor& result, int64_t m, int64_t n, int64_t k) {
-  const Tensor wide_a = a.to(DType::Float64), wide_b = b.to(DType::Float64);
-  const int64_t batch = result.count() / (m * n);
-  const auto square = [k](const double* x) {
+// Euclidean distances of float32 rows from a product in T: |x|^2 + |y|^2 - 2 x y. Where that cancels, from the
+// differences; false, and nothing to rely on, where it cancels for so many that a wider T is the faster way.
+template <class T>
+bool euclidean_by_product(const Tensor& a, const Tensor& b, const Tensor& result, int64_t m, int64_t n, int64_t k) {
+  constexpr double kCancels = std::is_same_v<T, double> ? 1e-6 : 0.03;
+  const Tensor own_a = a.to(dtype_of<T>), own_b = b.to(dtype_of<T>);
+  const int64_t batch = result.count() / (m * n),
+                most = std::is_same_v<T, double> ? result.count() : result.count() / 64;
+  const auto square = [k](const float* x) {
     double total = 0;
-    for (int64_t i = 0; i < k; ++i) total += x[i] * x[i];
+    for (int64_t i = 0; i < k; ++i) total += static_cast<double>(x[i]) * static_cast<double>(x[i]);
     return total;
   };
-  std::vector<double> squares(static_cast<size_t>(n)), products(static_cast<size_t>(m * n));
-  for (int64_t index = 0; index < batch; ++index) {
-    const double *x = wide_a.as<double>() + index * m * k, *y = wide_b.as<double>() + index * n * k;
-    const float *near_x = a.as<float>() + index * m * k, *near_y = b.as<float>() + index * n * k;
+  std::vector<double> squares(static_cast<size_t>(n));
+  std::vector<T> products(static_cast<size_t>(m * n));
+  std::atomic<int64_t> cancelled = 0;
+  for (int64_t index = 0; index < batch && cancelled <= most; ++index) {
+    const float *x = a.as<float>() + index * m * k, *y = b.as<float>() + index * n * k;
     float* out = result.as<float>() + index * m * n;
-    for (int64_t j = 0; j < n; ++j) squares[static_cast<size_t>(j)] = square(y + j * k);
-    gemm<double>(m, n, k, 1, x, {k, 1}, y, {1, k}, 0, products.data(), n);
+    parallel_for(n, std::max<int64_t>(1, 32768 / k), [&](int64_t begin, int64_t end) {
+      for (int64_t j = begin; j < end; ++j) squares[static_cast<size_t>(j)] = square(y + j * k);
+    });
+    gemm<T>(m, n, k, 1, own_a.as<T>() + index * m * k, {k, 1}, own_b.as<T>() + index * n * k, {1, k}, 0,
+            products.data(), n);
     parallel_for(m, std::max<int64_t>(1, 32768 / n), [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) {
+      for (int64_t i = begin; i < end && cancelled <= most; ++i) {
         const double own = square(x + i * k);
+        int64_t near = 0;
         for (int64_t j = 0; j < n; ++j) {
           const double sizes = own + squares[static_cast<size_t>(j)];
-          const double distance = sizes - 2 * products[static_cast<size_t>(i * n + j)];
-          out[i * n + j] = distance > 1e-6 * sizes ? static_cast<float>(std::sqrt(distance))
-                                                   : row_distance(near_x + i * k, near_y + j * k, k, 2);
+          const double distance = sizes - 2 * static_cast<double>(products[static_cast<size_t>(i * n + j)]);
+          near += !(distance > kCancels * sizes);
+          out[i * n + j] = static_cast<float>(std::sqrt(std::max(distance, 0.0)));
+        }
+        cancelled += near;
+        if (near == 0 || cancelled > most) continue;
+        for (int64_t j = 0; j < n; ++j) {
+          const double sizes = own + squares[static_cast<size_t>(j)];
+          const double distance = sizes - 2 * static_cast<double>(products[static_cast<size_t>(i * n + j)]);
+          if (!(distance > kCancels * sizes)) out[i * n + j] = row_distance(x + i * k, y + j * k, k, 2);
         }
       }
     });
   }
+  return cancelled <= most;
 }
 
 Tensor cdist(const Tensor& x1, const Tensor& x2, double p, std::optional<std::string> compute_mode) {
@@ -476,7 +489,7 @@ Tensor cdist(const Tensor& x1, const Tensor& x2, double p, std::optional<std::st
   sizes.push_back(n);
   Tensor result = Tensor::empty(sizes, x1.dtype());
   if (p == 2 && x1.dtype() == DType::Float32 && k > 0 && result.count() > 1024) {
-    euclidean_by_product(a, b, result, m, n, k);
+    if (!euclidean_by_product<float>(a, b, result, m, n, k)) euclidean_by_product<double>(a, b, result, m, n, k);
     return result;
   }
   const auto fill = [&]<class T>(T) {

@@ -1,6 +1,10 @@
 // Copies, conversions of dtype and layout, and questions about a tensor.
+#include <atomic>
+
+#include "base/threads.h"
 #include "ops/gradients.h"
 #include "ops/views.h"
+#include "tensor/plan.h"
 
 namespace lumbre::ops {
 namespace {
@@ -100,6 +104,24 @@ bool is_nonzero(const Tensor& input) {
 }
 bool is_same_size(const Tensor& input, const Tensor& other) { return input.sizes() == other.sizes(); }
 
+// In blocks without a branch, of a length that the compiler knows.
+template <class T>
+bool equal_runs(const T* x, const T* y, int64_t count) {
+  constexpr int64_t kBlock = 256;
+  using Wide = std::conditional_t<is_half_type<T>, float, T>;
+  using Mark = std::conditional_t<sizeof(Wide) == 8, int64_t, std::conditional_t<sizeof(Wide) == 4, int32_t, int8_t>>;
+  const auto differ = [](T a, T b) { return static_cast<Wide>(a) != static_cast<Wide>(b); };
+  int64_t i = 0;
+  for (; i + kBlock <= count; i += kBlock) {
+    Mark found = 0;
+    for (int64_t k = i; k < i + kBlock; ++k) found |= static_cast<Mark>(differ(x[k], y[k]));
+    if (found) return false;
+  }
+  for (; i < count; ++i)
+    if (differ(x[i], y[i])) return false;
+  return true;
+}
+
 bool equal(const Tensor& input, const Tensor& other) {
   LB_CHECK(input.dtype() == other.dtype(), Runtime, "Expected all tensors to have the same dtype, but found ",
            dtype_title(input.dtype()), " and ", dtype_title(other.dtype()));
@@ -107,14 +129,12 @@ bool equal(const Tensor& input, const Tensor& other) {
   const Tensor a = input.contiguous(), b = other.contiguous();
   return visit_dtype(a.dtype(), [&]<class T>(T) {
     const T *x = a.as<T>(), *y = b.as<T>();
-    for (int64_t i = 0; i < a.count(); ++i) {
-      if constexpr (is_half_type<T>) {
-        if (static_cast<float>(x[i]) != static_cast<float>(y[i])) return false;
-      } else if (x[i] != y[i]) {
-        return false;
-      }
-    }
-    return true;
+    std::atomic<bool> same = true;
+    const LongWork released(a.count() >= kLongWork);
+    parallel_for(a.count(), kGrain, [&](int64_t begin, int64_t end) {
+      if (same.load(std::memory_order_relaxed) && !equal_runs(x + begin, y + begin, end - begin)) same = false;
+    });
+    return same.load();
   });
 }
 

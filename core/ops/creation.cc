@@ -1,7 +1,9 @@
 // New tensors: constants, sequences, the identity.
 #include <cmath>
+#include <functional>
 
 #include "base/threads.h"
+#include "kernels/sequences.h"
 #include "ops/views.h"
 #include "tensor/plan.h"
 
@@ -139,7 +141,13 @@ int64_t arange_length(Scalar start, Scalar end, Scalar step, DType dtype) {
 Tensor fill_arange(Scalar start, Scalar step, int64_t length, DType dtype) {
   Tensor result = Tensor::empty({length}, dtype);
   visit_dtype(dtype, [&]<class T>(T) {
-    if constexpr (std::is_integral_v<T>) {
+    if constexpr (std::is_same_v<T, int64_t>) {
+      int64_t* const to = result.as<int64_t>();
+      const int64_t first = start.as_int(), stride = step.as_int();
+      parallel_for(length, kGrain, [=](int64_t begin, int64_t end) {
+        sequence_loops().of_int64(to + begin, end - begin, first, stride, begin);
+      });
+    } else if constexpr (std::is_integral_v<T>) {
       const auto first = static_cast<uint64_t>(start.as_int()), stride = static_cast<uint64_t>(step.as_int());
       write_sequence<T>(result,
                         [=](int64_t i) { return static_cast<int64_t>(first + static_cast<uint64_t>(i) * stride); });
@@ -189,6 +197,21 @@ void write_spaced(const Tensor& result, Scalar start, Scalar end, F map) {
   const int64_t steps = result.count();
   const Step first = static_cast<Step>(start.to<T>()), last = static_cast<Step>(end.to<T>());
   const Step step = (last - first) / static_cast<Step>(steps - 1);
+  if constexpr (std::is_same_v<F, std::identity> && std::is_same_v<T, Step>) {
+    T* const to = result.as<T>();
+    parallel_for(steps, kGrain, [=](int64_t begin, int64_t end) {
+      const auto loop = [] {
+        if constexpr (std::is_same_v<T, float>)
+          return sequence_loops().of_float;
+        else
+          return sequence_loops().of_double;
+      }();
+      const int64_t middle = std::clamp(steps / 2, begin, end);
+      loop(to + begin, middle - begin, first, step, begin);
+      loop(to + middle, end - middle, last, step, middle - (steps - 1));
+    });
+    return;
+  }
   write_sequence<T>(result, [=](int64_t i) {
     return map(i < steps / 2 ? std::fma(step, static_cast<Step>(i), first)
                              : std::fma(-step, static_cast<Step>(steps - i - 1), last));
@@ -211,7 +234,7 @@ Tensor linspace(const Out& out, Operand first, Operand last, int64_t steps, Mayb
   if (steps > 1)
     visit_dtype(type, [&]<class T>(T) {
       using Step = std::conditional_t<std::is_integral_v<T>, double, std::conditional_t<is_half_type<T>, float, T>>;
-      write_spaced<Step, T>(result, start, end, [](Step x) { return x; });
+      write_spaced<Step, T>(result, start, end, std::identity{});
     });
   return out.give(std::move(result));
 }

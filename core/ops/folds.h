@@ -19,6 +19,8 @@ struct Blocks {
   int64_t step_a = 0, step_n = 0, step_b = 0;
   std::vector<int> kept;
   Dims sizes, sizes_with_ones;  // of the result, without and with the reduced dimensions
+  Dims held;                    // sizes of the kept dimensions in that order; 1 where one result is given many times
+  int64_t repeats = 1;          // how many times the n are met: more than once where Repeats::Once was asked for
 
   int64_t item() const { return static_cast<int64_t>(input.item_bytes()); }
   int64_t count() const { return a * n * b; }
@@ -27,7 +29,14 @@ struct Blocks {
   int64_t pitch() const { return b == 1 ? 1 : step_n / item(); }
 };
 
-Blocks blocks_of(const Tensor& input, const std::optional<Dims>& dims);
+// Of reduced dimensions whose stride is 0: whether the n are as many as the sizes say, or the elements that there are.
+// Kept ones are never folded more than once.
+enum class Repeats : uint8_t { Each, Once };
+
+Blocks blocks_of(const Tensor& input, const std::optional<Dims>& dims, Repeats repeats = Repeats::Each);
+
+// Whether blocks_of reads the tensor where it lies, rather than a copy of it.
+bool lies_in_blocks(const Tensor& input, const std::optional<Dims>& dims);
 
 inline constexpr int64_t kFoldWork = 32768;  // elements that one task takes
 inline constexpr int64_t kFoldPart = 65536;  // elements of one part of a whole reduction
@@ -130,9 +139,7 @@ Tensor as_result(const Blocks& blocks, const Tensor& out, bool keepdim);
 // Folds elements of dtype `compute` into results of dtype `result`.
 template <class Each, class Combine>
 Tensor fold_blocks(const Blocks& blocks, DType compute, DType result, bool keepdim, Each loop, Combine combine) {
-  Dims sizes;
-  for (int d : blocks.kept) sizes.push_back(blocks.sizes_with_ones[static_cast<size_t>(d)]);
-  const Tensor out = Tensor::empty(sizes, result);
+  const Tensor out = Tensor::empty(blocks.held, result);
   const auto bytes = static_cast<int64_t>(item_size(result));
   if (out.count() > 0) Fold(blocks, compute, bytes, loop, combine).run(out.bytes());
   return as_result(blocks, out, keepdim);

@@ -2,6 +2,7 @@
 #include "ops/gradients.h"
 #include "ops/indexing.h"
 
+#include <atomic>
 #include <cstring>
 
 #include "base/threads.h"
@@ -230,6 +231,10 @@ Loop update_loop(DType dtype, Update rule) {
 
 Tensor integer_index(const Tensor& index) { return index.to(DType::Int64).contiguous(); }
 
+static int64_t first_outside(const int64_t* at, int64_t count, int64_t lowest, int64_t size) {
+  return *std::find_if(at, at + count, [=](int64_t x) { return x < lowest || x >= size; });
+}
+
 Tensor offsets_along(const Tensor& index, int64_t dim, int64_t size, int64_t stride_bytes, bool allow_negative,
                      ErrorKind kind, const char* prefix) {
   const Tensor positions = integer_index(index);
@@ -237,12 +242,14 @@ Tensor offsets_along(const Tensor& index, int64_t dim, int64_t size, int64_t str
   const int64_t* in = positions.as<int64_t>();
   int64_t* out = offsets.as<int64_t>();
   const int64_t lowest = allow_negative ? -size : 0;
-  for (int64_t i = 0; i < positions.count(); ++i) {
-    const int64_t at = in[i];
-    if (__builtin_expect(at < lowest || at >= size, 0))
-      fail(kind, prefix, "index ", at, " is out of bounds for dimension ", dim, " with size ", size);
-    out[i] = (at < 0 ? at + size : at) * stride_bytes;
-  }
+  const auto place = place_loop();
+  std::atomic<bool> fits = true;
+  parallel_for(positions.count(), kGrain, [&](int64_t begin, int64_t end) {
+    if (!place(in + begin, end - begin, lowest, size, stride_bytes, out + begin)) fits = false;
+  });
+  if (!fits)
+    fail(kind, prefix, "index ", first_outside(in, positions.count(), lowest, size), " is out of bounds for dimension ",
+         dim, " with size ", size);
   return offsets;
 }
 
@@ -257,15 +264,50 @@ Tensor fetch(const Tensor& source, const Tensor& offsets) {
   return plan.output();
 }
 
-void update(const Tensor& target, const Tensor& values, const Tensor& offsets, Update rule) {
+namespace {
+
+// Dimension along which no two elements of the target are the same; 0 where there is none of more than one.
+int free_dimension(const Tensor& target) {
+  int found = 0;
+  for (int d = 0; d < target.ndim(); ++d)
+    if (target.strides()[d] != 0 && (target.strides()[found] == 0 || target.sizes()[d] > target.sizes()[found]))
+      found = d;
+  return found;
+}
+
+void plan_update(Plan& plan, const Tensor& target, const Tensor& values, const Tensor& offsets) {
   // All are inputs to the plan: the target's stride 0 is meant, and positions may repeat.
-  Plan plan;
   plan.add_input(target);
   plan.add_input(values);
   plan.add_input(offsets);
   plan.build("index_put_");
+}
+
+}  // namespace
+
+void update(const Tensor& target, const Tensor& values, const Tensor& offsets, Update rule) {
   const DType dtypes[3] = {target.dtype(), values.dtype(), DType::Int64};
-  plan.run_serial(update_loop(target.dtype(), rule), dtypes, nullptr);
+  const Loop loop = update_loop(target.dtype(), rule);
+  const int dim = target.ndim() ? free_dimension(target) : 0;
+  const int64_t size = target.ndim() && target.strides()[dim] != 0 ? target.sizes()[dim] : 1;
+  const int64_t parts = std::min({target.count() / kGrain, size / 64, int64_t{16}});
+  if (parts < 2 || offsets.sizes() != target.sizes()) {
+    Plan plan;
+    plan_update(plan, target, values, offsets);
+    return plan.run_serial(loop, dtypes, nullptr);
+  }
+  // Positions along a dimension that offsets do not move meet no element twice: each part of them keeps the order.
+  const Tensor source = values.sizes() == target.sizes() ? values : expand(values, target.sizes());
+  std::vector<Plan> plans(static_cast<size_t>(parts));
+  for (int64_t p = 0; p < parts; ++p) {
+    const int64_t from = size * p / parts, length = size * (p + 1) / parts - from;
+    const auto part = [=](const Tensor& t) { return narrow(t, dim, from, length); };
+    plan_update(plans[static_cast<size_t>(p)], part(target), part(source), part(offsets));
+  }
+  const LongWork released(target.count() >= kLongWork);
+  parallel_for(parts, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t p = begin; p < end; ++p) plans[static_cast<size_t>(p)].run_serial(loop, dtypes, nullptr);
+  });
 }
 
 Tensor take_rows(const Tensor& input, int dim, const Tensor& index) {

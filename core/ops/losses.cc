@@ -1,10 +1,21 @@
 // Losses that every training program calls; the rarer ones are compositions in the package.
 #include <cmath>
 
+#include "base/cpu.h"
+#include "base/threads.h"
 #include "base/warning.h"
+#include "kernels/reduce.h"
+#include "ops/folds.h"
 #include "ops/gradients.h"
+#include "ops/pointwise.h"
 
-namespace lumbre::ops {
+namespace lumbre {
+
+namespace LB_LEVEL {
+extern const PointwiseSpec Sub_spec, Bent_spec;  // of pointwise/arithmetic.cc and pointwise/losses.cc
+}
+
+namespace ops {
 
 namespace {
 
@@ -51,9 +62,47 @@ bool plain_mean(const Tensor& input, const Tensor& target, const OptionalTensor&
   return !weight && input.sizes() == target.sizes() && input.dtype() == target.dtype() && is_floating(input.dtype());
 }
 
+// The sum of f(input, target), or of its squares, in one pass: what f gives is folded while it is in the cache.
+// Undefined for tensors that are small or do not lie side by side.
+Tensor sum_of_pairs(const PointwiseSpec& spec, const void* context, bool squares, const Tensor& input,
+                    const Tensor& target) {
+  constexpr int64_t kBlock = 2048, kBlocks = kFoldPart / kBlock;
+  const int64_t count = input.count();
+  const DType dtype = input.dtype();
+  if (count <= kGrain || is_half(dtype) || !input.is_contiguous() || !target.is_contiguous()) return {};
+  const Loop loop = spec.tables.levels[std::min(best_level(), kLevelCount - 1)]->loops[static_cast<int>(dtype)];
+  const auto square = reduce_table().norm[static_cast<int>(dtype)];
+  const auto sum = reduce_table().sum[static_cast<int>(dtype)];
+  const auto item = static_cast<int64_t>(item_size(dtype));
+  const int64_t parts = (count + kFoldPart - 1) / kFoldPart;
+  std::vector<char> totals(static_cast<size_t>(parts * item));
+  char *const x = input.bytes(), *const y = target.bytes();
+  {
+    const LongWork released(count >= kLongWork);
+    parallel_for(parts, 1, [&](int64_t begin, int64_t end) {
+      alignas(64) char block[kBlock * 8], each[kBlocks * 8];
+      for (int64_t p = begin; p < end; ++p) {
+        int64_t done = 0;
+        for (int64_t at = p * kFoldPart; at < std::min(count, (p + 1) * kFoldPart); at += kBlock, ++done) {
+          const int64_t some = std::min(kBlock, count - at), steps[3] = {item, item, item};
+          char* const data[3] = {block, x + at * item, y + at * item};
+          loop(data, steps, some, context);
+          squares ? square(block, some, 1, 1, 2, each + done * item) : sum(block, some, 1, 1, each + done * item);
+        }
+        sum(each, done, 1, 1, totals.data() + p * item);
+      }
+    });
+  }
+  const Tensor result = Tensor::empty({}, dtype);
+  sum(totals.data(), parts, 1, 1, result.bytes());
+  return result;
+}
+
 // One pass forward; one node, whose gradient is 2 (input - target) / n.
 Tensor squared_error(const Tensor& input, const Tensor& target) {
   const autograd::GradModeGuard off(false);
+  if (const Tensor sum = sum_of_pairs(LB_LEVEL::Sub_spec, nullptr, true, input, target); sum.defined())
+    return op::div(sum, Scalar(static_cast<double>(input.count())));
   const Tensor difference = op::sub(input, target);
   return op::call<"mean">(op::mul(difference, difference), op::none, false, op::none);
 }
@@ -83,12 +132,23 @@ Tensor bent(const Tensor& input, const Tensor& target, double bound) {
   return op::where(op::call<"lt">(distance, Scalar(bound)), square, line);
 }
 
+// The mean of what _bent gives, divided by the scale.
+Tensor bent_mean(const Tensor& input, const Tensor& target, double bound, double scale) {
+  const autograd::GradModeGuard off(false);
+  const double by = static_cast<double>(input.count()) * scale;
+  if (const Tensor sum = sum_of_pairs(LB_LEVEL::Bent_spec, &bound, false, input, target); sum.defined())
+    return op::div(sum, Scalar(by));
+  return op::div(op::sum(op::call<"_bent">(input, target, bound)), Scalar(by));
+}
+
 Tensor smooth_l1_loss(const Tensor& input, const Tensor& target, std::optional<bool> size_average,
                       std::optional<bool> reduce, const std::string& reduction, double beta) {
   const std::string how = chosen_reduction(reduction, size_average, reduce);
   warn_of_sizes(input, target);
   LB_CHECK(beta >= 0, Runtime, "smooth_l1_loss does not support negative values for beta.");
   if (beta == 0) return reduced(op::call<"abs">(op::sub(input, target)), how);
+  if (how == "mean" && plain_mean(input, target, std::nullopt) && input.count() > kGrain && !is_half(input.dtype()))
+    return op::call<"_bent_mean">(input, target, beta, beta);
   return reduced(op::div(bent(input, target, beta), Scalar(beta)), how);
 }
 
@@ -97,6 +157,8 @@ Tensor huber_loss(const Tensor& input, const Tensor& target, const std::string& 
   const std::string how = chosen_reduction(reduction, std::nullopt, std::nullopt);
   warn_of_sizes(input, target);
   LB_CHECK(delta > 0, Runtime, "huber_loss does not support non-positive values for delta.");
+  if (how == "mean" && plain_mean(input, target, weight) && input.count() > kGrain && !is_half(input.dtype()))
+    return op::call<"_bent_mean">(input, target, delta, 1.0);
   return weighted(bent(input, target, delta), weight, how);
 }
 
@@ -374,6 +436,20 @@ tensor(1.))",
                 },
                 "0:01 1:01"),
             .forms = kHidden);
+LB_OPERATOR(.signature = "_bent_mean(input, target, bound, scale)",
+            .doc = "The mean of what _bent gives, divided by the scale, in one pass.", .forward = forward_of<bent_mean>,
+            .derivative = gradients(
+                "SmoothL1LossBackward0",
+                [](Backward& b) {
+                  const Tensor difference = op::sub(b.input(0), b.input(1));
+                  const double count = static_cast<double>(difference.count()), bound = b.real(2);
+                  const Tensor slope = op::mul(op::call<"clamp">(difference, Scalar(-bound), Scalar(bound)),
+                                               op::mul(b.grad(), Scalar(1 / (count * b.real(3)))));
+                  if (b.needs(0)) b.give(0, slope);
+                  if (b.needs(1)) b.give(1, op::neg(slope));
+                },
+                "0:01 1:01"),
+            .forms = kHidden);
 LB_OPERATOR(.signature = "_bce(input, target)", .doc = R"(The binary cross entropy of each element.
 
 >>> torch.nn.functional.binary_cross_entropy(torch.tensor([1.]), torch.tensor([1.]))
@@ -455,4 +531,5 @@ LB_OPERATOR(.signature = "nn.functional.kl_div(input, target, " LB_REDUCTION ", 
 tensor(0.))",
             .forward = forward_of<kl_div>, .derivative = kComposed, .forms = kFunction);
 
-}  // namespace lumbre::ops
+}  // namespace ops
+}  // namespace lumbre

@@ -2,8 +2,9 @@
 #include <bit>
 #include <cstring>
 
-#include "ops/gradients.h"
+#include "base/threads.h"
 #include "kernels/index.h"
+#include "ops/gradients.h"
 #include "ops/indexing.h"
 #include "ops/views.h"
 
@@ -14,18 +15,42 @@ namespace {
 // One byte per element, not zero where the element is not. Views of other dtypes may hold any byte.
 Tensor truth(const Tensor& input) { return input.to(DType::Bool).contiguous(); }
 
-int64_t count_true(const Tensor& mask) {
-  const uint8_t* bytes = mask.as<uint8_t>();
+int64_t count_true(const uint8_t* bytes, int64_t size) {
   constexpr uint64_t kLow = 0x7f7f7f7f7f7f7f7f;
   int64_t count = 0, i = 0;
-  for (; i + 8 <= mask.count(); i += 8) {
+  for (; i + 8 <= size; i += 8) {
     uint64_t word;
     std::memcpy(&word, bytes + i, 8);
     // The high bit of each byte that is not zero.
     count += std::popcount((((word & kLow) + kLow) | word) & ~kLow);
   }
-  for (; i < mask.count(); ++i) count += bytes[i] != 0;
+  for (; i < size; ++i) count += bytes[i] != 0;
   return count;
+}
+int64_t count_true(const Tensor& mask) { return count_true(mask.as<uint8_t>(), mask.count()); }
+
+// The number of true elements before each part of kGrain elements, and of all at the end.
+std::vector<int64_t> starts_of(const Tensor& mask) {
+  const uint8_t* bytes = mask.as<uint8_t>();
+  const int64_t size = mask.count(), parts = (size + kGrain - 1) / kGrain;
+  std::vector<int64_t> starts(static_cast<size_t>(parts + 1));
+  parallel_for(parts, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t p = begin; p < end; ++p)
+      starts[static_cast<size_t>(p + 1)] = count_true(bytes + p * kGrain, std::min(kGrain, size - p * kGrain));
+  });
+  for (size_t p = 1; p < starts.size(); ++p) starts[p] += starts[p - 1];
+  return starts;
+}
+
+// Calls body(first element, one past the last, how many true ones are before, how many up to its end) for each part.
+template <class Body>
+void each_part(const std::vector<int64_t>& starts, int64_t size, Body body) {
+  const LongWork released(size >= kLongWork);
+  parallel_for(static_cast<int64_t>(starts.size()) - 1, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t p = begin; p < end; ++p)
+      body(p * kGrain, std::min(size, (p + 1) * kGrain), starts[static_cast<size_t>(p)],
+           starts[static_cast<size_t>(p + 1)]);
+  });
 }
 
 // Calls f(flat position) for each true element in row-major order.
@@ -51,28 +76,32 @@ void each_true(const Tensor& mask, F f) {
 
 Tensor nonzero(const Tensor& input) {
   const Tensor mask = truth(input);
-  const int64_t count = count_true(mask);
+  const std::vector<int64_t> starts = starts_of(mask);
+  const int64_t count = starts.back();
   const int ndim = input.ndim();
   // A row of positions per dimension, seen transposed: as PyTorch lays it out, and as indexing reads it.
   Tensor result = with_geometry(Tensor::empty({ndim, count}, DType::Int64), {count, ndim}, {1, count});
-  int64_t* out = result.as<int64_t>();
+  if (ndim == 0 || count == 0) return result;
+  int64_t* const out = result.as<int64_t>();
   const Dims& sizes = input.sizes();
-  if (ndim == 1) {
-    each_true(mask, [&](int64_t at) { *out++ = at; });
-  } else if (ndim > 1) {
-    // Row by row: the leading coordinates are counted up once per row.
-    const int64_t columns = sizes[ndim - 1], rows = columns ? mask.count() / columns : 0;
-    Dims row(static_cast<size_t>(ndim - 1), 0);
-    const uint8_t* bytes = mask.as<uint8_t>();
-    for (int64_t r = 0; r < rows; ++r, bytes += columns) {
-      each_true(bytes, columns, [&](int64_t at) {
-        for (int d = 0; d < ndim - 1; ++d) out[d * count] = row[d];
-        out[(ndim - 1) * count] = at;
-        ++out;
-      });
-      for (int d = ndim - 2; d >= 0 && ++row[d] == sizes[d]; --d) row[d] = 0;
+  const int64_t columns = sizes[ndim - 1];
+  const uint8_t* const bytes = mask.as<uint8_t>();
+  each_part(starts, mask.count(), [=, &sizes](int64_t from, int64_t to, int64_t at, int64_t end) {
+    // Along a row every position is written, and the next one over it where that was not true: no branch depends on
+    // the elements but the one that leaves when all have been found.
+    int64_t* const last = out + (ndim - 1) * count;
+    while (from < to && at < end) {
+      const int64_t row = from / columns, before = at, stop = std::min(to, (row + 1) * columns);
+      for (; from < stop && at < end; ++from) {
+        last[at] = from - row * columns;
+        at += bytes[from] != 0;
+      }
+      from = stop;
+      int64_t rest = row;
+      for (int d = ndim - 2; d >= 0; rest /= sizes[d--])
+        std::fill(out + d * count + before, out + d * count + at, rest % sizes[d]);
     }
-  }
+  });
   return result;
 }
 
@@ -92,11 +121,18 @@ Tensor masked_select(const Tensor& input, const Tensor& mask) {
   LB_CHECK(mask.dtype() == DType::Bool, Runtime, "masked_select: expected BoolTensor for mask");
   const Dims sizes = input.sizes() == mask.sizes() ? input.sizes() : broadcast_sizes(input.sizes(), mask.sizes());
   const Tensor chosen = expand(mask, sizes).contiguous(), source = expand(input, sizes).contiguous();
-  Tensor result = Tensor::empty({count_true(chosen)}, input.dtype());
+  const std::vector<int64_t> starts = starts_of(chosen);
+  Tensor result = Tensor::empty({starts.back()}, input.dtype());
+  const uint8_t* const bytes = chosen.as<uint8_t>();
   visit_width(input.item_bytes(), [&]<class W>(W) {
-    const W* in = source.as<W>();
-    W* out = result.as<W>();
-    each_true(chosen, [&](int64_t at) { *out++ = in[at]; });
+    const W* const in = source.as<W>();
+    W* const out = result.as<W>();
+    each_part(starts, chosen.count(), [=](int64_t from, int64_t to, int64_t at, int64_t end) {
+      for (; from < to && at < end; ++from) {
+        out[at] = in[from];
+        at += bytes[from] != 0;
+      }
+    });
   });
   return result;
 }

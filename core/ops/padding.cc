@@ -2,7 +2,9 @@
 #include "ops/padding.h"
 
 #include <cmath>
+#include <cstring>
 
+#include "base/threads.h"
 #include "ops/gradients.h"
 #include "ops/indexing.h"
 #include "ops/views.h"
@@ -83,21 +85,74 @@ void check_border(const Tensor& input, int d, int64_t left, int64_t right, Borde
   }
 }
 
+// Which input positions a dimension of the result shows, and the longest run of them that lies side by side.
+struct Places {
+  std::vector<int64_t> at;
+  int64_t run_begin = 0, run_end = 0;
+};
+
+Places places_of(int64_t size, int64_t left, int64_t right, Border border) {
+  Places places;
+  const int64_t length = size + left + right;
+  for (int64_t k = 0; k < length; ++k) places.at.push_back(source_of(k, size, left, right, border));
+  for (int64_t begin = 0, end; begin < length; begin = end) {
+    for (end = begin + 1;
+         end < length && places.at[static_cast<size_t>(end)] == places.at[static_cast<size_t>(end - 1)] + 1;)
+      ++end;
+    if (end - begin > places.run_end - places.run_begin) places.run_begin = begin, places.run_end = end;
+  }
+  return places;
+}
+
+// The result's rows, each from the input's row that the outer places name. places[0] is of the columns; `height` and
+// `depth` are the input's sizes along the dimensions of the others.
+template <class W>
+void fill_bordered(const Tensor& from, const Tensor& to, const Places (&places)[3], int64_t height, int64_t depth) {
+  const auto columns = static_cast<int64_t>(places[0].at.size()), rows = static_cast<int64_t>(places[1].at.size()),
+             planes = static_cast<int64_t>(places[2].at.size());
+  const int64_t width = from.sizes().back(), *at = places[0].at.data();
+  const int64_t begin_run = places[0].run_begin, end_run = places[0].run_end;
+  const W* const in = from.as<W>();
+  W* const out = to.as<W>();
+  parallel_for(to.count() / columns, std::max<int64_t>(1, kGrain / columns), [&](int64_t begin, int64_t end) {
+    int64_t row = begin % rows, plane = begin / rows % planes, block = begin / rows / planes;
+    for (int64_t r = begin; r < end; ++r) {
+      const int64_t above = (block * depth + places[2].at[static_cast<size_t>(plane)]) * height;
+      const W* const line = in + (above + places[1].at[static_cast<size_t>(row)]) * width;
+      W* const target = out + r * columns;
+      for (int64_t k = 0; k < begin_run; ++k) target[k] = line[at[k]];
+      std::memcpy(target + begin_run, line + at[begin_run], static_cast<size_t>(end_run - begin_run) * sizeof(W));
+      for (int64_t k = end_run; k < columns; ++k) target[k] = line[at[k]];
+      if (++row < rows) continue;
+      row = 0;
+      if (++plane < planes) continue;
+      plane = 0;
+      ++block;
+    }
+  });
+}
+
 Tensor pad_border(const Tensor& input, const Dims& pad, Border border) {
   const int padded = pad.ndim() / 2, n = input.ndim();
   LB_CHECK(padded >= 1 && padded <= 3 && (n == padded + 1 || n == padded + 2), NotImplemented, "Padding size ",
            pad.size(), " is not supported for ", n, "D input tensor.");
   for (int i = 0; i < padded; ++i) check_border(input, n - 1 - i, pad[2 * i], pad[2 * i + 1], border);
-  Tensor result = input.contiguous();
+  const Tensor from = input.contiguous();
+  Dims sizes = input.sizes();
+  Places places[3] = {{{0}}, {{0}}, {{0}}};
   for (int i = 0; i < padded; ++i) {
     const int d = n - 1 - i;
-    const int64_t size = result.sizes()[d], left = pad[2 * i], right = pad[2 * i + 1];
-    const int64_t length = size + left + right;
-    Tensor positions = Tensor::empty({length}, DType::Int64);
-    for (int64_t k = 0; k < length; ++k) positions.as<int64_t>()[k] = source_of(k, size, left, right, border);
-    result = take_rows(result, d, positions);
+    const int64_t size = input.sizes()[d], left = pad[2 * i], right = pad[2 * i + 1];
+    sizes[d] = size + left + right;
+    places[i] = places_of(size, left, right, border);
   }
-  return result.same(input) ? input.clone() : result;
+  Tensor result = Tensor::empty(sizes, input.dtype());
+  if (result.count() > 0)
+    visit_width(input.item_bytes(), [&]<class W>(W) {
+      fill_bordered<W>(from, result, places, padded > 1 ? input.sizes()[n - 2] : 1,
+                       padded > 2 ? input.sizes()[n - 3] : 1);
+    });
+  return result;
 }
 
 Tensor pad(const Tensor& input, const Dims& pad, const std::string& mode, std::optional<double> value) {

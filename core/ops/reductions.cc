@@ -48,8 +48,29 @@ Tensor fold_contiguous(ReduceLoop loop, const Tensor& input, int dim, bool keepd
   return out;
 }
 
+// The reduced dimension of the least stride, -1 where it is the only one.
+int innermost_reduced(const Tensor& input, const std::optional<Dims>& dims) {
+  const std::vector<bool> reduced = reduced_dims(dims, input.ndim());
+  int found = -1, count = 0;
+  for (int d = 0; d < input.ndim(); ++d) {
+    if (!reduced[static_cast<size_t>(d)] || input.sizes()[d] == 1) continue;
+    ++count;
+    if (found < 0 || input.strides()[d] < input.strides()[found]) found = d;
+  }
+  return count > 1 ? found : -1;
+}
+
+void multiply(const Tensor& t, int64_t by) {
+  visit_dtype(t.dtype(), [&]<class T>(T) {
+    if constexpr (std::is_floating_point_v<T>)
+      for (int64_t i = 0; i < t.count(); ++i) t.as<T>()[i] *= static_cast<T>(by);
+    else if constexpr (std::is_same_v<T, int64_t>)
+      for (int64_t i = 0; i < t.count(); ++i) t.as<uint64_t>()[i] *= static_cast<uint64_t>(by);
+  });
+}
+
 Tensor fold(const ReduceLoop (&loops)[kDTypeCount], const Tensor& input, const std::optional<Dims>& dims, bool keepdim,
-            DType result) {
+            DType result, Repeats repeats) {
   const DType compute = compute_dtype(result);
   const auto loop = loops[static_cast<int>(compute)];
   // Small contiguous tensors need no plan.
@@ -65,13 +86,25 @@ Tensor fold(const ReduceLoop (&loops)[kDTypeCount], const Tensor& input, const s
   }
   // A narrower result's dtype rounds each element.
   const Tensor& elements = compute == result ? input : input.to(result);
-  return fold_with(loops, blocks_of(elements, dims), compute, keepdim).to(result);
+  if (elements.count() > kFoldWork && !lies_in_blocks(elements, dims))
+    if (const int d = innermost_reduced(elements, dims); d >= 0) {
+      // The innermost first: then what is left is small, and nothing is copied.
+      const Tensor part = fold(loops, elements, Dims{d}, true, compute, repeats);
+      return fold(loops, part, dims, keepdim, compute, repeats).to(result);
+    }
+  const Blocks blocks = blocks_of(elements, dims, repeats);
+  const Tensor out = fold_with(loops, blocks, compute, keepdim);
+  if (blocks.repeats != 1) multiply(out, blocks.repeats);
+  return out.to(result);
 }
 
 // How many elements are true, that is, not zero.
 Tensor count_true(const Tensor& input, const std::optional<Dims>& dims, bool keepdim) {
   const ReduceLoop add = reduce_table().sum[static_cast<int>(DType::Int64)];
-  return fold_blocks(blocks_of(input, dims), DType::Bool, DType::Int64, keepdim, reduce_table().count_true, add);
+  const Blocks blocks = blocks_of(input, dims, Repeats::Once);
+  const Tensor out = fold_blocks(blocks, DType::Bool, DType::Int64, keepdim, reduce_table().count_true, add);
+  if (blocks.repeats != 1) multiply(out, blocks.repeats);
+  return out;
 }
 
 std::optional<Dims> one_dim(std::optional<int64_t> dim) {
@@ -150,7 +183,8 @@ Tensor dim_from_last(const Tensor& t, int dim) {
 Tensor sum(const Tensor& input, const std::optional<Dims>& dims, bool keepdim, std::optional<DType> dtype) {
   const DType result = sum_dtype(input, dtype);
   if (input.dtype() == DType::Bool && result == DType::Int64) return count_true(input, dims, keepdim);
-  return fold(reduce_table().sum, input, dims, keepdim, result);
+  // What is repeated is summed once: one product then has a smaller error than as many sums.
+  return fold(reduce_table().sum, input, dims, keepdim, result, Repeats::Once);
 }
 
 namespace {
@@ -179,10 +213,10 @@ Tensor mean(const Tensor& input, const std::optional<Dims>& dims, bool keepdim, 
 namespace {
 
 Tensor prod_all(const Tensor& input, std::optional<DType> dtype) {
-  return fold(reduce_table().prod, input, std::nullopt, false, sum_dtype(input, dtype));
+  return fold(reduce_table().prod, input, std::nullopt, false, sum_dtype(input, dtype), Repeats::Each);
 }
 Tensor prod(const Tensor& input, int64_t dim, bool keepdim, std::optional<DType> dtype) {
-  return fold(reduce_table().prod, input, Dims{dim}, keepdim, sum_dtype(input, dtype));
+  return fold(reduce_table().prod, input, Dims{dim}, keepdim, sum_dtype(input, dtype), Repeats::Each);
 }
 
 Tensor nansum(const Tensor& input, const std::optional<Dims>& dims, bool keepdim, std::optional<DType> dtype) {
@@ -221,7 +255,7 @@ DType ordered(DType dtype) { return is_half(dtype) ? DType::Float32 : dtype; }
 Tensor extreme(const ReduceLoop (&loops)[kDTypeCount], const Tensor& input, const std::optional<Dims>& dims,
                bool keepdim, const char* name) {
   const DType compute = ordered(input.dtype());
-  const Blocks blocks = blocks_of(input, dims);
+  const Blocks blocks = blocks_of(input, dims, Repeats::Once);
   if (blocks.n == 0 && (blocks.a * blocks.b > 0 || !dims)) check_not_empty(blocks, input, name, !dims || dims->empty());
   return fold_with(loops, blocks, compute, keepdim).to(input.dtype());
 }
@@ -304,11 +338,9 @@ Extremes arg(const ArgLoop (&loops)[kDTypeCount], const Tensor& input, std::opti
   const Blocks blocks = arg_blocks(input, dim);
   check_not_empty(blocks, input, name, !dim);
   const int64_t results = blocks.a * blocks.b, b = blocks.b, pitch = blocks.pitch();
-  Dims sizes;
-  for (int d : blocks.kept) sizes.push_back(blocks.sizes_with_ones[static_cast<size_t>(d)]);
-  const Tensor at = Tensor::empty(sizes, DType::Int64);
+  const Tensor at = Tensor::empty(blocks.held, DType::Int64);
   const DType compute = blocks.input.dtype();
-  const Tensor values = with_values ? Tensor::empty(sizes, compute) : Tensor();
+  const Tensor values = with_values ? Tensor::empty(blocks.held, compute) : Tensor();
   const auto loop = loops[static_cast<int>(compute)];
   int64_t* const positions = at.as<int64_t>();
   const LongWork released(blocks.count() >= 1 << 20);
@@ -349,7 +381,7 @@ std::tuple<Tensor, Tensor> min_dim(const Tensor& input, int64_t dim, bool keepdi
 
 Tensor truth(const ReduceLoop (&loops)[kDTypeCount], const Tensor& input, const std::optional<Dims>& dims, bool keepdim,
              bool of_none) {
-  const Blocks blocks = blocks_of(input, dims);
+  const Blocks blocks = blocks_of(input, dims, Repeats::Once);
   const auto loop = loops[static_cast<int>(DType::Bool)];
   Tensor out = blocks.n == 0
                    ? Tensor::full(keepdim ? blocks.sizes_with_ones : blocks.sizes, Scalar(of_none), DType::Bool)

@@ -6,19 +6,46 @@
 #include "kernels/reduce.h"
 #include "ops/reductions.h"
 #include "ops/registry.h"
+#include "tensor/plan.h"
 
 namespace lumbre::ops {
 
 namespace {
 
-// Runs a loop over the (a, n, b) block around `dim`.
+// Blocks of half types, each as float while it is in the cache.
+void along_halves(SoftmaxLoop loop, const Reduction& r, const Tensor& out) {
+  const DType own = out.dtype();
+  const Loop widen = conversion_loop(own, DType::Float32), narrow = conversion_loop(DType::Float32, own);
+  const int64_t each = r.n * r.b;
+  parallel_for(r.a, std::max<int64_t>(1, 16384 / each), [&](int64_t begin, int64_t end) {
+    std::vector<float> wide(static_cast<size_t>(2 * each));
+    char *const from = reinterpret_cast<char*>(wide.data()), *const to = reinterpret_cast<char*>(wide.data() + each);
+    const int64_t widening[2] = {4, 2}, narrowing[2] = {2, 4};
+    for (int64_t i = begin; i < end; ++i) {
+      char* const read[2] = {from, r.input.bytes() + i * each * 2};
+      char* const written[2] = {out.bytes() + i * each * 2, to};
+      widen(read, widening, each, nullptr);
+      loop(from, r.n, r.b, to);
+      narrow(written, narrowing, each, nullptr);
+    }
+  });
+}
+
+// Runs a loop over the (a, n, b) block around `dim`; half types are computed as float.
 Tensor along(const SoftmaxLoop (&loops)[kDTypeCount], const Tensor& input, int dim) {
+  constexpr int64_t kMostHalves = 32768;
   const Reduction r = prepare_reduction(input, input.ndim() ? std::optional<Dims>(Dims{dim}) : std::nullopt);
+  if (is_half(input.dtype()) && r.n * r.b > kMostHalves)
+    return along(loops, input.to(DType::Float32), dim).to(input.dtype());
   Tensor out = Tensor::empty(input.sizes(), input.dtype());
-  const auto loop = loops[static_cast<int>(input.dtype())];
+  const auto loop = loops[static_cast<int>(is_half(input.dtype()) ? DType::Float32 : input.dtype())];
   const auto step = static_cast<int64_t>(input.item_bytes()) * r.n * r.b;
   if (out.count() == 0) return out;
   const LongWork released(out.count() >= 1 << 20);
+  if (is_half(input.dtype())) {
+    along_halves(loop, r, out);
+    return out;
+  }
   parallel_for(r.a, std::max<int64_t>(1, 16384 / std::max<int64_t>(1, r.n * r.b)), [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) loop(r.input.bytes() + i * step, r.n, r.b, out.bytes() + i * step);
   });
@@ -32,7 +59,7 @@ DType compute_dtype(DType dtype) {
 Tensor scan(const SoftmaxLoop (&loops)[kDTypeCount], const Tensor& input, int64_t dim, std::optional<DType> dtype) {
   const int d = wrap_dim(dim, input.ndim());
   const DType result = dtype.value_or(is_integral(input.dtype(), true) ? DType::Int64 : input.dtype());
-  return along(loops, input.to(result).to(compute_dtype(result)), d).to(result);
+  return along(loops, is_half(result) ? input.to(result) : input.to(result).to(compute_dtype(result)), d).to(result);
 }
 // In place the result keeps the tensor's dtype, which the copy would refuse for integers that became int64.
 Tensor scan_out(const char* name, const SoftmaxLoop (&loops)[kDTypeCount], const Out& out, const Tensor& input,
@@ -50,6 +77,22 @@ Tensor cumprod(const Out& out, const Tensor& input, int64_t dim, std::optional<D
   return scan_out("cumprod", reduce_table().cumprod, out, input, dim, dtype);
 }
 
+template <class T, bool kMax>
+void running_extreme(const T* in, int64_t n, T* values, int64_t* positions) {
+  T best = in[0];
+  int64_t at = 0;
+  for (int64_t i = 0; i < n; ++i) {
+    const T x = in[i];
+    // The common case first, and a branch: seldom taken, it breaks the chain from one element to the next.
+    if (!(kMax ? x < best : x > best) && ((x != x) | (best == best))) {
+      best = x;
+      at = i;
+    }
+    values[i] = best;
+    positions[i] = at;
+  }
+}
+
 // Running extremes and where they are: the last of equals, NaN from the first NaN on.
 template <bool kMax>
 std::tuple<Tensor, Tensor> cumulative_extreme(const Tensor& input, int64_t dim) {
@@ -58,19 +101,18 @@ std::tuple<Tensor, Tensor> cumulative_extreme(const Tensor& input, int64_t dim) 
   const Tensor rows = dim_to_last(wide, d).contiguous();
   const int64_t n = input.ndim() ? input.sizes()[d] : 1;
   Tensor values = Tensor::empty(rows.sizes(), rows.dtype()), positions = Tensor::empty(rows.sizes(), DType::Int64);
+  const LongWork released(rows.count() >= kLongWork);
   visit_dtype(rows.dtype(), [&]<class T>(T) {
-    if constexpr (!is_half_type<T>)
-      for (int64_t row = 0; n > 0 && row < rows.count() / n; ++row) {
-        T best{};
-        int64_t at = 0;
-        for (int64_t i = row * n; i < (row + 1) * n; ++i) {
-          const T x = rows.as<T>()[i];
-          const bool better = i == row * n || x != x || (best == best && (kMax ? x >= best : x <= best));
-          if (better) best = x, at = i - row * n;
-          values.as<T>()[i] = best;
-          positions.as<int64_t>()[i] = at;
-        }
-      }
+    if constexpr (!is_half_type<T>) {
+      const T* const in = rows.as<T>();
+      T* const best = values.as<T>();
+      int64_t* const at = positions.as<int64_t>();
+      if (n > 0)
+        parallel_for(rows.count() / n, std::max<int64_t>(1, kGrain / n), [=](int64_t begin, int64_t end) {
+          for (int64_t row = begin * n; row < end * n; row += n)
+            running_extreme<T, kMax>(in + row, n, best + row, at + row);
+        });
+    }
   });
   return {dim_from_last(values, d).contiguous().to(input.dtype()), dim_from_last(positions, d).contiguous()};
 }
@@ -113,7 +155,7 @@ Tensor softmax_of(const SoftmaxLoop (&loops)[kDTypeCount], const Tensor& input, 
       loops[static_cast<int>(result)](input.bytes() + i * step, n, 1, out.bytes() + i * step);
     return out;
   }
-  return along(loops, input.to(result).to(compute_dtype(result)), d).to(result);
+  return along(loops, is_half(result) ? input.to(result) : input.to(result).to(compute_dtype(result)), d).to(result);
 }
 Tensor softmax(const Tensor& input, int64_t dim, std::optional<DType> dtype) {
   return softmax_of(reduce_table().softmax, input, dim, dtype, "softmax_lastdim_kernel_impl");

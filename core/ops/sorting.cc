@@ -1,36 +1,17 @@
-// Orders: sort, topk, kthvalue, median, mode, unique; places in sorted sequences.
+// Orders: sort, topk, kthvalue, median, mode.
 #include <algorithm>
 #include <cmath>
 #include <numeric>
 
 #include "ops/gradients.h"
 #include "base/threads.h"
-#include "ops/radix.h"
+#include "ops/ordering.h"
 #include "ops/reductions.h"
 #include "ops/registry.h"
 
 namespace lumbre::ops {
 
 namespace {
-
-// NaN counts as greater than every number.
-template <class T>
-bool less(T a, T b) {
-  if constexpr (std::is_floating_point_v<T>)
-    return a < b || (b != b && a == a);
-  else
-    return a < b;
-}
-template <class T>
-bool greater(T a, T b) {
-  return less(b, a);
-}
-
-template <class T>
-struct Entry {
-  T value;
-  int64_t index;
-};
 
 // The tensor with `dim` last, contiguous; half types widened, which keeps their order.
 struct Rows {
@@ -67,30 +48,6 @@ void each_row(const Rows& r, F&& body) {
   });
 }
 
-template <class T>
-std::vector<Entry<T>> entries_of(const T* in, int64_t n) {
-  std::vector<Entry<T>> entries(static_cast<size_t>(n));
-  for (int64_t i = 0; i < n; ++i) entries[static_cast<size_t>(i)] = {in[i], i};
-  return entries;
-}
-
-// Calls put(place, position) for each of n elements in order, equal ones in the order of their positions.
-template <class T, class Put>
-void stable_order(const T* in, int64_t n, bool descending, Put put) {
-  if (n >= kRadixLeast && n <= kRadixMost) return radix_order(in, n, descending, put);
-  auto entries = entries_of(in, n);
-  // Ties are broken by position, which makes the order stable.
-  if (descending)
-    std::sort(entries.begin(), entries.end(), [](const auto& a, const auto& b) {
-      return greater(a.value, b.value) || (!less(a.value, b.value) && a.index < b.index);
-    });
-  else
-    std::sort(entries.begin(), entries.end(), [](const auto& a, const auto& b) {
-      return less(a.value, b.value) || (!greater(a.value, b.value) && a.index < b.index);
-    });
-  for (int64_t i = 0; i < n; ++i) put(i, entries[static_cast<size_t>(i)].index);
-}
-
 std::tuple<Tensor, Tensor> sort_stable(const Tensor& input, bool, int64_t dim, bool descending) {
   const Rows r(input, dim);
   Tensor values = r.empty(r.n, r.data.dtype()), indices = r.empty(r.n, DType::Int64);
@@ -121,29 +78,49 @@ Tensor argsort_stable(const Tensor& input, std::optional<bool>, int64_t dim, boo
 }
 Tensor msort(const Tensor& input) { return op::call<"sort">.all(input, int64_t{0}, false)[0]; }
 
+// Whether one of the 32 may come before the last of those chosen; NaN may.
+template <class T>
+bool any_enters(const T* in, T last, bool largest) {
+  using Mark = std::conditional_t<sizeof(T) == 8, int64_t, std::conditional_t<sizeof(T) == 4, int32_t, int8_t>>;
+  Mark found = 0;
+  if (largest)
+    for (int i = 0; i < 32; ++i) found |= static_cast<Mark>(!(in[i] <= last));
+  else
+    for (int i = 0; i < 32; ++i) found |= static_cast<Mark>(!(in[i] >= last));
+  return found != 0;
+}
+
 // std::partial_sort over all elements, which touches none but the first k and those that belong among them: a heap of
 // k, and a place behind it for the one that comes in.
 template <class T, class Before>
-std::vector<Entry<T>> first_few(const T* in, int64_t n, int64_t k, Before before) {
+std::vector<Entry<T>> first_few(const T* in, int64_t n, int64_t k, bool largest, Before before) {
   auto heap = entries_of(in, k + 1);
   const auto end = heap.begin() + k;
   std::make_heap(heap.begin(), end, before);
-  for (int64_t i = k; i < n; ++i) {
-    const Entry<T> next{in[i], i};
-    if (!before(next, heap.front())) continue;
-    *end = next;
-    std::pop_heap(heap.begin(), end + 1, before);
+  constexpr int64_t kBlock = 32;
+  for (int64_t i = k; i < n;) {
+    const int64_t stop = std::min(i + kBlock, n);
+    if (stop - i == kBlock && !any_enters(in + i, heap.front().value, largest)) {
+      i = stop;
+      continue;
+    }
+    for (; i < stop; ++i) {
+      const Entry<T> next{in[i], i};
+      if (!before(next, heap.front())) continue;
+      *end = next;
+      std::pop_heap(heap.begin(), end + 1, before);
+    }
   }
   std::sort_heap(heap.begin(), end, before);
   return heap;
 }
 
 std::tuple<Tensor, Tensor> topk(const Tensor& input, int64_t k, int64_t dim, bool largest, bool sorted) {
-  const Rows r(input, dim);
+  const Rows r(widened(input), dim);
   LB_CHECK(k >= 0 && k <= r.n, Runtime, "selected index k out of range");
   LB_CHECK(input.dtype() != DType::Bool, Runtime, "topk does not support bool dtypes on CPU");
   Tensor values = r.empty(k, r.data.dtype()), indices = r.empty(k, DType::Int64);
-  visit_ordered(r.data.dtype(), [&]<class T>(T) {
+  visit_widened(r.data.dtype(), [&]<class T>(T) {
     if (k > 0)
       each_row(r, [&](int64_t row) {
         const T* in = r.data.as<T>() + row * r.n;
@@ -153,7 +130,7 @@ std::tuple<Tensor, Tensor> topk(const Tensor& input, int64_t k, int64_t dim, boo
         std::vector<Entry<T>> entries;
         // PyTorch's choice, which decides between equal elements.
         if (k <= r.n / 64) {
-          entries = first_few(in, r.n, k, before);
+          entries = first_few(in, r.n, k, largest, before);
         } else {
           entries = entries_of(in, r.n);
           std::nth_element(entries.begin(), entries.begin() + (k - 1), entries.end(), before);
@@ -184,9 +161,9 @@ Tensor shaped(const Tensor& t, const Dims& sizes) {
 // One (value, index) of each row: choose(row pointer, n, value&, index&).
 template <class F>
 std::tuple<Tensor, Tensor> one_of_each_row(const Tensor& input, int64_t dim, bool keepdim, F&& choose) {
-  const Rows r(input, dim);
+  const Rows r(widened(input), dim);
   Tensor values = Tensor::empty({r.rows}, r.data.dtype()), indices = Tensor::empty({r.rows}, DType::Int64);
-  visit_ordered(r.data.dtype(), [&]<class T>(T) {
+  visit_widened(r.data.dtype(), [&]<class T>(T) {
     each_row(r, [&](int64_t row) {
       choose(r.data.as<T>() + row * r.n, r.n, values.as<T>()[row], indices.as<int64_t>()[row]);
     });
@@ -321,169 +298,6 @@ std::tuple<Tensor, Tensor> mode(const Tensor& input, int64_t dim, bool keepdim) 
   });
 }
 
-// --- places in sorted sequences -------------------------------------------------------------------------------------
-
-Tensor find_places(const Tensor& sequence, const Tensor& values, bool out_int32, bool right,
-                   const std::optional<Tensor>& sorter) {
-  const bool shared = sequence.ndim() == 1;
-  PromotionState state;
-  state.add(sequence);
-  state.add(values);
-  const DType common = state.result(), dtype = is_half(common) ? DType::Float32 : common;
-  LB_CHECK(common != DType::Bool, NotImplemented, "\"searchsorted_out_cpu\" not implemented for 'Bool'");
-  const Tensor edges = sequence.to(dtype).contiguous(), wanted = values.to(dtype).contiguous();
-  const Tensor order = sorter ? sorter->contiguous() : Tensor();
-  const int64_t n = edges.ndim() ? edges.sizes().back() : 1;
-  const int64_t per_row = shared || values.ndim() == 0 ? values.count() : values.sizes().back();
-  LB_CHECK(!out_int32 || n < INT32_MAX, Runtime,
-           "torch.searchsorted(): the size of boundaries' last dimension should be less than ", INT32_MAX,
-           ", but we got ", n);
-  Tensor out = Tensor::empty(values.sizes(), DType::Int64);
-  visit_ordered(dtype, [&]<class T>(T) {
-    for (int64_t i = 0; i < out.count(); ++i) {
-      const int64_t row = shared ? 0 : i / per_row;
-      const T* base = edges.as<T>() + row * n;
-      const int64_t* permutation = sorter ? order.as<int64_t>() + row * n : nullptr;
-      const T x = wanted.as<T>()[i];
-      int64_t low = 0, high = n;
-      while (low < high) {
-        const int64_t middle = low + (high - low) / 2;
-        const T edge = base[permutation ? permutation[middle] : middle];
-        const bool before = right ? !(edge > x) && !(edge != edge && x == x) : less(edge, x);
-        if (before)
-          low = middle + 1;
-        else
-          high = middle;
-      }
-      out.as<int64_t>()[i] = low;
-    }
-  });
-  return out_int32 ? out.to(DType::Int32) : out;
-}
-
-bool from_right(bool right, const std::optional<std::string>& side) {
-  if (!side) return right;
-  LB_CHECK(*side == "left" || *side == "right", Runtime,
-           "torch.searchsorted(): side can only be 'left' or 'right' but got ", *side);
-  LB_CHECK(!right || *side == "right", Runtime,
-           "torch.searchsorted(): side and right can't be set to opposites, got side of ", *side,
-           " while right was True");
-  return *side == "right";
-}
-
-// A number becomes a 0-d tensor of the dtype that it and the sequence share.
-Tensor wanted_values(const Tensor& sequence, const Operand& input) {
-  if (input.is_tensor()) return input.tensor();
-  PromotionState state;
-  state.add(sequence);
-  state.add(input.scalar());
-  return Tensor::scalar(input.scalar(), state.result());
-}
-
-Tensor searchsorted(const Tensor& sequence, Operand input, bool out_int32, bool right, std::optional<std::string> side,
-                    std::optional<Tensor> sorter) {
-  const Tensor values = wanted_values(sequence, input);
-  if (values.ndim() == 0)
-    LB_CHECK(sequence.ndim() == 1, Runtime,
-             "torch.searchsorted(): input value can be a scalar only when boundaries tensor dimension is 1, but we got "
-             "boundaries tensor dim(",
-             sequence.ndim(), ") and input value's dim(0) numel(1)");
-  LB_CHECK(sequence.ndim() > 0, Runtime,
-           "torch.searchsorted(): boundaries tensor should have positive dimension, but got 0 dimension");
-  if (sequence.ndim() > 1) {
-    bool fits = sequence.ndim() == values.ndim();
-    for (int d = 0; fits && d + 1 < sequence.ndim(); ++d) fits = sequence.sizes()[d] == values.sizes()[d];
-    LB_CHECK(fits, Runtime,
-             "torch.searchsorted(): boundaries tensor should be 1 dimension or the first N-1 dimensions of boundaries "
-             "tensor and input value tensor must match, but we got boundaries tensor ",
-             sequence.sizes(), " and input value tensor ", values.sizes());
-  }
-  if (sorter) {
-    LB_CHECK(sorter->sizes() == sequence.sizes(), Runtime,
-             "torch.searchsorted(): boundary and sorter must have the same size, but got boundary tensor ",
-             sequence.sizes(), "and got sorter tensor ", sorter->sizes());
-    LB_CHECK(sorter->dtype() == DType::Int64, Runtime,
-             "torch.searchsorted(): sorter must be a tensor of long dtype but got dtype ",
-             dtype_title(sorter->dtype()));
-    const Tensor order = sorter->contiguous();
-    for (int64_t i = 0; i < order.count(); ++i)
-      LB_CHECK(order.as<int64_t>()[i] >= 0 && order.as<int64_t>()[i] < sequence.sizes().back(), Runtime,
-               "torch.searchsorted(): sorter index out of range");
-  }
-  return find_places(sequence, values, out_int32, from_right(right, side), sorter);
-}
-
-Tensor bucketize(Operand input, const Tensor& boundaries, bool out_int32, bool right) {
-  LB_CHECK(boundaries.ndim() == 1, Runtime, "bucketize(): boundaries tensor must be 1 dimension, but got dim(",
-           boundaries.ndim(), ")");
-  const Tensor values = wanted_values(boundaries, input);
-  return find_places(boundaries, values, out_int32, right, std::nullopt);
-}
-
-// --- unique ---------------------------------------------------------------------------------------------------------
-
-// Groups of equal neighbours among `order`ed slices; equal(i, j) compares slices.
-template <class Equal>
-std::tuple<Tensor, Tensor, Tensor> group(const std::vector<int64_t>& order, const Equal& equal) {
-  const auto n = static_cast<int64_t>(order.size());
-  Tensor inverse = Tensor::empty({n}, DType::Int64);
-  std::vector<int64_t> firsts, counts;
-  for (int64_t i = 0; i < n; ++i) {
-    const int64_t at = order[static_cast<size_t>(i)];
-    if (i == 0 || !equal(order[static_cast<size_t>(i - 1)], at)) firsts.push_back(at), counts.push_back(0);
-    ++counts.back();
-    inverse.as<int64_t>()[at] = static_cast<int64_t>(firsts.size()) - 1;
-  }
-  Tensor first = Tensor::empty({static_cast<int64_t>(firsts.size())}, DType::Int64),
-         count = Tensor::empty({static_cast<int64_t>(counts.size())}, DType::Int64);
-  std::copy(firsts.begin(), firsts.end(), first.as<int64_t>());
-  std::copy(counts.begin(), counts.end(), count.as<int64_t>());
-  return {first, inverse, count};
-}
-
-// (positions of one of each group, group of each slice, sizes): over the flattened tensor, or slices along `dim`.
-std::tuple<Tensor, Tensor, Tensor> unique_groups(const Tensor& input, std::optional<int64_t> dim, bool sorted) {
-  Tensor rows = is_half(input.dtype()) ? input.to(DType::Float32) : input;
-  int64_t n = input.count(), width = 1;
-  if (dim) {
-    const int d = wrap_dim(*dim, input.ndim());
-    if (input.ndim() > 0) {
-      Dims sizes = rows.sizes(), strides = rows.strides();
-      std::rotate(sizes.begin(), sizes.begin() + d, sizes.begin() + d + 1);
-      std::rotate(strides.begin(), strides.begin() + d, strides.begin() + d + 1);
-      rows = Tensor::over(rows->storage, rows.dtype(), sizes, strides, rows->offset);
-      n = sizes[0];
-      width = n ? input.count() / n : 0;
-    }
-  }
-  rows = rows.contiguous();
-  std::vector<int64_t> order(static_cast<size_t>(n));
-  std::iota(order.begin(), order.end(), 0);
-  std::tuple<Tensor, Tensor, Tensor> result;
-  visit_ordered(rows.dtype(), [&]<class T>(T) {
-    const T* data = rows.as<T>();
-    const auto compare = [&](int64_t a, int64_t b) {
-      return std::lexicographical_compare(data + a * width, data + (a + 1) * width, data + b * width,
-                                          data + (b + 1) * width, less<T>);
-    };
-    if (sorted && width == 1)
-      stable_order(data, n, false, [&](int64_t i, int64_t at) { order[static_cast<size_t>(i)] = at; });
-    else if (sorted)
-      std::stable_sort(order.begin(), order.end(), compare);
-    result = group(order, [&](int64_t a, int64_t b) {
-      return std::equal(data + a * width, data + (a + 1) * width, data + b * width);
-    });
-  });
-  return result;
-}
-
-// The distinct elements (slices), by where each first stands.
-Tensor unique_values(const Tensor& input, const Tensor& first, std::optional<int64_t> dim) {
-  const autograd::GradModeGuard off(false);
-  if (input.ndim() == 0 || !dim) return op::call<"index_select">(op::reshape(input, {-1}), int64_t{0}, first);
-  return op::call<"index_select">(input, *dim, first);
-}
-
 }  // namespace
 
 LB_OPERATOR(.signature = "sort(input, dim=-1, descending=False, *, out=None) -> (values, indices)",
@@ -599,31 +413,4 @@ tensor(2))",
                   if (b.has(0)) b.give(0, b.scattered(b.grad(), b.result(1), b.integer(1), b.flag(2)));
                 },
                 "0:s"));
-LB_OPERATOR(
-        .signature =
-            "searchsorted(sorted_sequence, input, *, out_int32=False, right=False, side=None, sorter=None, out=None)",
-        .doc = R"(Where values would be inserted into a sorted sequence to keep it sorted.
-
->>> torch.searchsorted(torch.tensor([1, 3, 5]), torch.tensor([3, 4]))
-tensor([1, 2]))",
-        .forward = forward_of<searchsorted>, .derivative = kNotDifferentiable, .forms = kFunction);
-LB_OPERATOR(.signature = "bucketize(input, boundaries, *, out_int32=False, right=False, out=None)",
-            .doc = R"(The bucket of each value among sorted boundaries.
-
->>> torch.bucketize(torch.tensor([3, 6]), torch.tensor([1, 3, 5]))
-tensor([1, 3]))",
-            .forward = forward_of<bucketize>, .derivative = kNotDifferentiable, .forms = kFunction);
-LB_OPERATOR(.signature = "_unique_groups(input, dim, sorted)",
-            .doc = "The groups of equal elements (or slices): one of each, each one's group, sizes.",
-            .forward = forward_of<unique_groups>, .derivative = kNotDifferentiable, .forms = kFunction,
-            .decides = Decides::Elements);
-// One record for each of PyTorch's operators: their nodes and refusals carry its name.
-#define LB_UNIQUE_VALUES(name)                                                                      \
-  LB_OPERATOR(.signature = name "(input, first, dim=None)", .doc = "The groups' values, in order.", \
-              .forward = forward_of<unique_values>, .derivative = kDerivativeRefused, .forms = kFunction)
-LB_UNIQUE_VALUES("_unique2");
-LB_UNIQUE_VALUES("_unique_dim");
-LB_UNIQUE_VALUES("_unique_consecutive");
-#undef LB_UNIQUE_VALUES
-
 }  // namespace lumbre::ops

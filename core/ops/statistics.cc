@@ -203,13 +203,24 @@ Tensor histc(const Tensor& input, int64_t bins, Scalar min, Scalar max) {
   LB_CHECK(std::isfinite(low) && std::isfinite(high), Runtime, "histc: range of [", low, ", ", high, "] is not finite");
   LB_CHECK(low <= high, Runtime, "max must be larger than min");
   if (low == high) low -= 1, high += 1;
+  // Each part of the elements is counted for itself.
+  const int64_t count = values.count(), parts = bins > 65536 ? 1 : std::clamp<int64_t>(count / 65536, 1, 16);
+  std::vector<int64_t> counts(static_cast<size_t>(checked_multiply(bins, parts)));
+  const double* x = values.as<double>();
+  parallel_for(parts, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t p = begin; p < end; ++p) {
+      int64_t* const counted = counts.data() + p * bins;
+      for (int64_t i = count * p / parts; i < count * (p + 1) / parts; ++i) {
+        if (!(x[i] >= low && x[i] <= high)) continue;
+        const auto bin = static_cast<int64_t>((x[i] - low) / (high - low) * static_cast<double>(bins));
+        ++counted[std::min(bin, bins - 1)];
+      }
+    }
+  });
   Tensor out = Tensor::zeros({bins}, DType::Float64);
-  for (int64_t i = 0; i < values.count(); ++i) {
-    const double x = values.as<double>()[i];
-    if (!(x >= low && x <= high)) continue;
-    const auto bin = static_cast<int64_t>((x - low) / (high - low) * static_cast<double>(bins));
-    ++out.as<double>()[std::min(bin, bins - 1)];
-  }
+  for (int64_t p = 0; p < parts; ++p)
+    for (int64_t bin = 0; bin < bins; ++bin)
+      out.as<double>()[bin] += static_cast<double>(counts[static_cast<size_t>(p * bins + bin)]);
   return out.to(input.dtype());
 }
 

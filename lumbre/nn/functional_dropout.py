@@ -284,6 +284,7 @@ def embedding_bag(
             f"embedding_bag: If per_sample_weights ({per_sample_weights.shape}) is not None, then it must have the same shape "
             f"as the input ({input.shape})"
         )
+    even = input.dim() == 2 and input.numel() > 0  # bags of one size
     if input.dim() == 2:
         if offsets is not None:
             raise ValueError(
@@ -331,7 +332,7 @@ def embedding_bag(
         )
     ends = starts if include_last_offset else cat([starts, starts.new_full((1,), input.size(0))])
     lengths = ends[1:] - ends[:-1]
-    which = arange(bags).repeat_interleave(lengths)
+    which = arange(bags).repeat_interleave(lengths) if not even or mode == "max" or padding_idx is not None else input
     rows = embedding(input[: which.size(0)], weight, None, max_norm, norm_type, scale_grad_by_freq)
     if rows.dtype.itemsize == 2:
         rows = rows.float()  # sums of halves are kept in float32
@@ -341,6 +342,9 @@ def embedding_bag(
     if padding_idx is not None:
         kept = input[: which.size(0)] != padding_idx
         rows, which = rows[kept], which[kept]
+    elif even and mode != "max":
+        bags_of_rows = rows.reshape(bags, -1, weight.size(1))
+        return (bags_of_rows.sum(1) if mode == "sum" else bags_of_rows.mean(1)).to(weight.dtype)
     counts = which.bincount(minlength=bags)
     if mode == "max":
         base = rows.new_zeros(bags, weight.size(1))

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 Tensor = _C.Tensor
+_f = _C._functions
 _REDUCTION = "size_average=None, reduce=None, reduction='mean'"
 
 
@@ -347,7 +348,7 @@ def ctc_loss(
     >>> torch.nn.functional.ctc_loss(torch.zeros(1, 1, 2), torch.tensor([[1]]), [1], [1])
     tensor(0.)
     """
-    from lumbre import as_tensor, full, stack, where
+    from lumbre import as_tensor, full
 
     single = log_probs.dim() == 2
     if single:
@@ -368,68 +369,19 @@ def ctc_loss(
                 "ctc_loss_cpu)"
             )
     most = max(wanted, default=0)
-    table = full((batch, most), blank, dtype=_C.int64)
-    flat = targets.long() if targets.dim() == 1 or single else None
-    start = 0
-    for i, count in enumerate(wanted):
-        row = flat.reshape(-1)[start : start + count] if flat is not None else targets[i, :count].long()
-        table[i, :count] = row
-        start += count
-    # Blanks between, before and after the labels.
-    states = full((batch, 2 * most + 1), blank, dtype=_C.int64)
-    states[:, 1::2] = table
-    minus = float("-inf")
-    emitted = log_probs.gather(2, states.unsqueeze(0).expand(length, batch, states.size(1)))
-    skips = (states[:, 2:] != blank) & (states[:, 2:] != states[:, :-2])
-    allowed = states.new_zeros(batch, states.size(1), dtype=_C.bool)
-    allowed[:, 2:] = skips
-    first = _C.tensor([i < 2 for i in range(states.size(1))])
-    nothing = log_probs.new_full((), minus)
-    alpha = where(first, emitted[0], nothing) if length else None
-    finals = []
-    rows: list[Any] = [alpha]
-    edge1 = log_probs.new_full((batch, 1), minus)
-    edge2 = log_probs.new_full((batch, 2), minus)
-    for t in range(1, length):
-        before = rows[-1]
-        one = _cat(edge1, before)[:, :-1]
-        two = where(allowed, _cat(edge2, before)[:, :-2] if before.size(1) > 1 else before * 0 + minus, nothing)
-        rows.append(_safe_logsumexp(stack([before, one, two])) + emitted[t])
-    for i, (steps, count) in enumerate(zip(inputs, wanted, strict=True)):
-        if steps == 0:
-            finals.append(log_probs.new_full((), 0.0 if count == 0 else float("inf")))
-            continue
-        last = rows[steps - 1][i]
-        ends = last[2 * count : 2 * count + 1] if count == 0 else last[2 * count - 1 : 2 * count + 1]
-        finals.append(-_safe_logsumexp(ends.unsqueeze(1))[0])
-    each = stack(finals)
-    if log_probs.requires_grad:
-        # PyTorch's gradient takes log_probs for the output of a log_softmax: exp(log_probs) is added at every step.
-        steps = as_tensor(inputs, dtype=_C.int64)
-        within = (_C.tensor(range(length)).unsqueeze(1) < steps).unsqueeze(2)
-        chances = where(within, log_probs, nothing).exp()
-        each = each + (chances - chances.detach()).sum((0, 2))
-    if zero_infinity:
-        each = where(each == float("inf"), each.new_zeros(()), each)
+    if targets.dim() == 2 and not single and targets.size(0) == batch and targets.size(1) >= most:
+        table = targets.long()
+    else:
+        table = full((batch, most), blank, dtype=_C.int64)
+        flat = targets.long() if targets.dim() == 1 or single else None
+        start = 0
+        for i, count in enumerate(wanted):
+            row = flat.reshape(-1)[start : start + count] if flat is not None else targets[i, :count].long()
+            table[i, :count] = row
+            start += count
+    each = _f["_ctc_losses"](log_probs, table, as_tensor(inputs), as_tensor(wanted), blank, zero_infinity)
     if reduction == "mean":
         return (each / as_tensor(wanted, dtype=each.dtype).clamp_min(1)).mean()
     if reduction == "sum":
         return each.sum()
     return each[0] if single else each
-
-
-def _cat(a: Tensor, b: Tensor) -> Tensor:
-    from lumbre import cat
-
-    return cat([a, b], 1)
-
-
-def _safe_logsumexp(values: Tensor) -> Tensor:
-    """Over the first dimension; all -inf give -inf, and no NaN in the gradient."""
-    from lumbre import where
-
-    top = values.detach().amax(0)
-    level = where(top == float("-inf"), top.new_zeros(()), top)
-    total = (values - level).exp().sum(0)
-    dead = total == 0
-    return where(dead, total.new_full((), float("-inf")), where(dead, total.new_ones(()), total).log() + level)

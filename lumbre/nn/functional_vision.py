@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 Tensor = _C.Tensor
+_f = _C._functions
 _LINEAR = {3: "linear", 4: "bilinear", 5: "trilinear"}
 
 
@@ -55,9 +56,12 @@ def _linear(x: Tensor, dim: int, out: int, scale: float | None, align: bool, who
     source = grid * step if align else ((grid + 0.5) * step - 0.5).clamp(min=0)
     low = source.long().clamp(max=size - 1)
     high = (low + 1).clamp(max=size - 1)
+    weight = source - low
+    if x.dtype is kind and not whole:
+        return _f["_blend"](x, dim, low, high, weight)
     shape = [1] * x.dim()
     shape[dim] = out
-    weight = (source - low).view(shape)
+    weight = weight.view(shape)
     near, far = _fixed([1 - weight, weight]) if whole else (1 - weight, weight)
     return x.index_select(dim, low) * near + x.index_select(dim, high) * far
 

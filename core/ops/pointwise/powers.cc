@@ -1,5 +1,6 @@
 // Powers and roots.
 #include "kernels/math.h"
+#include "kernels/vectors.h"
 #include "ops/pointwise.h"
 
 namespace lumbre {
@@ -50,6 +51,29 @@ struct Sqrt : FloatsAndBFloat16 {
   T operator()(T x) const {
     return math::sqrt(x);
   }
+#ifdef __AVX512F__
+  // The instruction takes four times as long as the steps of Goldschmidt's that give the same: from 14 bits of 1 / root
+  // twice as many each time, and what the last root lacks of its square. Numbers whose squares' ends would underflow
+  // go to the instruction.
+  static __m512d roots(__m512d x) {
+    const __m512d half = _mm512_set1_pd(0.5), lowest = _mm512_set1_pd(0x1p-900), highest = _mm512_set1_pd(0x1p1000);
+    const __mmask8 plain = _mm512_cmp_pd_mask(x, lowest, _CMP_GE_OQ) & _mm512_cmp_pd_mask(x, highest, _CMP_LE_OQ);
+    if (plain != 0xff) return _mm512_sqrt_pd(x);
+    const __m512d start = _mm512_maskz_rsqrt14_pd(0xff, x);
+    __m512d root = _mm512_mul_pd(x, start), slope = _mm512_mul_pd(start, half);
+    for (int step = 0; step < 2; ++step) {
+      const __m512d rest = _mm512_fnmadd_pd(root, slope, half);
+      root = _mm512_fmadd_pd(root, rest, root);
+      slope = _mm512_fmadd_pd(slope, rest, slope);
+    }
+    return _mm512_fmadd_pd(_mm512_fnmadd_pd(root, root, x), slope, root);
+  }
+  static void map(double* out, const double* in, int64_t count) {
+    int64_t i = 0;
+    for (; i + 8 <= count; i += 8) _mm512_storeu_pd(out + i, roots(_mm512_loadu_pd(in + i)));
+    for (; i < count; ++i) out[i] = math::sqrt(in[i]);
+  }
+#endif
 };
 LB_LOOPS(Sqrt, .name = "sqrt", .promotion = Promotion::Floating);
 LB_UNARY("sqrt", Sqrt, LB_GRADIENT("SqrtBackward0", "0:r", g / (b.result() * Scalar(2))),

@@ -13,6 +13,47 @@ namespace LB_LEVEL {
     }                                      \
   }
 
+#ifdef __FMA__
+// pi/2 in three floats. For |x| < kClose each product with the whole number n is taken off by one fused operation: the
+// first is exact, and the others round relative to what is left.
+constexpr float kClose = 1000, kHalfPi1 = 0x1.921fb6p+0f, kHalfPi2 = -0x1.777a5cp-25f, kHalfPi3 = -0x1.ee59dap-50f;
+
+template <bool kCosine>
+void map_close(float* out, const float* in, int64_t count) {
+#pragma GCC ivdep
+  for (int64_t i = 0; i < count; ++i) {
+    const float x = in[i], shifted = math::fma(x, 0x1.45f306p-1f, math::kRound<float>),
+                n = shifted - math::kRound<float>;
+    const float r = math::fma(n, -kHalfPi3, math::fma(n, -kHalfPi2, math::fma(n, -kHalfPi1, x)));
+    const float y = math::sin_in_quadrant(
+        math::TrigReduced<float>{r, 0, static_cast<int32_t>(math::bits_of(shifted)) + (kCosine ? 1 : 0)});
+    out[i] = !kCosine && x == 0 ? x : y;
+  }
+}
+#endif
+
+// Sines and cosines; floats are reduced as floats where a block of them is near 0.
+template <bool kCosine, class T>
+void map_wave(T* out, const T* in, int64_t count) {
+  using Near = std::conditional_t<kCosine, math::CosNear, math::SinNear>;
+#ifdef __FMA__
+  if constexpr (std::is_same_v<T, float>) {
+    constexpr int64_t kBlock = 512;
+    for (int64_t from = 0; from < count; from += kBlock) {
+      const int64_t some = count - from < kBlock ? count - from : kBlock;
+      int32_t far = 0;
+      for (int64_t i = from; i < from + some; ++i) far |= math::abs(in[i]) < kClose ? 0 : 1;
+      if (far)
+        math::map_trig<Near>(out + from, in + from, some);
+      else
+        map_close<kCosine>(out + from, in + from, some);
+    }
+    return;
+  }
+#endif
+  math::map_trig<Near>(out, in, count);
+}
+
 struct Sin : Floats {
   template <class T>
   T operator()(T x) const {
@@ -20,7 +61,7 @@ struct Sin : Floats {
   }
   template <class T>
   static void map(T* out, const T* in, int64_t count) {
-    math::map_trig<math::SinNear>(out, in, count);
+    map_wave<false>(out, in, count);
   }
 };
 LB_LOOPS(Sin, .name = "sin", .promotion = Promotion::Floating);
@@ -37,7 +78,7 @@ struct Cos : Floats {
   }
   template <class T>
   static void map(T* out, const T* in, int64_t count) {
-    math::map_trig<math::CosNear>(out, in, count);
+    map_wave<true>(out, in, count);
   }
 };
 LB_LOOPS(Cos, .name = "cos", .promotion = Promotion::Floating);
