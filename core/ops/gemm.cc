@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/threads.h"
+#include "kernels/gemm_bfloat16.h"
 
 namespace lumbre::ops {
 
@@ -274,5 +275,37 @@ template void gemm(int64_t, int64_t, int64_t, float, const float*, MatrixLayout,
                    float*, int64_t);
 template void gemm(int64_t, int64_t, int64_t, double, const double*, MatrixLayout, const double*, MatrixLayout, double,
                    double*, int64_t);
+
+bool gemm_bfloat16(int64_t m, int64_t n, int64_t k, float alpha, const uint16_t* a, MatrixLayout layout_a,
+                   const uint16_t* b, MatrixLayout layout_b, float beta, uint16_t* c, int64_t c_row) {
+  constexpr int64_t kPanel = kBFloat16Panel, kSmall = 1 << 15;
+  const double work = static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
+  const BFloat16Loops* const table = work < kSmall ? nullptr : bfloat16_loops();
+  if (!table) return false;
+  const LongWork released(work >= kLongWork);
+  const int64_t depth = round_up(k, kBFloat16Step);
+  const Scratch packed_a(bytes_of<uint16_t>(round_up(m, kPanel), depth));
+  const Scratch packed_b(bytes_of<uint16_t>(round_up(n, kPanel), depth));
+  uint16_t* const panels_a = packed_a.as<uint16_t>();
+  uint16_t* const panels_b = packed_b.as<uint16_t>();
+  const int64_t rows = round_up(m, kPanel);
+  // Rows of A, then columns of B, as one range of work.
+  divide(rows + n, kPanel, static_cast<double>(rows + n) * static_cast<double>(k), [&](int64_t begin, int64_t end) {
+    if (begin < m)
+      table->pack_a(std::min(end, m) - begin, k, a + begin * layout_a.row, layout_a, panels_a + begin * depth);
+    begin = std::max<int64_t>(begin - rows, 0);
+    end -= rows;
+    if (begin < end) table->pack_b(end - begin, k, b + begin * layout_b.column, layout_b, panels_b + begin * depth);
+  });
+  const auto part = [&](int64_t row, int64_t count, int64_t column, int64_t columns) {
+    table->multiply({count, columns, k, alpha, beta, panels_a + row * depth, panels_b + column * depth,
+                     c + row * c_row + column, c_row});
+  };
+  if (m > n)
+    divide(m, 2 * kPanel, work / 8, [&](int64_t begin, int64_t end) { part(begin, end - begin, 0, n); });
+  else
+    divide(n, 2 * kPanel, work / 8, [&](int64_t begin, int64_t end) { part(0, m, begin, end - begin); });
+  return true;
+}
 
 }  // namespace lumbre::ops
