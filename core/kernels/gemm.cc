@@ -19,6 +19,8 @@ constexpr int kVectorBytes = 32, kRows = 6;
 constexpr int kVectorBytes = 16, kRows = 4;
 #endif
 constexpr int kVectors = 2;  // in a tile's row
+// Rows of A that lie a multiple of this apart share the few places of one set of the first cache: fewer make a tile.
+constexpr int64_t kSetBytes = 4096, kSetRows = std::min(kRows, 8);
 
 template <class T>
 using Vector __attribute__((vector_size(kVectorBytes), aligned(alignof(T)), may_alias)) = T;
@@ -255,6 +257,8 @@ void multiply_block(const GemmBlock<T>& g) {
                g.c_row,
                0,
                0};
+  const bool one_set = !packed_a && g.layout_a.row * static_cast<int64_t>(sizeof(T)) % kSetBytes == 0;
+  const int64_t most = one_set ? kSetRows : kRows;
   int64_t j = 0;
   if (g.m == 1 && !packed_b) {  // a vector times a matrix: longer runs of each row
     constexpr int kLong = 8;
@@ -266,16 +270,21 @@ void multiply_block(const GemmBlock<T>& g) {
       multiply_tile<T, 1, kLong>(tile);
     }
   }
-  for (; j < g.n; j += kColumns<T>, tile.b += panel) {
-    tile.columns = std::min<int64_t>(g.n - j, kColumns<T>);
-    const auto& loops = kLoops[tile.columns > kLanes<T>];
+  // Along packed B, c is written a row at a time; B where it lies is used by all rows while it is in the cache.
+  const int64_t width = packed_b ? std::max<int64_t>(g.n, 1) : kColumns<T>;
+  for (; j < g.n; j += width) {
+    const T* const columns = tile.b;
     for (int64_t i = 0; i < g.m; i += tile.rows) {
       const int64_t left = g.m - i;
       // Sixteen rows are two tiles of eight rather than one of fourteen and one of two.
-      tile.rows = packed_a || left >= 2 * kRows || left <= kRows ? std::min<int64_t>(left, kRows) : (left + 1) / 2;
+      tile.rows = packed_a || left >= 2 * most || left <= most ? std::min(left, most) : (left + 1) / 2;
       tile.a = g.a + (packed_a ? i * g.k : i * g.layout_a.row);
-      tile.c = g.c + i * g.c_row + j;
-      loops[static_cast<size_t>(tile.rows - 1)](tile);
+      tile.b = columns;
+      for (int64_t q = j; q < std::min(g.n, j + width); q += kColumns<T>, tile.b += panel) {
+        tile.columns = std::min<int64_t>(g.n - q, kColumns<T>);
+        tile.c = g.c + i * g.c_row + q;
+        kLoops[tile.columns > kLanes<T>][static_cast<size_t>(tile.rows - 1)](tile);
+      }
     }
   }
 }

@@ -86,27 +86,34 @@ void multiply_direct(const GemmBlock<T>& whole) {
              table.pack_b(end - begin, whole.k, whole.b + (plain + begin) * whole.layout_b.column, whole.layout_b,
                           panels + begin / columns * panel, panel);
            });
-  const auto part = [&](int64_t row, int64_t rows, int64_t column, int64_t end_column) {
+  const auto pass = [&](int64_t row, int64_t rows, int64_t column, int64_t end_column, int64_t p) {
     GemmBlock<T> block = whole;
     block.m = rows;
-    block.a = whole.a + row * whole.layout_a.row;
+    block.k = std::min(kDepth, whole.k - p);
+    block.a = whole.a + row * whole.layout_a.row + p * whole.layout_a.column;
+    block.accumulate = whole.accumulate || p > 0;
     const int64_t in_place_end = std::min(end_column, plain);
     if (column < in_place_end) {
       block.n = in_place_end - column;
-      block.b = whole.b + column;
+      block.b = whole.b + column + p * whole.layout_b.row;
       block.c = whole.c + row * whole.c_row + column;
       table.multiply(block);
       column = in_place_end;
     }
     if (column == end_column) return;
     block.n = end_column - column;
-    block.b = panels + (column - plain) / columns * panel;
+    block.b = panels + (column - plain) / columns * panel + p * columns;
     block.layout_b = {panel, 0};
     block.c = whole.c + row * whole.c_row + column;
     table.multiply(block);
   };
+  const auto part = [&](int64_t row, int64_t rows, int64_t column, int64_t end_column) {
+    for (int64_t p = 0; p < whole.k; p += kDepth) pass(row, rows, column, end_column, p);
+  };
+  // Few rows are not divided by tiles: there would be too few parts.
   if (whole.m >= whole.n)
-    divide(whole.m, table.rows, work, [&](int64_t begin, int64_t end) { part(begin, end - begin, 0, whole.n); });
+    divide(whole.m, whole.m < 8 * table.rows ? (whole.m + 3) / 4 : table.rows, work,
+           [&](int64_t begin, int64_t end) { part(begin, end - begin, 0, whole.n); });
   else
     divide(whole.n, whole.m == 1 ? 4 * columns : columns, work,
            [&](int64_t begin, int64_t end) { part(0, whole.m, begin, end); });
@@ -263,7 +270,12 @@ void gemm(int64_t m, int64_t n, int64_t k, T alpha, const T* a, MatrixLayout lay
       loops<T>().dots(block);
     });
   const auto& table = loops<T>();
-  if (m <= table.rows || work <= kDirectWork) return multiply_direct(whole);
+  // Narrow rows of B lie as if they were packed; of a shallow B, so little is used again that packing does not pay.
+  const bool in_place = layout_b.column == 1 && n % table.columns == 0;
+  const bool narrow = in_place && n <= 2 * table.columns && layout_b.row == n && m >= n;
+  const bool shallow = in_place && layout_a.column == 1 && m <= 5 * table.rows && k <= 64 &&
+                       layout_b.row * static_cast<int64_t>(sizeof(T)) % 4096 != 0;  // or they would share cache sets
+  if (m <= table.rows || work <= kDirectWork || narrow || shallow) return multiply_direct(whole);
   const bool contiguous = layout_a.column == 1;
   if (contiguous && ((n >= m && n >= 4 * table.columns) || n >= kSharedLength)) return multiply_columns(whole, work);
   if (contiguous) return multiply_packed<T, false>(whole);
