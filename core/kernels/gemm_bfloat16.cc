@@ -237,7 +237,9 @@ const BFloat16Loops* chosen_loops() {
   if (best_level() < 2 || !__get_cpuid_count(7, 0, &most, &b, &c, &d)) return nullptr;
   constexpr unsigned kTiles = 1u << 22 | 1u << 24, kPairs = 1u << 5;
   if ((d & kTiles) == kTiles && may_use_tiles()) return &v4::bfloat16_tiles;
-  if (most < 1 || !__get_cpuid_count(7, 1, &a, &b, &c, &d) || !(a & kPairs)) return nullptr;
+  // Intel's processors take as long for a vector of pairs as for what float32 needs in its place.
+  if (__builtin_cpu_is("intel") || most < 1 || !__get_cpuid_count(7, 1, &a, &b, &c, &d) || !(a & kPairs))
+    return nullptr;
   return &v4::bfloat16_pairs;
 }
 
