@@ -243,7 +243,7 @@ template <class T>
 void multiply_block(const GemmBlock<T>& g) {
   using Rows = std::make_index_sequence<kRows>;
   static constexpr std::array<TileLoop<T>, kRows> kLoops[2] = {tile_loops<T, 1>(Rows()), tile_loops<T, 2>(Rows())};
-  const bool packed_a = g.layout_a.row == 0, packed_b = g.layout_b.column == 0;
+  const bool packed_a = g.packed_a, packed_b = g.layout_b.column == 0;
   const int64_t panel = packed_b ? g.layout_b.row : kColumns<T>;
   Tile<T> tile{g.k,
                g.alpha,

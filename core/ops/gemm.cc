@@ -119,11 +119,11 @@ void multiply_direct(const GemmBlock<T>& whole) {
            [&](int64_t begin, int64_t end) { part(0, whole.m, begin, end); });
 }
 
-// One pass over k, with B packed; A is packed too (layout_a.row == 0) or read where it lies.
+// One pass over k, with B packed; A is packed too or read where it lies.
 template <class T>
 void multiply_pass(const GemmBlock<T>& pass) {
   const auto& table = loops<T>();
-  const bool packed = pass.layout_a.row == 0;
+  const bool packed = pass.packed_a;
   const int64_t blocks = (pass.m + kBlockRows - 1) / kBlockRows;
   const int64_t step = packed ? kBlockRows : (pass.m + blocks - 1) / blocks;
   GemmBlock<T> block = pass;
@@ -206,7 +206,7 @@ void multiply_strip(const GemmBlock<T>& strip, double work, T* shared) {
         part.a = in_place ? strip.a + i * strip.layout_a.row + p : kSharesA ? panels : own;
         part.b = kSharesA ? own : panels;
         part.k = depth;
-        if (!in_place) part.layout_a = {0, 0};
+        part.packed_a = !in_place;
         part.layout_b = {table.columns * depth, 0};
         part.accumulate = strip.accumulate || p > 0;
         multiply_pass(part);
