@@ -61,8 +61,8 @@ TECHNIQUES = (
     Technique("AVX-512 instead of AVX2", "product float32", setting="LUMBRE_LEVEL=v3"),
     Technique("small linear maps multiply where the matrices lie", "small steps", "core/ops/products.cc",
               "kSmallLinear = 1 << 15", "kSmallLinear = 0"),
-    Technique("middling products do not pack the left matrix", "product float32", "core/ops/gemm.cc",
-              "kDirectWork = 5 << 19", "kDirectWork = 0"),
+    Technique("the left matrix is read where it lies, not packed", "product float32", "core/ops/gemm.cc",
+              "const bool contiguous = layout_a.column == 1;", "const bool contiguous = false;"),
     Technique("Adam is one call into the engine", "Adam, training", "lumbre/optim/adam.py",
               'if group["differentiable"] or group["capturable"]:\n            return False', "return False"),
 )  # fmt: skip

@@ -1,9 +1,14 @@
 #include "kernels/convolution.h"
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
 #include "base/level.h"
+
+#if defined(__AVX512F__)
+#include <immintrin.h>
+#endif
 
 namespace lumbre {
 namespace LB_LEVEL {
@@ -50,20 +55,42 @@ inline void store(T* p, Vector<T> v) {
   *reinterpret_cast<Vector<T>*>(p) = v;
 }
 
+// out[i] = from[i] for begin <= i < end, zero for the other i < count. Rows are short: with masks, a vector of them
+// costs no more than an element.
+template <class T>
+inline void copy_between(const T* from, int64_t begin, int64_t end, int64_t count, T* out) {
+#if defined(__AVX512F__)
+  constexpr int64_t kL = kLanes<T>;
+  const auto below = [](int64_t n) { return n >= kL ? 0xffffu : n <= 0 ? 0u : (1u << n) - 1; };
+  for (int64_t i = 0; i < count; i += kL) {
+    const unsigned there = below(end - i) & ~below(begin - i), written = below(count - i);
+    if constexpr (sizeof(T) == 4)
+      _mm512_mask_storeu_epi32(out + i, static_cast<__mmask16>(written),
+                               _mm512_maskz_loadu_epi32(static_cast<__mmask16>(there), from + i));
+    else
+      _mm512_mask_storeu_epi64(out + i, static_cast<__mmask8>(written),
+                               _mm512_maskz_loadu_epi64(static_cast<__mmask8>(there), from + i));
+  }
+#else
+  for (int64_t i = 0; i < begin; ++i) out[i] = 0;
+  for (int64_t i = begin; i < end; ++i) out[i] = from[i];
+  for (int64_t i = end; i < count; ++i) out[i] = 0;
+#endif
+}
+
 // A row of a plane from a row of the image.
 template <class T>
 void pack_row(const T* row, int64_t size, int64_t start, int64_t step, T* out, int64_t count) {
+  if (step == 1) {
+    const int64_t first = std::clamp<int64_t>(-start, 0, count);
+    return copy_between(row + start, first, std::clamp<int64_t>(size - start, first, count), count, out);
+  }
   const int64_t first = start >= 0 ? 0 : (-start + step - 1) / step;
   const int64_t last = start >= size ? 0 : (size - 1 - start) / step + 1;
   const int64_t begin = first < count ? first : count;
   const int64_t end = last < begin ? begin : last < count ? last : count;
   for (int64_t i = 0; i < begin; ++i) out[i] = 0;
-  if (step == 1) {
-    const T* from = row + start;
-    for (int64_t i = begin; i < end; ++i) out[i] = from[i];
-  } else {
-    for (int64_t i = begin; i < end; ++i) out[i] = row[start + i * step];
-  }
+  for (int64_t i = begin; i < end; ++i) out[i] = row[start + i * step];
   for (int64_t i = end; i < count; ++i) out[i] = 0;
 }
 
@@ -259,7 +286,7 @@ void unpack_planes(const PlaneResult& r, const void* sums, void* image) {
       T* to = static_cast<T*>(image) + d * r.to[0] + h * r.to[1];
       const int64_t step = r.to[2];
       if (step == 1)
-        for (int64_t w = 0; w < r.count[2]; ++w) to[w] = from[w];
+        copy_between(from, 0, r.count[2], r.count[2], to);
       else
         for (int64_t w = 0; w < r.count[2]; ++w) to[w * step] = from[w];
     }

@@ -12,13 +12,15 @@ namespace lumbre {
 namespace LB_LEVEL {
 
 #if defined(__AVX512F__)
-constexpr int kVectorBytes = 64, kRows = 14, kDirectRows = 6;
+constexpr int kVectorBytes = 64, kRows = 14;
 #elif defined(__AVX2__)
-constexpr int kVectorBytes = 32, kRows = 6, kDirectRows = 6;
+constexpr int kVectorBytes = 32, kRows = 6;
 #else
-constexpr int kVectorBytes = 16, kRows = 4, kDirectRows = 4;
+constexpr int kVectorBytes = 16, kRows = 4;
 #endif
 constexpr int kVectors = 2;  // in a tile's row
+// Rows of A that lie a multiple of this apart share the few places of one set of the first cache: fewer make a tile.
+constexpr int64_t kSetBytes = 4096, kSetRows = std::min(kRows, 8);
 
 template <class T>
 using Vector __attribute__((vector_size(kVectorBytes), aligned(alignof(T)), may_alias)) = T;
@@ -56,7 +58,7 @@ Vector<T> interleave(Vector<T> x, Vector<T> y, std::index_sequence<j...>) {
 }
 
 template <class T, int kWidth>
-void transpose_stage(Vector<T>* rows) {
+[[gnu::always_inline]] inline void transpose_stage(Vector<T>* rows) {
   constexpr int lanes = kLanes<T>;
   using Lanes = std::make_index_sequence<lanes>;
   if constexpr (kWidth < lanes) {
@@ -98,37 +100,56 @@ void pack_transposed(int64_t width, int64_t k, const T* from, int64_t row, T* pa
   }
 }
 
-// `width` neighbouring columns as the rows of a panel.
+// `width` neighbouring columns as the rows of a panel. A vector that reaches beyond the panel's width runs into what is
+// written after it; never beyond the panel, nor beyond the matrix, of which `left` rows are there.
 template <class T, int kPanel>
-void pack_straight(int64_t width, int64_t k, const T* from, int64_t row, T* panel) {
-  if (width == kPanel) {
-    for (int64_t p = 0; p < k; ++p) std::memcpy(panel + p * kPanel, from + p * row, kPanel * sizeof(T));
-    return;
-  }
-  for (int64_t p = 0; p < k; ++p)
+void pack_straight(int64_t width, int64_t k, int64_t left, const T* from, int64_t row, T* panel) {
+  constexpr int lanes = kLanes<T>, kV = (kPanel + lanes - 1) / lanes;
+  const int64_t beyond = kV * lanes - width;
+  int64_t safe = beyond == 0 ? left : row <= 0 ? 0 : left - (beyond + row - 1) / row;
+  if (kPanel % lanes != 0) safe = std::min(safe, left - 1);
+  safe = std::min(safe, k);
+  Mask<T> there[kV];
+  for (int j = 0; j < kV * lanes; ++j) there[j / lanes][j % lanes] = j < width ? -1 : 0;
+  int64_t p = 0;
+  for (; p < safe; ++p)
+#pragma GCC unroll 8
+    for (int v = 0; v < kV; ++v)
+      store(panel + p * kPanel + v * lanes,
+            reinterpret_cast<Vector<T>>(reinterpret_cast<Mask<T>>(load(from + p * row + v * lanes)) & there[v]));
+  for (; p < k; ++p)
     for (int r = 0; r < kPanel; ++r) panel[p * kPanel + r] = r < width ? from[p * row + r] : T(0);
 }
 
-// One panel of `width` of the index whose stride is `across`, along the index of length k whose stride is `along`.
+// `count` of the index whose stride is `across`, along the index of length k whose stride is `along`: panels `stride`
+// elements apart. Neighbours are taken some rows at a time, so that what lies in one row is read together.
 template <class T, int kPanel>
-void pack_panel(int64_t width, int64_t k, const T* from, int64_t across, int64_t along, T* panel) {
-  if (across == 1) return pack_straight<T, kPanel>(width, k, from, along, panel);
-  if (along == 1) return pack_transposed<T, kPanel>(width, k, from, across, panel);
-  for (int64_t p = 0; p < k; ++p)
-    for (int r = 0; r < kPanel; ++r) panel[p * kPanel + r] = r < width ? from[r * across + p * along] : T(0);
+void pack_panels(int64_t count, int64_t k, const T* from, int64_t across, int64_t along, T* panels, int64_t stride) {
+  const int64_t step = across == 1 ? 16 : k;
+  for (int64_t p = 0; p < k; p += step)
+    for (int64_t i = 0; i < count; i += kPanel) {
+      const int64_t width = std::min<int64_t>(count - i, kPanel);
+      const T* const at = from + i * across + p * along;
+      T* const panel = panels + i / kPanel * stride + p * kPanel;
+      if (across == 1) {
+        pack_straight<T, kPanel>(width, std::min(step, k - p), k - p, at, along, panel);
+      } else if (along == 1) {
+        pack_transposed<T, kPanel>(width, k, at, across, panel);
+      } else {
+        for (int64_t q = 0; q < k; ++q)
+          for (int r = 0; r < kPanel; ++r) panel[q * kPanel + r] = r < width ? at[r * across + q * along] : T(0);
+      }
+    }
 }
 
 template <class T>
 void pack_a(int64_t m, int64_t k, const T* a, MatrixLayout layout, T* panels) {
-  for (int64_t i = 0; i < m; i += kRows, panels += kRows * k)
-    pack_panel<T, kRows>(std::min<int64_t>(m - i, kRows), k, a + i * layout.row, layout.row, layout.column, panels);
+  pack_panels<T, kRows>(m, k, a, layout.row, layout.column, panels, kRows * k);
 }
 
 template <class T>
 void pack_b(int64_t n, int64_t k, const T* b, MatrixLayout layout, T* panels, int64_t panel_stride) {
-  for (int64_t j = 0; j < n; j += kColumns<T>, panels += panel_stride)
-    pack_panel<T, kColumns<T>>(std::min<int64_t>(n - j, kColumns<T>), k, b + j * layout.column, layout.column,
-                               layout.row, panels);
+  pack_panels<T, kColumns<T>>(n, k, b, layout.column, layout.row, panels, panel_stride);
 }
 
 // --- tiles
@@ -148,113 +169,122 @@ struct Tile {
   int64_t rows, columns;  // of c that are there
 };
 
-template <class T, int kR, int kV>
-void write_part(const Tile<T>& tile, const Vector<T> (&sums)[kR][kV]) {
-  T spilled[kV * kLanes<T>];
-  for (int64_t r = 0; r < tile.rows; ++r) {
-    for (int v = 0; v < kV; ++v) store(spilled + v * kLanes<T>, sums[r][v] * tile.alpha);
+// A tile of which only a part is there.
+template <class T>
+[[gnu::noinline]] void write_part(const Tile<T>& tile, const T* sums, int64_t pitch) {
+  for (int64_t r = 0; r < tile.rows; ++r, sums += pitch) {
     T* c = tile.c + r * tile.c_row;
-    for (int64_t j = 0; j < tile.columns; ++j) c[j] = tile.accumulate ? c[j] + spilled[j] : spilled[j];
+    for (int64_t j = 0; j < tile.columns; ++j) c[j] = tile.accumulate ? c[j] + sums[j] : sums[j];
   }
 }
 
-template <class T, int kR, int kV, bool kPackedA>
+template <class T, int kR, int kV, bool kAdds>
+[[gnu::always_inline]] inline void write_tile(const Vector<T> (&sums)[kR][kV], T alpha, T* c, int64_t c_row) {
+#pragma GCC unroll 14
+  for (int r = 0; r < kR; ++r, c += c_row)
+#pragma GCC unroll 8
+    for (int v = 0; v < kV; ++v) {
+      const Vector<T> scaled = sums[r][v] * alpha;
+      store(c + v * kLanes<T>, kAdds ? load(c + v * kLanes<T>) + scaled : scaled);
+    }
+}
+
+template <class T, int kR, int kV>
 void multiply_tile(const Tile<T>& tile) {
-  constexpr int lanes = kLanes<T>;
+  constexpr int lanes = kLanes<T>, kGroup = 4, kGroups = (kR + kGroup - 1) / kGroup;
+  const bool whole = tile.columns == kV * lanes && tile.rows == kR;
+  if (whole) {
+    const T* c = tile.c;
+#pragma GCC unroll 14
+    for (int r = 0; r < kR; ++r, c += tile.c_row) __builtin_prefetch(c, 1);
+  }
   Vector<T> sums[kR][kV] = {};
-  const T* a = tile.a;
+  int64_t a_row = tile.a_row, a_step = tile.a_step, b_step = tile.b_step;
+  asm("" : "+r"(a_row), "+r"(a_step), "+r"(b_step));  // or there would be more loops, for neighbours
+  // Four rows share a pointer: the others of a group lie one, two and three strides from it.
+  const T* a[kGroups];
+#pragma GCC unroll 4
+  for (int g = 0; g < kGroups; ++g) a[g] = tile.a + g * kGroup * a_row;
   const T* b = tile.b;
-  const int64_t a_row = kPackedA ? 1 : tile.a_row, a_step = kPackedA ? kRows : tile.a_step;
-  const int64_t b_step = kPackedA ? kColumns<T> : tile.b_step;
-  for (int64_t p = 0; p < tile.k; ++p, a += a_step, b += b_step) {
+  for (int64_t p = 0; p < tile.k; ++p, b += b_step) {
     Vector<T> row[kV];
 #pragma GCC unroll 8
     for (int v = 0; v < kV; ++v) row[v] = load(b + v * lanes);
 #pragma GCC unroll 14
     for (int r = 0; r < kR; ++r) {
-      const T factor = a[r * a_row];
+      const T factor = a[r / kGroup][(r % kGroup) * a_row];
 #pragma GCC unroll 8
       for (int v = 0; v < kV; ++v) sums[r][v] += factor * row[v];
     }
+#pragma GCC unroll 4
+    for (int g = 0; g < kGroups; ++g) a[g] += a_step;
   }
-  if (tile.columns < kV * lanes || tile.rows < kR) return write_part<T, kR, kV>(tile, sums);
-#pragma GCC unroll 14
-  for (int r = 0; r < kR; ++r) {
-    T* c = tile.c + r * tile.c_row;
-#pragma GCC unroll 8
-    for (int v = 0; v < kV; ++v) {
-      const Vector<T> scaled = sums[r][v] * tile.alpha;
-      store(c + v * lanes, tile.accumulate ? load(c + v * lanes) + scaled : scaled);
-    }
+  if (!whole) {
+    T spilled[kR * kV * lanes];
+    write_tile<T, kR, kV, false>(sums, tile.alpha, spilled, kV * lanes);
+    return write_part(tile, spilled, kV * lanes);
   }
+  if (tile.accumulate)
+    write_tile<T, kR, kV, true>(sums, tile.alpha, tile.c, tile.c_row);
+  else
+    write_tile<T, kR, kV, false>(sums, tile.alpha, tile.c, tile.c_row);
 }
 
 template <class T>
 using TileLoop = void (*)(const Tile<T>&);
 
-// Loops for tiles of kStep, 2 kStep, ... rows.
-template <class T, int kV, bool kPackedA, int kStep, size_t... i>
+// Loops for tiles of 1, 2, ... rows.
+template <class T, int kV, size_t... i>
 constexpr std::array<TileLoop<T>, sizeof...(i)> tile_loops(std::index_sequence<i...>) {
-  return {&multiply_tile<T, (static_cast<int>(i) + 1) * kStep, kV, kPackedA>...};
+  return {&multiply_tile<T, static_cast<int>(i) + 1, kV>...};
 }
 
 template <class T>
-void multiply_packed(const GemmBlock<T>& g) {
-  static constexpr auto kLoops = tile_loops<T, kVectors, true, 2>(std::make_index_sequence<kRows / 2>());
-  Tile<T> tile{g.k, g.alpha, nullptr, 0, 0, nullptr, 0, g.accumulate, nullptr, g.c_row, 0, 0};
-  tile.b = g.b;
-  for (int64_t j = 0; j < g.n; j += kColumns<T>, tile.b += g.layout_b.row) {
-    tile.columns = std::min<int64_t>(g.n - j, kColumns<T>);
-    tile.a = g.a;
-    for (int64_t i = 0; i < g.m; i += kRows, tile.a += kRows * g.k) {
-      tile.rows = std::min<int64_t>(g.m - i, kRows);
-      tile.c = g.c + i * g.c_row + j;
-      kLoops[static_cast<size_t>((tile.rows - 1) / 2)](tile);
-    }
-  }
-}
-
-template <class T>
-void multiply_direct(const GemmBlock<T>& g) {
-  using Rows = std::make_index_sequence<kDirectRows>;
-  static constexpr std::array<TileLoop<T>, kDirectRows> kLoops[2] = {tile_loops<T, 1, false, 1>(Rows()),
-                                                                     tile_loops<T, 2, false, 1>(Rows())};
-  const bool packed = g.layout_b.column == 0;
-  const int64_t panel = packed ? g.layout_b.row : kColumns<T>;
+void multiply_block(const GemmBlock<T>& g) {
+  using Rows = std::make_index_sequence<kRows>;
+  static constexpr std::array<TileLoop<T>, kRows> kLoops[2] = {tile_loops<T, 1>(Rows()), tile_loops<T, 2>(Rows())};
+  const bool packed_a = g.packed_a, packed_b = g.layout_b.column == 0;
+  const int64_t panel = packed_b ? g.layout_b.row : kColumns<T>;
   Tile<T> tile{g.k,
                g.alpha,
                nullptr,
-               g.layout_a.row,
-               g.layout_a.column,
+               packed_a ? 1 : g.layout_a.row,
+               packed_a ? kRows : g.layout_a.column,
                g.b,
-               packed ? kColumns<T> : g.layout_b.row,
+               packed_b ? kColumns<T> : g.layout_b.row,
                g.accumulate,
                nullptr,
                g.c_row,
                0,
                0};
+  const bool one_set = !packed_a && g.layout_a.row * static_cast<int64_t>(sizeof(T)) % kSetBytes == 0;
+  const int64_t most = one_set ? kSetRows : kRows;
   int64_t j = 0;
-  if (g.m == 1 && !packed) {  // a vector times a matrix: longer runs of each row
+  if (g.m == 1 && !packed_b) {  // a vector times a matrix: longer runs of each row
     constexpr int kLong = 8;
     tile.rows = 1;
     tile.columns = kLong * kLanes<T>;
     tile.a = g.a;
     for (; j + tile.columns <= g.n; j += tile.columns, tile.b += tile.columns) {
       tile.c = g.c + j;
-      multiply_tile<T, 1, kLong, false>(tile);
+      multiply_tile<T, 1, kLong>(tile);
     }
   }
-  for (; j < g.n; j += kColumns<T>, tile.b += panel) {
-    tile.columns = std::min<int64_t>(g.n - j, kColumns<T>);
-    const auto& loops = kLoops[tile.columns > kLanes<T>];
+  // Along packed B, c is written a row at a time; B where it lies is used by all rows while it is in the cache.
+  const int64_t width = packed_b ? std::max<int64_t>(g.n, 1) : kColumns<T>;
+  for (; j < g.n; j += width) {
+    const T* const columns = tile.b;
     for (int64_t i = 0; i < g.m; i += tile.rows) {
       const int64_t left = g.m - i;
-      // Eight rows are two tiles of four rather than one of six and one of two.
-      tile.rows =
-          left >= 2 * kDirectRows || left <= kDirectRows ? std::min<int64_t>(left, kDirectRows) : (left + 1) / 2;
-      tile.a = g.a + i * g.layout_a.row;
-      tile.c = g.c + i * g.c_row + j;
-      loops[static_cast<size_t>(tile.rows - 1)](tile);
+      // Sixteen rows are two tiles of eight rather than one of fourteen and one of two.
+      tile.rows = packed_a || left >= 2 * most || left <= most ? std::min(left, most) : (left + 1) / 2;
+      tile.a = g.a + (packed_a ? i * g.k : i * g.layout_a.row);
+      tile.b = columns;
+      for (int64_t q = j; q < std::min(g.n, j + width); q += kColumns<T>, tile.b += panel) {
+        tile.columns = std::min<int64_t>(g.n - q, kColumns<T>);
+        tile.c = g.c + i * g.c_row + q;
+        kLoops[tile.columns > kLanes<T>][static_cast<size_t>(tile.rows - 1)](tile);
+      }
     }
   }
 }
@@ -319,10 +349,8 @@ void multiply_dots(const GemmBlock<T>& g) {
 }
 
 extern constinit const GemmTable gemm_loops = {
-    {kRows, kColumns<float>, &pack_a<float>, &pack_b<float>, &multiply_packed<float>, &multiply_direct<float>,
-     &multiply_dots<float>},
-    {kRows, kColumns<double>, &pack_a<double>, &pack_b<double>, &multiply_packed<double>, &multiply_direct<double>,
-     &multiply_dots<double>}};
+    {kRows, kColumns<float>, &pack_a<float>, &pack_b<float>, &multiply_block<float>, &multiply_dots<float>},
+    {kRows, kColumns<double>, &pack_a<double>, &pack_b<double>, &multiply_block<double>, &multiply_dots<double>}};
 
 }  // namespace LB_LEVEL
 }  // namespace lumbre

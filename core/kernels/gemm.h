@@ -22,6 +22,7 @@ struct GemmBlock {
   bool accumulate;
   T* c;
   int64_t c_row;
+  bool packed_a = false;
 };
 
 template <class T>
@@ -33,11 +34,10 @@ struct GemmLoops {
   void (*pack_a)(int64_t m, int64_t k, const T* a, MatrixLayout layout, T* panels);
   // `panels` points at ceil(n / columns) * columns * k elements; from one panel to the next `panel_stride` elements.
   void (*pack_b)(int64_t n, int64_t k, const T* b, MatrixLayout layout, T* panels, int64_t panel_stride);
-  // Both packed; block.a and block.b point at the panels, layout_b.row is B's panel stride.
-  void (*packed)(const GemmBlock<T>& block);
-  // A where it lies; B where it lies if its rows are contiguous (layout_b.column == 1) and n is a multiple of
-  // `columns`, else packed (layout_b.column == 0).
-  void (*direct)(const GemmBlock<T>& block);
+  // A where it lies, or packed (packed_a; its strides say nothing: those of an expanded matrix are 0). B packed
+  // (layout_b.column == 0, layout_b.row its panel stride), or where it lies if its rows are contiguous (layout_b.column
+  // == 1) and n is a multiple of `columns`.
+  void (*multiply)(const GemmBlock<T>& block);
   // Rows of A and columns of B contiguous (layout_a.column == 1, layout_b.row == 1): dot products, nothing packed.
   void (*dots)(const GemmBlock<T>& block);
 };

@@ -2,11 +2,11 @@
 #include <memory>
 #include <vector>
 
-#include "base/blas.h"
 #include "base/memory.h"
 #include "base/threads.h"
 #include "kernels/convolution.h"
 #include "ops/convolution.h"
+#include "ops/gemm.h"
 
 namespace lumbre::ops {
 namespace {
@@ -308,7 +308,6 @@ bool is_matrix_product(const Convolution& c) {
 template <class T>
 void multiply_matrices(const Convolution& c, bool transposed, const T* source, const T* w, const T* bias, T* result) {
   if constexpr (std::is_floating_point_v<T>) {
-    blas::load();
     const int64_t area = Convolution::product(c.in), outs = c.out_channels / c.groups, ins = c.in_channels / c.groups;
     const int64_t rows = transposed ? ins : outs, columns = transposed ? outs : ins;
     const LongWork released(c.work() >= kLongConvolution);
@@ -318,8 +317,9 @@ void multiply_matrices(const Convolution& c, bool transposed, const T* source, c
           T* to = result + (i * c.groups + g) * rows * area;
           if (bias)
             for (int64_t r = 0; r < rows; ++r) std::fill_n(to + r * area, area, bias[g * rows + r]);
-          blas::gemm(transposed, false, rows, area, columns, T(1), w + g * outs * ins, ins,
-                     source + (i * c.groups + g) * columns * area, area, bias ? T(1) : T(0), to, area);
+          gemm<T>(rows, area, columns, T(1), w + g * outs * ins,
+                  transposed ? MatrixLayout{1, ins} : MatrixLayout{ins, 1},
+                  source + (i * c.groups + g) * columns * area, {area, 1}, bias ? T(1) : T(0), to, area);
         }
     });
   }

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/threads.h"
+#include "kernels/gemm_bfloat16.h"
 
 namespace lumbre::ops {
 
@@ -18,7 +19,7 @@ constexpr int64_t kBlockRows = 168;           // of packed A in the second-level
 constexpr int64_t kOwnLength = 256;           // rows or columns that a thread packs at a time
 constexpr int64_t kSharedLength = 1024;       // rows or columns packed at a time for all threads,
 constexpr int64_t kSharedDepth = 8 * kDepth;  // this deep
-constexpr int64_t kDirectWork = 5 << 19;      // multiply-adds below which packing A does not pay
+constexpr int64_t kDirectWork = 1 << 18;      // multiply-adds below which packing does not pay
 constexpr int64_t kFewRows = 8;
 
 class Scratch {
@@ -85,54 +86,78 @@ void multiply_direct(const GemmBlock<T>& whole) {
              table.pack_b(end - begin, whole.k, whole.b + (plain + begin) * whole.layout_b.column, whole.layout_b,
                           panels + begin / columns * panel, panel);
            });
-  const auto part = [&](int64_t row, int64_t rows, int64_t column, int64_t end_column) {
+  const auto pass = [&](int64_t row, int64_t rows, int64_t column, int64_t end_column, int64_t p) {
     GemmBlock<T> block = whole;
     block.m = rows;
-    block.a = whole.a + row * whole.layout_a.row;
+    block.k = std::min(kDepth, whole.k - p);
+    block.a = whole.a + row * whole.layout_a.row + p * whole.layout_a.column;
+    block.accumulate = whole.accumulate || p > 0;
     const int64_t in_place_end = std::min(end_column, plain);
     if (column < in_place_end) {
       block.n = in_place_end - column;
-      block.b = whole.b + column;
+      block.b = whole.b + column + p * whole.layout_b.row;
       block.c = whole.c + row * whole.c_row + column;
-      table.direct(block);
+      table.multiply(block);
       column = in_place_end;
     }
     if (column == end_column) return;
     block.n = end_column - column;
-    block.b = panels + (column - plain) / columns * panel;
+    block.b = panels + (column - plain) / columns * panel + p * columns;
     block.layout_b = {panel, 0};
     block.c = whole.c + row * whole.c_row + column;
-    table.direct(block);
+    table.multiply(block);
   };
+  const auto part = [&](int64_t row, int64_t rows, int64_t column, int64_t end_column) {
+    for (int64_t p = 0; p < whole.k; p += kDepth) pass(row, rows, column, end_column, p);
+  };
+  // Few rows are not divided by tiles: there would be too few parts.
   if (whole.m >= whole.n)
-    divide(whole.m, 12, work, [&](int64_t begin, int64_t end) { part(begin, end - begin, 0, whole.n); });
+    divide(whole.m, whole.m < 8 * table.rows ? (whole.m + 3) / 4 : table.rows, work,
+           [&](int64_t begin, int64_t end) { part(begin, end - begin, 0, whole.n); });
   else
     divide(whole.n, whole.m == 1 ? 4 * columns : columns, work,
            [&](int64_t begin, int64_t end) { part(0, whole.m, begin, end); });
 }
 
-// A block of A and a block of B, both within one pass over k, packed.
+// One pass over k, with B packed; A is packed too or read where it lies.
 template <class T>
-struct Packed {
-  const T* a;
-  const T* b;
-};
-
-// strip.c (m x n) from packed operands whose passes over k lie one after the other; `strip.k` is all of k.
-template <class T>
-void multiply_pass(const GemmBlock<T>& strip, Packed<T> packed, int64_t depth, int64_t p) {
+void multiply_pass(const GemmBlock<T>& pass) {
   const auto& table = loops<T>();
-  GemmBlock<T> block = strip;
-  block.k = depth;
-  block.b = packed.b;
-  block.layout_b = {table.columns * depth, 0};
-  block.accumulate = strip.accumulate || p > 0;
-  for (int64_t i = 0; i < strip.m; i += kBlockRows) {
-    block.m = std::min(kBlockRows, strip.m - i);
-    block.a = packed.a + i * depth;
-    block.c = strip.c + i * strip.c_row;
-    table.packed(block);
+  const bool packed = pass.packed_a;
+  const int64_t blocks = (pass.m + kBlockRows - 1) / kBlockRows;
+  const int64_t step = packed ? kBlockRows : (pass.m + blocks - 1) / blocks;
+  GemmBlock<T> block = pass;
+  for (int64_t i = 0; i < pass.m; i += step) {
+    block.m = std::min(step, pass.m - i);
+    block.a = pass.a + i * (packed ? pass.k : pass.layout_a.row);
+    block.c = pass.c + i * pass.c_row;
+    table.multiply(block);
   }
+}
+
+// A is read where it lies; each thread packs its own columns of B.
+template <class T>
+void multiply_columns(const GemmBlock<T>& whole, double work) {
+  const auto& table = loops<T>();
+  divide(whole.n, table.columns, work, [&](int64_t begin, int64_t end) {
+    const int64_t step = std::min<int64_t>(kOwnLength, round_up(end - begin, table.columns));
+    const Scratch scratch(bytes_of<T>(step, std::min(kDepth, whole.k)));
+    T* const own = scratch.template as<T>();
+    GemmBlock<T> pass = whole;
+    pass.b = own;
+    for (int64_t j = begin; j < end; j += step)
+      for (int64_t p = 0; p < whole.k; p += kDepth) {
+        pass.k = std::min(kDepth, whole.k - p);
+        pass.n = std::min(step, end - j);
+        pass.layout_b = {table.columns * pass.k, 0};
+        table.pack_b(pass.n, pass.k, whole.b + j * whole.layout_b.column + p * whole.layout_b.row, whole.layout_b, own,
+                     table.columns * pass.k);
+        pass.a = whole.a + p * whole.layout_a.column;
+        pass.c = whole.c + j;
+        pass.accumulate = whole.accumulate || p > 0;
+        multiply_pass(pass);
+      }
+  });
 }
 
 // The operand with fewer rows or columns is packed once for all threads, a strip at a time; each thread packs its own
@@ -150,26 +175,41 @@ void multiply_strip(const GemmBlock<T>& strip, double work, T* shared) {
     else
       table.pack_b(count, depth, strip.b + begin * layout.column + p * layout.row, layout, to, table.columns * depth);
   };
-  divide(length, unit, static_cast<double>(length) * static_cast<double>(strip.k) * 8, [&](int64_t begin, int64_t end) {
-    for (int64_t p = 0; p < strip.k; p += kDepth) {
+  const double packing = static_cast<double>(length) * static_cast<double>(strip.k) * 8;
+  const auto pack_shared = [&](int64_t begin, int64_t end, int64_t from, int64_t to) {
+    for (int64_t p = from; p < to; p += kDepth) {
       const int64_t depth = std::min(kDepth, strip.k - p);
       pack(kSharesA, begin, end - begin, p, depth, shared + wide * p + begin * depth);
     }
-  });
-  divide(own_length, own_unit, work, [&](int64_t begin, int64_t end) {
-    const Scratch scratch(bytes_of<T>(round_up(kOwnLength, own_unit), kDepth));
+  };
+  if (length >= 8 * unit)
+    divide(length, unit, packing, [&](int64_t begin, int64_t end) { pack_shared(begin, end, 0, strip.k); });
+  else
+    divide(strip.k, kDepth, packing, [&](int64_t from, int64_t to) { pack_shared(0, length, from, to); });
+  const bool in_place = !kSharesA && strip.layout_a.column == 1;
+  // Few rows are not divided by tiles: there would be too few parts.
+  const int64_t own_part = in_place && own_length < 8 * own_unit ? (own_length + 3) / 4 : own_unit;
+  divide(own_length, own_part, work, [&](int64_t begin, int64_t end) {
+    const int64_t step =
+        in_place ? end - begin : std::min(round_up(kOwnLength, own_unit), round_up(end - begin, own_unit));
+    const Scratch scratch(in_place ? 0 : bytes_of<T>(step, std::min(kDepth, strip.k)));
     T* const own = scratch.template as<T>();
     for (int64_t p = 0; p < strip.k; p += kDepth) {
       const int64_t depth = std::min(kDepth, strip.k - p);
-      const int64_t step = round_up(kOwnLength, own_unit);
       for (int64_t i = begin; i < end; i += step) {
         GemmBlock<T> part = strip;
         const int64_t count = std::min(step, end - i);
-        pack(!kSharesA, i, count, p, depth, own);
+        if (!in_place) pack(!kSharesA, i, count, p, depth, own);
         (kSharesA ? part.n : part.m) = count;
         part.c = strip.c + (kSharesA ? i : i * strip.c_row);
         const T* const panels = shared + wide * p;
-        multiply_pass(part, kSharesA ? Packed<T>{panels, own} : Packed<T>{own, panels}, depth, p);
+        part.a = in_place ? strip.a + i * strip.layout_a.row + p : kSharesA ? panels : own;
+        part.b = kSharesA ? own : panels;
+        part.k = depth;
+        part.packed_a = !in_place;
+        part.layout_b = {table.columns * depth, 0};
+        part.accumulate = strip.accumulate || p > 0;
+        multiply_pass(part);
       }
     }
   });
@@ -229,8 +269,17 @@ void gemm(int64_t m, int64_t n, int64_t k, T alpha, const T* a, MatrixLayout lay
       block.c = c + begin;
       loops<T>().dots(block);
     });
-  if (m <= 2 * loops<T>().rows || n <= 2 * loops<T>().columns || k <= 8 || work <= kDirectWork)
-    return multiply_direct(whole);
+  const auto& table = loops<T>();
+  // Narrow rows of B lie as if they were packed; of a shallow B, so little is used again that packing does not pay.
+  const bool in_place = layout_b.column == 1 && n % table.columns == 0;
+  const bool narrow = in_place && n <= 2 * table.columns && layout_b.row == n && m >= n;
+  const bool shallow = in_place && layout_a.column == 1 && m <= 5 * table.rows && k <= 64 &&
+                       layout_b.row * static_cast<int64_t>(sizeof(T)) % 4096 != 0;  // or they would share cache sets
+  if (m <= table.rows || work <= kDirectWork || narrow || shallow) return multiply_direct(whole);
+  const bool contiguous = layout_a.column == 1;
+  if (contiguous && ((n >= m && n >= 4 * table.columns) || n >= kSharedLength)) return multiply_columns(whole, work);
+  if (contiguous) return multiply_packed<T, false>(whole);
+  if (n <= 2 * table.columns || k <= 8) return multiply_direct(whole);
   return n >= m ? multiply_packed<T, true>(whole) : multiply_packed<T, false>(whole);
 }
 
@@ -238,5 +287,37 @@ template void gemm(int64_t, int64_t, int64_t, float, const float*, MatrixLayout,
                    float*, int64_t);
 template void gemm(int64_t, int64_t, int64_t, double, const double*, MatrixLayout, const double*, MatrixLayout, double,
                    double*, int64_t);
+
+bool gemm_bfloat16(int64_t m, int64_t n, int64_t k, float alpha, const uint16_t* a, MatrixLayout layout_a,
+                   const uint16_t* b, MatrixLayout layout_b, float beta, uint16_t* c, int64_t c_row) {
+  constexpr int64_t kPanel = kBFloat16Panel, kSmall = 1 << 15;
+  const double work = static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
+  const BFloat16Loops* const table = work < kSmall ? nullptr : bfloat16_loops();
+  if (!table) return false;
+  const LongWork released(work >= kLongWork);
+  const int64_t depth = round_up(k, kBFloat16Step);
+  const Scratch packed_a(bytes_of<uint16_t>(round_up(m, kPanel), depth));
+  const Scratch packed_b(bytes_of<uint16_t>(round_up(n, kPanel), depth));
+  uint16_t* const panels_a = packed_a.as<uint16_t>();
+  uint16_t* const panels_b = packed_b.as<uint16_t>();
+  const int64_t rows = round_up(m, kPanel);
+  // Rows of A, then columns of B, as one range of work.
+  divide(rows + n, kPanel, static_cast<double>(rows + n) * static_cast<double>(k), [&](int64_t begin, int64_t end) {
+    if (begin < m)
+      table->pack_a(std::min(end, m) - begin, k, a + begin * layout_a.row, layout_a, panels_a + begin * depth);
+    begin = std::max<int64_t>(begin - rows, 0);
+    end -= rows;
+    if (begin < end) table->pack_b(end - begin, k, b + begin * layout_b.column, layout_b, panels_b + begin * depth);
+  });
+  const auto part = [&](int64_t row, int64_t count, int64_t column, int64_t columns) {
+    table->multiply({count, columns, k, alpha, beta, panels_a + row * depth, panels_b + column * depth,
+                     c + row * c_row + column, c_row});
+  };
+  if (m > n)
+    divide(m, 2 * kPanel, work / 8, [&](int64_t begin, int64_t end) { part(begin, end - begin, 0, n); });
+  else
+    divide(n, 2 * kPanel, work / 8, [&](int64_t begin, int64_t end) { part(0, m, begin, end - begin); });
+  return true;
+}
 
 }  // namespace lumbre::ops

@@ -15,4 +15,9 @@ template <class T>
 void gemm(int64_t m, int64_t n, int64_t k, T alpha, const T* a, MatrixLayout layout_a, const T* b,
           MatrixLayout layout_b, T beta, T* c, int64_t c_row);
 
+// The same of bfloat16, added up in float32 and rounded once. False, and nothing is done, where the processor has no
+// instructions for it, or the product is too small for them.
+bool gemm_bfloat16(int64_t m, int64_t n, int64_t k, float alpha, const uint16_t* a, MatrixLayout layout_a,
+                   const uint16_t* b, MatrixLayout layout_b, float beta, uint16_t* c, int64_t c_row);
+
 }  // namespace lumbre::ops

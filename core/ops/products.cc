@@ -77,6 +77,13 @@ void product(const Tensor& a, const Tensor& b, const Tensor& c, Scalar alpha, Sc
   }
 }
 
+bool bfloat16_product(const Tensor& a, const Tensor& b, const Tensor& c, Scalar alpha, Scalar beta) {
+  return c.dtype() == DType::BFloat16 &&
+         gemm_bfloat16(c.sizes()[0], c.sizes()[1], a.sizes()[1], alpha.to<float>(), a.as<uint16_t>(),
+                       {a.strides()[0], a.strides()[1]}, b.as<uint16_t>(), {b.strides()[0], b.strides()[1]},
+                       beta.to<float>(), c.as<uint16_t>(), c.strides()[0]);
+}
+
 void product_into(const Tensor& a, const Tensor& b, const Tensor& c, Scalar alpha, Scalar beta) {
   if (c.count() == 0) return;
   if (a.sizes()[1] == 0) {
@@ -87,6 +94,7 @@ void product_into(const Tensor& a, const Tensor& b, const Tensor& c, Scalar alph
                    beta);
     return;
   }
+  if (bfloat16_product(a, b, c, alpha, beta)) return;
   if (computes_in_float(c.dtype())) {
     const Tensor wide =
         beta.as_double() == 0 ? Tensor::empty(c.sizes(), DType::Float32) : c.to(DType::Float32).contiguous();
