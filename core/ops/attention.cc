@@ -13,6 +13,7 @@ namespace {
 
 using OptionalTensor = std::optional<Tensor>;
 
+constexpr int64_t kFewQueries = 4;
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 // --- leading dimensions
@@ -94,7 +95,7 @@ Leading keys_leading(const Tensor& t, bool grouped) {
 std::optional<Fit> fit_of(const Tensor& query, const Tensor& key, const Tensor& value, const OptionalTensor& mask,
                           bool grouped) {
   Fit fit{{}, grouped, grouped ? key.size(-3) : 1, false};
-  if (grouped && (key.size(-3) != value.size(-3) || key.size(-3) == 0)) return std::nullopt;
+  if (grouped && (key.size(-3) != value.size(-3) || key.size(-3) == 0 || query.size(-3) == 0)) return std::nullopt;
   if (query.size(-1) != key.size(-1) || key.size(-2) != value.size(-2)) return std::nullopt;
   const Leading q = leading_of(query, grouped, fit.key_heads), k = keys_leading(key, grouped),
                 v = keys_leading(value, grouped);
@@ -395,6 +396,11 @@ Path path_of(const Tensor& query, const Tensor& key, const Tensor& value, const 
   return plain && same && some ? Path::Fused : Path::Products;
 }
 
+bool is_recorded(const Tensor& query, const Tensor& key, const Tensor& value) {
+  return autograd::grad_enabled() &&
+         (autograd::requires_grad(query) || autograd::requires_grad(key) || autograd::requires_grad(value));
+}
+
 Tensor attention(const Tensor& query, const Tensor& key, const Tensor& value, const OptionalTensor& attn_mask,
                  double dropout_p, bool is_causal, std::optional<double> scale, bool enable_gqa) {
   check_attention(query, key, value, attn_mask, dropout_p, is_causal);
@@ -406,7 +412,10 @@ Tensor attention(const Tensor& query, const Tensor& key, const Tensor& value, co
   const double width = static_cast<double>(query.size(-1)),
                factor = scale.value_or(width > 0 ? 1 / std::sqrt(width) : 1.0);
   const bool mask_learns = attn_mask && autograd::grad_enabled() && autograd::requires_grad(*attn_mask);
-  const bool tiles = is_floating(query.dtype()) && dropout_p == 0 && !mask_learns &&
+  // A panel would be mostly empty: the products of few rows read keys and values once, where they lie.
+  const bool few = query.size(-2) <= kFewQueries && key.size(-2) > 2 * kFewQueries && query.is_contiguous() &&
+                   !is_causal && !enable_gqa && !is_recorded(query, key, value);
+  const bool tiles = !few && is_floating(query.dtype()) && dropout_p == 0 && !mask_learns &&
                      fit_of(query, key, value, attn_mask, enable_gqa).has_value();
   if (tiles) {
     const Path path = path_of(query, key, value, attn_mask, enable_gqa);

@@ -22,7 +22,7 @@ namespace {
 
 // Multiply-adds that are worth a chunk of their own, and those from which the interpreter lock is let go.
 constexpr double kChunkWork = 1 << 20, kLongWork = 1 << 24;
-constexpr int64_t kTileKeys = 252;          // a multiple of every instruction set's rows of packed A
+constexpr int64_t kTileKeys = 266;          // at most: one tile for 256 keys on every instruction set
 constexpr int64_t kTileElements = 1 << 15;  // of packed keys or values
 constexpr int64_t kTaskQueries = 256;       // that share packed keys and values
 constexpr int64_t kTaskElements = 1 << 16;  // of their queries and results
@@ -82,8 +82,10 @@ class Tiles {
       : a_(a), gemm_(gemm_loops<T>()), loops_(attention_loops<T>()), columns_(gemm_.columns) {
     LB_CHECK(loops_.columns == gemm_.columns, Runtime, "tiles of attention and of products differ in width");
     const int64_t wide = std::max<int64_t>({a.width, a.values, 1});
-    tile_ = std::clamp<int64_t>(kTileElements / wide / gemm_.rows * gemm_.rows, gemm_.rows, kTileKeys);
-    tile_ = std::min(tile_, round_up(std::max<int64_t>(a.keys, 1), gemm_.rows));
+    const int64_t most = std::clamp<int64_t>(kTileElements / wide, gemm_.rows, kTileKeys);
+    // Tiles of nearly one size: a last one of few keys costs almost as much as a whole one.
+    const int64_t keys = std::max<int64_t>(a.keys, 1);
+    tile_ = round_up(blocks(keys, blocks(keys, most)), gemm_.rows);
     mask_ = scratch_.add<T>(tile_, columns_);
     mask_rows_ = scratch_.add<T>(a.mask.data ? tile_ : 0, columns_);
     scores_ = scratch_.add<T>(tile_, columns_);
@@ -257,20 +259,19 @@ class Back : public Tiles<T> {
     scratch_.allocate_all();
   }
 
-  int64_t tile() const { return tile_; }
-  int64_t padded() const { return padded_; }
-
   struct Head {
     int64_t number;
     HeadRows<const T> const *result, *grad;
     const T* logarithms;
     T* to_query;  // (panels x width x columns)
+    bool first;   // of those that share the keys
   };
 
   void run(const Head& head, int64_t begin, int64_t end, T* to_key, int64_t key_row, T* to_value,
            int64_t value_row) const {
     const int64_t key_head = head.number / a_.shared;
     start(head);
+    if (begin == end) std::fill_n(head.to_query, padded_ * a_.width, T(0));
     for (int64_t key = begin; key < end; key += tile_) {
       const int64_t count = std::min(tile_, end - key);
       const T* const keys = a_.key.at(key_head) + key * a_.key.row;
@@ -278,9 +279,11 @@ class Back : public Tiles<T> {
       gemm_.pack_a(count, a_.width, keys, {a_.key.row, 1}, part(keys_));
       gemm_.pack_a(a_.width, count, keys, {1, a_.key.row}, part(turned_));
       gemm_.pack_a(count, a_.values, values, {a_.value.row, 1}, part(values_));
-      const int64_t first = a_.causal ? key / columns_ * columns_ : 0;
-      for (int64_t query = first; query < a_.queries; query += columns_)
-        panel(head, query, key, count, {to_key + key * key_row, key_row, to_value + key * value_row, value_row});
+      const int64_t first = a_.causal ? std::min(key / columns_ * columns_, padded_) : 0;
+      if (key == begin) std::fill_n(head.to_query, first * a_.width, T(0));
+      Target target{to_key + key * key_row, key_row, to_value + key * value_row, value_row, head.first, key == begin};
+      for (int64_t query = first; query < a_.queries; query += columns_) panel(head, query, key, count, target);
+      if (target.fresh) clear(target, 0, count);
     }
   }
 
@@ -290,12 +293,20 @@ class Back : public Tiles<T> {
     int64_t key_row;
     T* value;
     int64_t value_row;
+    bool fresh;        // nothing has been written to the tile's keys and values,
+    bool fresh_query;  // nor to the panels of queries
   };
+
+  void clear(const Target& to, int64_t begin, int64_t end) const {
+    for (int64_t i = begin; i < end; ++i) {
+      std::fill_n(to.key + i * to.key_row, a_.width, T(0));
+      std::fill_n(to.value + i * to.value_row, a_.values, T(0));
+    }
+  }
 
   void start(const Head& head) const {
     const T* const grad = head.grad->at(head.number);
     const T* const result = head.result->at(head.number);
-    std::fill_n(head.to_query, padded_ * a_.width, T(0));
     std::fill_n(part(inner_), padded_, T(0));
     std::fill_n(part(logarithms_), padded_, std::numeric_limits<T>::infinity());
     std::copy_n(head.logarithms, a_.queries, part(logarithms_));
@@ -315,9 +326,13 @@ class Back : public Tiles<T> {
     }
   }
 
-  void panel(const Head& head, int64_t query, int64_t key, int64_t count, Target to) const {
+  void panel(const Head& head, int64_t query, int64_t key, int64_t count, Target& to) const {
     const int64_t seen = this->seen(query, key, count), present = std::min(columns_, a_.queries - query);
-    if (seen <= 0) return;
+    T* const to_query = head.to_query + query * a_.width;
+    if (seen <= 0) {
+      if (to.fresh_query) std::fill_n(to_query, columns_ * a_.width, T(0));
+      return;
+    }
     const T* const queries = a_.query.at(head.number) + query * a_.query.row;
     const T* const grads = head.grad->at(head.number) + query * head.grad->row;
     T* const scores = part(this->scores_);
@@ -327,15 +342,18 @@ class Back : public Tiles<T> {
     this->score(head.number, query, key, seen, part(keys_), part(query_));
     this->multiply(seen, a_.values, T(1), part(values_), a_.values, part(grad_), false, slopes);
     loops_.weigh(seen, scores, slopes, part(logarithms_) + query, part(inner_) + query);
-    add_product(seen, present, scores, T(1), grads, head.grad->row, a_.values, to.value, to.value_row);
-    add_product(seen, present, slopes, a_.scale, queries, a_.query.row, a_.width, to.key, to.key_row);
-    this->multiply(a_.width, seen, a_.scale, part(turned_), count, slopes, true, head.to_query + query * a_.width);
+    const bool adds = !to.fresh;
+    if (to.fresh) clear(to, seen, count);
+    to.fresh = false;
+    add_product(seen, present, scores, T(1), grads, head.grad->row, a_.values, adds, to.value, to.value_row);
+    add_product(seen, present, slopes, a_.scale, queries, a_.query.row, a_.width, adds, to.key, to.key_row);
+    this->multiply(a_.width, seen, a_.scale, part(turned_), count, slopes, !to.fresh_query, to_query);
   }
 
-  // to (keys x width) += alpha tile rows.
+  // to (keys x width) = alpha tile rows, or added to it.
   void add_product(int64_t keys, int64_t present, const T* tile, T alpha, const T* rows, int64_t row, int64_t width,
-                   T* to, int64_t to_row) const {
-    GemmBlock<T> block{keys, width, present, alpha, tile, {columns_, 1}, rows, {row, 1}, true, to, to_row};
+                   bool adds, T* to, int64_t to_row) const {
+    GemmBlock<T> block{keys, width, present, alpha, tile, {columns_, 1}, rows, {row, 1}, adds, to, to_row};
     if (width % columns_) {
       gemm_.pack_b(width, present, rows, {row, 1}, part(rows_), columns_ * present);
       block.b = part(rows_);
@@ -368,11 +386,6 @@ void write_queries(const Attention<T>& a, int64_t columns, T* panels, int64_t pa
     transpose_loop(sizeof(T))(reinterpret_cast<const char*>(panels + query * a.width),
                               columns * static_cast<int64_t>(sizeof(T)), a.width, std::min(columns, a.queries - query),
                               reinterpret_cast<char*>(to + query * row), row * static_cast<int64_t>(sizeof(T)));
-}
-
-template <class T>
-void clear(T* rows, int64_t row, int64_t count, int64_t width) {
-  for (int64_t i = 0; i < count; ++i) std::fill_n(rows + i * row, width, T(0));
 }
 
 }  // namespace
@@ -414,11 +427,10 @@ void attend_back(const Attention<T>& a, const HeadRows<const T>& result, const T
       const int64_t head = i / ranges, part = i % ranges, key = part * range, stop = std::min(a.keys, key + range);
       T* const key_to = to.key.at(head);
       T* const value_to = to.value.at(head);
-      clear(key_to + key * to.key.row, to.key.row, stop - key, a.width);
-      clear(value_to + key * to.value.row, to.value.row, stop - key, a.values);
       for (int64_t h = head * a.shared; h < (head + 1) * a.shared; ++h)
-        back.run({h, &result, &grad, logarithms + h * a.queries, queries + (h * ranges + part) * panels}, key, stop,
-                 key_to, to.key.row, value_to, to.value.row);
+        back.run({h, &result, &grad, logarithms + h * a.queries, queries + (h * ranges + part) * panels,
+                  h == head * a.shared},
+                 key, stop, key_to, to.key.row, value_to, to.value.row);
     }
   });
   parallel_for(heads, grain_of(work), [&](int64_t begin, int64_t end) {

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 torch = pytest.importorskip("torch", reason="PyTorch is the reference")
+from torch.nn import functional as theirs
+
 import lumbre
 from lumbre.nn import functional as ours
-from torch.nn import functional as theirs
 
 TOLERANCE = {"float32": 2e-5, "float64": 1e-12, "bfloat16": 3e-2, "float16": 4e-3}
 
