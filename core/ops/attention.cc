@@ -233,11 +233,14 @@ std::tuple<Tensor, Tensor> tiled(const Tensor& query, const Tensor& key, const T
 // --- the derivative
 // -------------------------------------------------------------------------------------------------------------
 
-// Memory as PyTorch's kernel leaves its gradients: (batch, rows, heads, width).
-Tensor gradient_like(const Dims& sizes, int64_t path, DType dtype) {
+// Memory as PyTorch's kernel leaves its gradients: (batch, rows, heads, width). Where the operand's rows lie outside of
+// its batch, as in MultiheadAttention, so do those of its gradient: what follows reads it without a copy.
+Tensor gradient_like(const Tensor& operand, const Dims& sizes, int64_t path, DType dtype) {
   if (path != static_cast<int64_t>(Path::Fused) || sizes.ndim() != 4) return Tensor::empty(sizes, dtype);
-  const Dims turned = contiguous_strides({sizes[0], sizes[2], sizes[1], sizes[3]});
-  return Tensor::empty_strided(sizes, {turned[0], turned[2], turned[1], turned[3]}, dtype);
+  const bool outside = sizes[0] > 1 && operand.strides()[2] > operand.strides()[0] && operand.strides()[0] > 0;
+  const int64_t first = outside ? sizes[2] : sizes[0], second = outside ? sizes[0] : sizes[2];
+  const Dims turned = contiguous_strides({first, second, sizes[1], sizes[3]});
+  return Tensor::empty_strided(sizes, {turned[outside ? 1 : 0], turned[2], turned[outside ? 0 : 1], turned[3]}, dtype);
 }
 
 void tiled_gradient(Backward& b, const Operands& o, int64_t path) {
@@ -253,8 +256,9 @@ void tiled_gradient(Backward& b, const Operands& o, int64_t path) {
     sizes.push_back(t.size(-1));
     return sizes;
   };
-  const Tensor to_query = gradient_like(with_leading(o.fit, o.query.size(-2), o.query.size(-1)), path, dtype),
-               to_key = gradient_like(sized(o.key), path, dtype), to_value = gradient_like(sized(o.value), path, dtype);
+  const Tensor to_query = gradient_like(o.query, with_leading(o.fit, o.query.size(-2), o.query.size(-1)), path, dtype),
+               to_key = gradient_like(o.key, sized(o.key), path, dtype),
+               to_value = gradient_like(o.value, sized(o.value), path, dtype);
   visit(dtype, [&]<class T>(T) {
     const auto of_query = [&](const Tensor& t) { return leading_of(t, o.fit.grouped, o.fit.key_heads); };
     const std::span<const int64_t> sizes = o.fit.sizes, keys = o.fit.of_keys();
