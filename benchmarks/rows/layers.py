@@ -48,6 +48,13 @@ F.batch_norm(pictures, None, None, training=True).mul(pictures).sum().backward()
 F.embedding(words, table).sum().backward()                       gives: table.grad
 F.scaled_dot_product_attention(query, query, query).sum().backward() gives: query.grad
 """
+ATTENTION = """
+F.scaled_dot_product_attention({0}, {1}, {2}){3}
+F.scaled_dot_product_attention({0}, {1}, {2}, is_causal=True){3}
+F.scaled_dot_product_attention({0}, {1}, {2}, attn_mask=mask){3}
+"""
+# Batch, heads, length, width.
+ATTENTIONS = [(8, 8, 256, 64), (1, 8, 2048, 64)]
 LARGE = """
 F.conv2d(large, weights, padding=1)
 F.max_pool2d(large, 2)
@@ -69,7 +76,18 @@ def rows(large: tuple[int, ...] = (32, 32, 156, 156)) -> Iterator[Row]:
         yield statement_row("medium convolution", statement, operands, name=name, limit=limit)
     yield from table("medium layers", MEDIUM, OPERANDS)
     yield from table("medium layer gradients", GRADIENTS, OPERANDS)
+    for shape in ATTENTIONS:
+        operands = attention_operands(shape)
+        yield from table(f"attention of {shape}", ATTENTION.format("q", "k", "v", ""), operands)
+        backward = ATTENTION.format("a", "b", "c", ".sum().backward() gives: a.grad")
+        yield from table(f"attention of {shape}, gradients", backward, operands)
     yield from table("large layers", LARGE, OPERANDS | {"large": Operand(large)})
+
+
+def attention_operands(shape: tuple[int, ...]) -> dict[str, Operand]:
+    plain = {name: Operand(shape, values="centred", seed=seed) for seed, name in enumerate("qkv")}
+    learnt = {name: Operand(shape, values="centred", seed=seed, gradient=True) for seed, name in enumerate("abc")}
+    return plain | learnt | {"mask": Operand((shape[2], shape[2]), values="centred")}
 
 
 def convolution_flops(images: tuple[int, ...], kernels: tuple[int, ...], arguments: str) -> int:

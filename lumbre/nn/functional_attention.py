@@ -1,11 +1,11 @@
-"""Attention: ``scaled_dot_product_attention`` and the function behind ``torch.nn.MultiheadAttention``."""
+"""The function behind ``torch.nn.MultiheadAttention``."""
 
 from __future__ import annotations
 
 from math import inf, sqrt
 from typing import NamedTuple
 
-from lumbre import _C, baddbmm, bmm, cat, ones, zeros, zeros_like
+from lumbre import _C, baddbmm, bmm, cat, zeros, zeros_like
 from lumbre._registry import operator
 
 TYPE_CHECKING = False
@@ -16,119 +16,13 @@ Tensor = _C.Tensor
 _linear = _C._functions["nn.functional.linear"]
 _softmax = _C._functions["nn.functional.softmax"]
 _pad = _C._functions["nn.functional.pad"]
+_scaled_dot_product_attention = _C._functions["nn.functional.scaled_dot_product_attention"]
 
 
 def _dropout(input: Tensor, p: float) -> Tensor:
     from lumbre.nn import functional
 
     return functional.dropout(input, p, True)
-
-
-# ATen's names of the dtypes, which the messages use.
-_KINDS = {
-    _C.float64: "double",
-    _C.float32: "float",
-    _C.float16: "c10::Half",
-    _C.bfloat16: "c10::BFloat16",
-    _C.int64: "long int",
-    _C.int32: "int",
-    _C.int16: "short int",
-    _C.int8: "signed char",
-    _C.uint8: "unsigned char",
-    _C.bool: "bool",
-}
-
-
-def _check_attention(
-    query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, dropout_p: float, is_causal: bool
-) -> None:
-    if query.dtype is not key.dtype or query.dtype is not value.dtype:
-        raise RuntimeError(
-            f"Expected query, key, and value to have the same dtype, but got query.dtype: {_KINDS[query.dtype]} "
-            f"key.dtype: {_KINDS[key.dtype]} and value.dtype: {_KINDS[value.dtype]} instead."
-        )
-    if query.dim() < 2 or key.dim() < 2 or value.dim() < 2:
-        raise RuntimeError(
-            f"Expected query, key, and value to all be  at least 2 dimensional, but got query.dim: {query.dim()} "
-            f"key.dim: {key.dim()} and value.dim: {value.dim()} instead."
-        )
-    if mask is not None:
-        if mask.dtype is not _C.bool and mask.dtype is not query.dtype and mask.dtype is not _C.float32:
-            raise RuntimeError(
-                "Expected attn_mask dtype to be bool or float or to match query dtype, but got attn_mask.dtype: "
-                f"{_KINDS[mask.dtype]} and  query.dtype: {_KINDS[query.dtype]} instead."
-            )
-        if is_causal:
-            raise RuntimeError(
-                "_scaled_dot_product_attention: Explicit attn_mask should not be set when is_causal=True"
-            )
-    if not 0 <= dropout_p <= 1:
-        raise RuntimeError(f"dropout probability has to be between 0 and 1, but got {dropout_p:g}")
-
-
-def _share_heads(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
-    """Repeats the heads of key and value for groups of query heads."""
-    heads, key_heads, value_heads = query.size(-3), key.size(-3), value.size(-3)
-    if heads % key_heads or heads % value_heads:
-        raise RuntimeError("Number of heads in key and value must divide the number of heads in ")
-    if key_heads != heads:
-        key = key.repeat_interleave(heads // key_heads, -3)
-    if value_heads != heads:
-        value = value.repeat_interleave(heads // value_heads, -3)
-    return key, value
-
-
-def _masked_softmax(scores: Tensor, mask: Tensor | None) -> Tensor:
-    """The weights; rows that the mask shuts entirely are zeros."""
-    if mask is None:
-        return _softmax(scores, -1)
-    if mask.dtype is _C.bool:
-        mask = zeros(mask.shape, dtype=scores.dtype).masked_fill(~mask, -inf)
-    scores = scores + mask.to(scores.dtype)
-    return _softmax(scores, -1).masked_fill((scores == -inf).all(-1, keepdim=True), 0)
-
-
-@operator(
-    "nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p=0.0, is_causal=False, "
-    "scale=None, enable_gqa=False)",
-    method=False,
-)
-def scaled_dot_product_attention(
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    attn_mask: Tensor | None = None,
-    dropout_p: float = 0.0,
-    is_causal: bool = False,
-    scale: float | None = None,
-    enable_gqa: bool = False,
-) -> Tensor:
-    """The values averaged with weights that softmax gives to the products of queries and keys.
-
-    query (..., L, E), key (..., S, E) and value (..., S, V) of one floating dtype give (..., L, V); leading dimensions
-    broadcast. ``attn_mask`` broadcasts to (..., L, S): bool (True takes part) or numbers that are added to the
-    products. ``is_causal`` lets position i see the keys up to i. ``scale`` is 1 / sqrt(E) by default; ``dropout_p``
-    applies always; ``enable_gqa`` shares a key head among several query heads. RuntimeError where dtypes, sizes or
-    options do not fit.
-
-    >>> q, k, v = torch.zeros(1, 2), torch.zeros(2, 2), torch.tensor([[1.], [3.]])
-    >>> torch.nn.functional.scaled_dot_product_attention(q, k, v)
-    tensor([[2.]])
-    """
-    _check_attention(query, key, value, attn_mask, dropout_p, is_causal)
-    if enable_gqa:
-        key, value = _share_heads(query, key, value)
-    if is_causal:
-        attn_mask = ones(query.size(-2), key.size(-2), dtype=_C.bool).tril()
-    dtype = query.dtype
-    if dtype.itemsize == 2:
-        query, key, value = query.float(), key.float(), value.float()
-    if scale is None:
-        scale = 1 / sqrt(query.size(-1)) if query.size(-1) else 1.0
-    weights = _masked_softmax((query * scale) @ key.transpose(-2, -1), attn_mask)
-    if dropout_p > 0:
-        weights = _dropout(weights, dropout_p)
-    return (weights @ value).to(dtype)
 
 
 class _Inputs(NamedTuple):
@@ -430,5 +324,5 @@ def _attend(
     if mask is not None:
         mask = mask.unsqueeze(0) if mask.size(0) == 1 else mask.view(batch, num_heads, -1, k.size(1))
     q, k, v = (each.view(batch, num_heads, each.size(1), head_dim) for each in (q, k, v))
-    out = scaled_dot_product_attention(q, k, v, mask, dropout_p, is_causal)
+    out = _scaled_dot_product_attention(q, k, v, mask, dropout_p, is_causal)
     return out.permute(2, 0, 1, 3), None
