@@ -151,6 +151,7 @@ _LAZY_NAMES = {
             "SymBool",
             "SymFloat",
             "SymInt",
+            "DeviceObjType",
             "FloatType",
             "IntType",
             "ListType",

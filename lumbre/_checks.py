@@ -21,7 +21,10 @@ _NO_SCRIPT = "Lumbre has no TorchScript: programs run as Python"
 _NO_DEVICE = "Lumbre computes on the CPU alone"
 _CLASSES = {
     **dict.fromkeys(("SymBool", "SymFloat", "SymInt"), _WHY),
-    **dict.fromkeys(("FloatType", "IntType", "ListType", "ScriptFunction", "ScriptModule", "TensorType"), _NO_SCRIPT),
+    **dict.fromkeys(
+        ("DeviceObjType", "FloatType", "IntType", "ListType", "ScriptFunction", "ScriptModule", "TensorType"),
+        _NO_SCRIPT,
+    ),
     **dict.fromkeys(("Event", "Stream"), _NO_DEVICE),
     "PyTorchFileReader": "torch.load reads files whole",
 }

@@ -40,7 +40,6 @@ ROWS: dict[str, tuple[str, str]] = {
         _ONE, "CheckpointImpl CheckpointWrapper apply_activation_checkpointing checkpoint_wrapper offload_wrapper",
     ),
     "distributed.algorithms.join": (_ONE, "Join Joinable"),
-    "distributed.autograd": (_ONE, "DistAutogradContext backward context get_gradients"),
     "distributed.device_mesh": (_ONE, "DeviceMesh init_device_mesh"),
     "distributed.distributed_c10d": (_ONE, "Backend PrefixStore ProcessGroup Store"),
     "distributed.elastic": (_ONE, ""),
@@ -67,6 +66,7 @@ ROWS: dict[str, tuple[str, str]] = {
     "fx.passes.shape_prop": (_GRAPHS, "ShapeProp TensorMetadata"),
     "onnx.symbolic_opset9": (_ONNX, ""),
     "onnx.symbolic_opset11": (_ONNX, ""),
+    "quasirandom": ("Lumbre has no Sobol sequences", "SobolEngine"),
     "utils.cpp_extension": (
         "Lumbre loads no C++ written for PyTorch", "BuildExtension CUDAExtension CppExtension load load_inline",
     ),
