@@ -61,7 +61,7 @@ _operator_names = [_name for _name in _C._functions if "." not in _name]
 for _name in _operator_names:
     _names[_name] = _C._functions[_name]
 
-from lumbre import _composed, _controls, _conversions, _random, _registry, _tensor
+from lumbre import _composed, _controls, _conversions, _engine_parts, _random, _registry, _tensor
 
 _public = []
 for _module in (_controls, _conversions, _random, _tensor):
@@ -69,6 +69,7 @@ for _module in (_controls, _conversions, _random, _tensor):
         _names[_name] = getattr(_module, _name)
     _public += _module.__all__
 _composed.load()
+_engine_parts.attach()
 _composed_names = [_name for _name in _registry.functions if "." not in _name]
 for _name in _composed_names:
     _names[_name] = _registry.functions[_name]
@@ -145,6 +146,48 @@ _LAZY_NAMES = {
     ),
     **dict.fromkeys(("avg_pool1d", "adaptive_avg_pool1d"), "nn.functional_pooling"),
     **dict.fromkeys(("bilinear", "pdist"), "nn.functional_dropout"),
+    **dict.fromkeys(
+        (
+            "SymBool",
+            "SymFloat",
+            "SymInt",
+            "DeviceObjType",
+            "FloatType",
+            "IntType",
+            "ListType",
+            "ScriptModule",
+            "PyTorchFileReader",
+            "TensorType",
+            "Event",
+            "Stream",
+            "ScriptFunction",
+            "Future",
+            "OutOfMemoryError",
+            "AcceleratorError",
+            "_assert",
+            "_assert_async",
+            "_check",
+            "_check_index",
+            "_check_is_size",
+            "_check_not_implemented",
+            "_check_tensor_all",
+            "_check_tensor_all_with",
+            "_check_type",
+            "_check_value",
+            "_check_with",
+            "_shape_as_tensor",
+            "get_device_module",
+            "sym_float",
+            "sym_int",
+            "sym_ite",
+            "sym_max",
+            "sym_min",
+            "sym_not",
+            "sym_sqrt",
+            "sym_sum",
+        ),
+        "_checks",
+    ),
     "_pack_padded_sequence": "nn.utils.rnn",
     "_pad_packed_sequence": "nn.utils.rnn",
     **{
@@ -170,7 +213,7 @@ def __getattr__(name: str) -> object:
     if not name.startswith("__") or name == "__config__":
         from importlib import import_module
 
-        where = _LAZY_NAMES.get(name, name)
+        where = "_foreach" if name.startswith("_foreach_") else _LAZY_NAMES.get(name, name)
         full = f"{__name__}.{where}"
         try:
             module = import_module(full)

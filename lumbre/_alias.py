@@ -72,6 +72,12 @@ class _Finder:
     ) -> importlib.machinery.ModuleSpec | None:
         if name in _AFTER_IMPORT:
             return self._find_patched(name, path)
+        if name == "functorch":
+            # PyTorch's wheel carries it beside torch; it would reach for parts that are not here.
+            from importlib.util import spec_from_file_location
+
+            file = os.path.join(_package_folder, "_functorch", "package.py")
+            return spec_from_file_location(name, file, submodule_search_locations=[])
         root, _, rest = name.partition(".")
         if root not in (OWN, ALIAS):
             return None
@@ -80,7 +86,10 @@ class _Finder:
         twin = sys.modules.get(_as(OWN if root == ALIAS else ALIAS, name))
         if twin is None and root == OWN:
             if importlib.machinery.PathFinder.find_spec(_as(ALIAS, name), path) is None:
-                return None
+                from lumbre import _named
+
+                if rest not in _named.ROWS:
+                    return None
             twin = importlib.import_module(_as(ALIAS, name))
             # Found there, it would be taken for a module that its parent imported, and loaded again from its own spec.
             sys.modules.pop(name, None)
@@ -88,6 +97,10 @@ class _Finder:
             loader: Any = _SameModule(twin)
             return importlib.machinery.ModuleSpec(name, loader, origin=getattr(twin, "__file__", None))
         spec = importlib.machinery.PathFinder.find_spec(name, path)
+        if spec is None:
+            from lumbre import _named
+
+            spec = _named.find(name, rest)
         if spec is not None and spec.loader is not None:
             _wrap_execution(spec, _execute_under_both_names)
         if spec is None:

@@ -55,3 +55,46 @@ def _rebuild_parameter_with_state(data: _C.Tensor, requires_grad: bool, backward
     made = _rebuild_parameter(data, requires_grad, backward_hooks)
     made.__dict__.update(state)
     return made
+
+
+def _flatten_dense_tensors(tensors: Any) -> _C.Tensor:
+    """The elements of all tensors, one after the other."""
+    from lumbre import cat
+
+    return cat([one.reshape(-1) for one in tensors])
+
+
+def _unflatten_dense_tensors(flat: _C.Tensor, tensors: Any) -> tuple[_C.Tensor, ...]:
+    """The parts of what ``_flatten_dense_tensors`` gave, as views, in the shapes of the tensors."""
+    parts = flat.split([one.numel() for one in tensors])
+    return tuple(part.view(one.shape) for part, one in zip(parts, tensors, strict=True))
+
+
+def _get_available_device_type() -> None:
+    """None: there is no accelerator."""
+
+
+def _get_device_module(device_type: str) -> Any:
+    """The module of a device's kind."""
+    from lumbre._checks import get_device_module
+
+    return get_device_module(device_type)
+
+
+def _get_device_index(device: Any, optional: bool = False, allow_cpu: bool = False) -> int:
+    """The number of a device; of the CPU -1, where that may be asked."""
+    from lumbre import device as kind
+
+    if isinstance(device, int):
+        return device
+    made = None if device is None else kind(device)
+    if made is not None and made.type == "cpu" and allow_cpu:
+        return -1
+    if made is not None and made.type != "cpu" and made.index is not None:
+        return made.index
+    raise ValueError(f"Expected a device with a number, but got: {device}")
+
+
+def _element_size(dtype: Any) -> int:
+    """The bytes of one element."""
+    return dtype.itemsize

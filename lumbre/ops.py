@@ -162,8 +162,12 @@ class _OpNamespace(ModuleType):
         return made
 
 
+refused_libraries: list[str] = []
+
+
 def load_library(path: Any) -> NoReturn:
     """OSError: libraries of operators are built for PyTorch's own engine."""
+    refused_libraries.append(str(path))
     raise OSError(
         f"Could not load this library: {path}. It is built for PyTorch's engine, which Lumbre does not contain."
     )

@@ -71,8 +71,12 @@ def save(
     if hasattr(pickle_module, "__name__") and pickle_module.__name__ == "dill":
         raise NotImplementedError("Lumbre saves with Python's pickle only, not with dill")
     with _target(f) as (file, name):
-        if _use_new_zipfile_serialization:
+        if _use_new_zipfile_serialization and _tells(file):
             _save_zip(obj, file, name, pickle_protocol)
+        elif _use_new_zipfile_serialization:
+            whole = io.BytesIO()
+            _save_zip(obj, whole, name, pickle_protocol)
+            file.write(whole.getbuffer())
         else:
             _save_legacy(obj, file, pickle_protocol)
 
@@ -149,6 +153,15 @@ def _storage_class(dtype: Any) -> Any:
         "int32": "Int", "int16": "Short", "int8": "Char", "uint8": "Byte", "bool": "Bool",
     }  # fmt: skip
     return getattr(lumbre, names[str(dtype).rpartition(".")[2]] + "Storage")
+
+
+def _tells(file: IO[bytes]) -> bool:
+    """Whether a file says where it is, and can be gone back in: streams and members of archives do not."""
+    try:
+        file.seek(file.tell())
+    except (AttributeError, OSError):
+        return False
+    return True
 
 
 def _save_zip(obj: Any, file: IO[bytes], name: str, protocol: int) -> None:

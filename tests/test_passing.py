@@ -81,8 +81,8 @@ def test_what_is_absent_says_why():
     assert "processes that share memory" in caught.value.__notes__[0]
     for line in (
         "import torch.export",
-        "from torch.ao.quantization import quantize",
-        "import torch.distributed.fsdp as fsdp",
+        "import torch.nested",
+        "import torch.distributed.checkpoint as checkpoint",
     ):
         done = subprocess.run([sys.executable, "-m", "lumbre", "-c", line], capture_output=True, text=True, check=False)
         assert "ModuleNotFoundError: No module named 'torch." in done.stderr

@@ -45,7 +45,8 @@ class OptimizedModule(Module):
     def __getattr__(self, name: str) -> Any:
         if name == "_modules" or "_orig_mod" not in self.__dict__.get("_modules", ()):
             raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
-        return getattr(self._modules["_orig_mod"], name)
+        original = self._modules["_orig_mod"]
+        return original if name == "_orig_mod" else getattr(original, name)
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in _OWN or name in self.__dict__:

@@ -145,6 +145,10 @@ class graph:
 
 
 def __getattr__(name: str) -> object:
+    if name in ("AcceleratorError", "OutOfMemoryError"):
+        from lumbre import _checks
+
+        return getattr(_checks, name)
     if name in ("amp", "nvtx"):
         from importlib import import_module
 

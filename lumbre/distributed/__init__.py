@@ -11,8 +11,11 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn
 
 _GROUP_OPERATIONS = (
-    "all_gather", "all_reduce", "barrier", "broadcast", "destroy_process_group", "gather", "get_backend", "get_rank",
-    "get_world_size", "recv", "reduce", "reduce_scatter", "scatter", "send",
+    "all_gather", "all_gather_into_tensor", "all_gather_object", "all_reduce", "all_to_all", "all_to_all_single",
+    "barrier", "batch_isend_irecv", "broadcast", "broadcast_object_list", "destroy_process_group", "gather",
+    "gather_object", "get_backend", "get_global_rank", "get_process_group_ranks", "get_rank", "get_world_size", "irecv",
+    "isend", "monitored_barrier", "new_group", "recv", "recv_object_list", "reduce", "reduce_scatter",
+    "reduce_scatter_tensor", "scatter", "scatter_object_list", "send", "send_object_list",
 )  # fmt: skip
 _QUESTIONS = (
     "is_available", "is_initialized", "is_gloo_available", "is_mpi_available", "is_nccl_available",
@@ -35,6 +38,30 @@ class ReduceOp(Enum):
     BXOR = 7
 
 
+ReduceOp.RedOpType = ReduceOp  # type: ignore[attr-defined]
+Backend, DeviceMesh, FileStore, HashStore, P2POp, PrefixStore, ProcessGroup, ProcessGroupGloo, Store, TCPStore, Work = (
+    _absent.refused_class(f"distributed.{name}", _absent._ONE_PROCESS)
+    for name in (
+        "Backend", "DeviceMesh", "FileStore", "HashStore", "P2POp", "PrefixStore", "ProcessGroup", "ProcessGroupGloo",
+        "Store", "TCPStore", "Work",
+    )
+)  # fmt: skip
+init_device_mesh = _absent.refused_function("distributed.init_device_mesh", _absent._ONE_PROCESS)
+
+
+class group:
+    """The groups of processes: there is none."""
+
+    WORLD = None
+
+
+class GroupMember:
+    """The place of this process in a group: there is none."""
+
+    WORLD = None
+    NON_GROUP_MEMBER = None
+
+
 def init_process_group(*args: Any, **kwargs: Any) -> NoReturn:
     """RuntimeError: one process computes on one machine."""
     raise RuntimeError("torch.distributed is not available: Lumbre computes in one process")
@@ -53,10 +80,15 @@ def __getattr__(name: str) -> object:
         return _no
     if name in _GROUP_OPERATIONS:
         return _no_group
-    if name in ("nn", "optim", "rpc", "tensor"):
+    if not name.startswith("_"):
         from importlib import import_module
 
-        return import_module(f"{__name__}.{name}")
+        full = f"{__name__}.{name}"
+        try:
+            return import_module(full)
+        except ModuleNotFoundError as missing:
+            if missing.name != full:
+                raise
     error = AttributeError(f"module '{_identity.prefix()}distributed' has no attribute '{name}'")
     if why := _absent.reason(f"distributed.{name}"):
         error.add_note(why)

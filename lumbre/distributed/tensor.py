@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from lumbre import _absent
 
+__path__: list[str] = []  # a package: its parts are rows of lumbre/_named.py
+
 _WHY = _absent._ONE_PROCESS
 DeviceMesh, DTensor, Partial, Placement, Replicate, Shard = (
     _absent.refused_class(f"distributed.tensor.{name}", _WHY)

@@ -429,6 +429,11 @@ class PowerTransform(Transform):
     inverse_shape = forward_shape
 
 
+def _clipped_sigmoid(x: Tensor) -> Tensor:
+    info = limits(x.dtype)
+    return x.sigmoid().clamp(min=info.tiny, max=1.0 - info.eps)
+
+
 class SigmoidTransform(_Plain):
     """y = 1 / (1 + exp(-x)), kept off 0 and 1."""
 
@@ -438,8 +443,7 @@ class SigmoidTransform(_Plain):
     sign = +1
 
     def _call(self, x: Tensor) -> Tensor:
-        info = limits(x.dtype)
-        return x.sigmoid().clamp(min=info.tiny, max=1.0 - info.eps)
+        return _clipped_sigmoid(x)
 
     def _inverse(self, y: Tensor) -> Tensor:
         info = limits(y.dtype)

@@ -100,7 +100,7 @@ class Optimizer:
     _optimizer_load_state_dict_pre_hooks: OrderedDict[int, Callable]
     _optimizer_load_state_dict_post_hooks: OrderedDict[int, Callable]
     _opt_called: bool
-    _hooked: bool
+    _hooked = False  # also of subclasses that wrap an optimizer and do not call __init__
     _watch: StaleGradients | None = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -241,6 +241,9 @@ class Optimizer:
         if any(id(param) in known for param in tensors):
             raise ValueError("some parameters appear in more than one parameter group")
         self.param_groups.append(param_group)
+
+    def _patch_step_function(self) -> None:
+        """Nothing is left to do: ``step`` was given its hooks when the class was made."""
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Drops all gradients (or fills them with zeros)."""

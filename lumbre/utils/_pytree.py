@@ -274,6 +274,15 @@ def _node_of(obj: Any) -> NodeDef | None:
     return found
 
 
+def _get_node_type(tree: Any) -> Any:
+    """What a node is looked up by among ``SUPPORTED_NODES``: its class; of a named tuple, ``namedtuple``."""
+    kind = type(tree)
+    return namedtuple if kind not in SUPPORTED_NODES and is_namedtuple_class(kind) else kind
+
+
+_is_namedtuple_instance = is_namedtuple_instance
+
+
 # --- shapes -----------------------------------------------------------------------------------------------------------
 
 
@@ -591,3 +600,6 @@ def _broadcast_to_and_flatten(tree: Any, treespec: TreeSpec, is_leaf: IsLeaf = N
             return None
         found += below
     return found
+
+
+_is_leaf = tree_is_leaf

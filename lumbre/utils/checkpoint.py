@@ -157,3 +157,16 @@ def checkpoint_sequential(
         input = checkpoint(run(start_at, start_at + size), input, use_reentrant=use_reentrant, **kwargs)
         start = start_at + size
     return run(start, len(modules))(input)
+
+
+def get_device_states(*args: Any) -> tuple[list, list]:
+    """The devices of the arguments that have generators of their own, and their states: there are none.
+
+    >>> torch.utils.checkpoint.get_device_states(torch.ones(1))
+    ([], [])
+    """
+    return [], []
+
+
+def set_device_states(devices: Any, states: Any, *, device_type: str | None = None) -> None:
+    """Puts back what ``get_device_states`` gave: nothing."""

@@ -26,8 +26,22 @@ _global_backward_hooks: OrderedDict[int, Any] = OrderedDict()
 _global_registration: dict[str, OrderedDict[int, Any]] = {
     "module": OrderedDict(), "parameter": OrderedDict(), "buffer": OrderedDict(),
 }  # fmt: skip
+_global_buffer_registration_hooks = _global_registration["buffer"]
+_global_module_registration_hooks = _global_registration["module"]
+_global_parameter_registration_hooks = _global_registration["parameter"]
 
 _TABLES = ("_parameters", "_buffers", "_modules")
+
+
+def _find_part(self: Any, name: str) -> Any:
+    """A parameter, buffer or module of a module."""
+    for table in _TABLES:
+        found = self.__dict__.get(table)
+        if found is not None and name in found:
+            return found[name]
+    raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
+
+
 _HOOKS = (
     "_backward_pre_hooks", "_backward_hooks", "_forward_hooks", "_forward_hooks_with_kwargs",
     "_forward_hooks_always_called", "_forward_pre_hooks", "_forward_pre_hooks_with_kwargs", "_state_dict_hooks",
@@ -94,6 +108,14 @@ class Module(_C.ModuleBase):
         def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
         def __getattr__(self, name: str) -> Any: ...
         def __setattr__(self, name: str, value: Any) -> None: ...
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "__getattr__" in cls.__dict__ and "__getattribute__" not in cls.__dict__:
+            # The engine's lookup finds parameters before a class's own __getattr__ would be asked for them. Module has
+            # one, for super() to find, from the first such class on: it makes every lookup take the longer way.
+            cls.__getattribute__ = object.__getattribute__  # type: ignore[method-assign]
+            Module.__getattr__ = _find_part  # type: ignore[method-assign]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         if not self.call_super_init:
@@ -627,6 +649,7 @@ def _parse_to(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
 
 from lumbre.nn.modules import _hooks, _state
 
+_EXTRA_STATE_KEY_SUFFIX = "_extra_state"
 _hooks.install(Module)
 _state.install(Module)
 

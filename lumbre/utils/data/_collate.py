@@ -9,9 +9,12 @@ from lumbre import _C
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
 Tensor = _C.Tensor
+# How batches are made of samples of other types: what programs put here is asked first.
+default_collate_fn_map: dict[Any, Callable] = {}
 _stack = _C._functions["stack"]
 
 
@@ -67,6 +70,8 @@ def default_collate(batch: Any) -> Any:
             [1., 1.]])]
     """
     first = batch[0]
+    if default_collate_fn_map and (own := _own_way(type(first))) is not None:
+        return own(batch, collate_fn_map=default_collate_fn_map)
     if isinstance(first, Tensor):
         return _stack(batch, 0)
     if type(first) in (tuple, list):
@@ -88,6 +93,13 @@ def default_collate(batch: Any) -> Any:
     raise TypeError(
         f"default_collate: batch must contain tensors, numpy arrays, numbers, dicts or lists; found {type(first)}"
     )
+
+
+def _own_way(kind: type) -> Callable | None:
+    """What programs put into ``default_collate_fn_map`` for a type, or for one that it derives from."""
+    if kind in default_collate_fn_map:
+        return default_collate_fn_map[kind]
+    return next((function for base, function in default_collate_fn_map.items() if issubclass(kind, base)), None)
 
 
 def _collate_columns(batch: Any, first: Any) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from typing import Generic, TypeVar
+from typing import Generic, TypeAlias, TypeVar
 
 from lumbre import _C
 from lumbre.utils.data import _workers
@@ -19,6 +19,17 @@ else:
     Any = object  # who asks for the hints of a class gets them
 
 _T_co = TypeVar("_T_co", covariant=True)
+
+
+_collate_fn_t: TypeAlias = "Callable[[list], Any]"
+_worker_init_fn_t: TypeAlias = "Callable[[int], None]"
+
+
+class _DatasetKind:
+    """How a data set is read: by number, or from its beginning."""
+
+    Map = 0
+    Iterable = 1
 
 
 class _Forever(Sampler):
@@ -74,6 +85,7 @@ class DataLoader(Generic[_T_co]):
         self.multiprocessing_context = multiprocessing_context
         self.in_order = in_order
         self._iterable = isinstance(dataset, IterableDataset)
+        self._dataset_kind = _DatasetKind.Iterable if self._iterable else _DatasetKind.Map
         if self._iterable:
             self._check_iterable(shuffle, sampler, batch_sampler)
         else:

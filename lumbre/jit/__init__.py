@@ -70,6 +70,9 @@ def script_if_tracing(fn: Callable) -> Callable:
     return fn
 
 
+_script_if_tracing = script_if_tracing
+
+
 def export(fn: Callable) -> Callable:
     """Returns the method as it is."""
     return fn
