@@ -278,3 +278,13 @@ def test_long_training_does_not_grow():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     steps(95_000)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 2_000  # kilobytes
+
+
+@pytest.mark.parametrize("name", ["view_as", "reshape_as", "expand_as"])
+def test_what_lends_its_sizes_takes_no_part(name):
+    x, other = torch.ones(2), torch.ones(2, requires_grad=True)
+    assert not getattr(x, name)(other).requires_grad
+    view = getattr(other, name)(x)
+    assert view.grad_fn.name() == ("ExpandBackward0" if name == "expand_as" else "ViewBackward0")
+    view.sum().backward()
+    assert torch.equal(other.grad, torch.ones(2))

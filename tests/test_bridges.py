@@ -270,3 +270,15 @@ def test_exported_memory_stays_in_place():
         with pytest.raises(RuntimeError, match="Trying to resize storage that is not resizable"):
             x.untyped_storage().resize_(1 << 20)
         del kept
+
+
+def test_parameters_are_given_to_numpy_where_nothing_is_recorded():
+    x = torch.nn.Parameter(torch.ones(2))
+    with pytest.raises(RuntimeError, match="requires grad"):
+        x.numpy()
+    with pytest.raises(RuntimeError, match="requires grad"):
+        np.asarray(x)
+    with torch.no_grad():
+        assert np.array_equal(x.numpy(), np.ones(2)) and np.array_equal(np.asarray(x), np.ones(2))
+    shared = torch.from_dlpack(torch.utils.dlpack.to_dlpack(x))
+    assert shared.data_ptr() == x.data_ptr() and not shared.requires_grad

@@ -182,3 +182,14 @@ def test_import_is_light():
     loaded = set(done.stdout.split())
     heavy = {"numpy", "re", "typing", "inspect", "dataclasses", "functools", "enum", "collections"}
     assert not loaded & heavy, loaded & heavy
+
+
+def test_functions_take_attributes():
+    functional = torch.nn.functional
+    functional.relu.note = "mine"
+    try:
+        assert functional.relu.note == "mine" and functional.relu.__dict__ == {"note": "mine"}
+    finally:
+        del functional.relu.note
+    with pytest.raises(AttributeError):
+        _ = functional.relu.note

@@ -109,13 +109,13 @@ class Tiles {
   // to (m x columns) = alpha A panel, A packed for products over `packed` of which the first k are taken.
   void multiply(int64_t m, int64_t k, T alpha, const T* a, int64_t packed, const T* panel, bool accumulate,
                 T* to) const {
-    GemmBlock<T> block{m, columns_, k, alpha, a, {}, panel, {}, accumulate, to, columns_};
-    if (k == packed) return gemm_.packed(block);
+    GemmBlock<T> block{m, columns_, k, alpha, a, {}, panel, {}, accumulate, to, columns_, true};
+    if (k == packed) return gemm_.multiply(block);
     for (int64_t i = 0; i < m; i += gemm_.rows) {
       block.m = std::min<int64_t>(m - i, gemm_.rows);
       block.a = a + i * packed;
       block.c = to + i * columns_;
-      gemm_.packed(block);
+      gemm_.multiply(block);
     }
   }
 
@@ -359,7 +359,7 @@ class Back : public Tiles<T> {
       block.b = part(rows_);
       block.layout_b = {columns_ * present, 0};
     }
-    gemm_.direct(block);
+    gemm_.multiply(block);
   }
 
   int64_t padded_;

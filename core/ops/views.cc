@@ -246,9 +246,10 @@ Tensor give_transpose(const Out& out, const Tensor& input, int64_t dim0, int64_t
 Tensor give_t(const Out& out, const Tensor& input) { return give_view(out, t(input)); }
 
 Tensor expand_record(const Tensor& input, const Dims& size, bool) { return expand(input, size); }
-Tensor expand_as(const Tensor& input, const Tensor& other) { return expand(input, other.sizes()); }
-Tensor view_as(const Tensor& input, const Tensor& other) { return view(input, other.sizes()); }
-Tensor reshape_as(const Tensor& input, const Tensor& other) { return reshape(input, other.sizes()); }
+// Recorded as calls that know only the sizes of the other: whether that requires a gradient is of no account.
+Tensor expand_as(const Tensor& input, const Tensor& other) { return op::expand(input, other.sizes()); }
+Tensor view_as(const Tensor& input, const Tensor& other) { return op::call<"view">(input, other.sizes()); }
+Tensor reshape_as(const Tensor& input, const Tensor& other) { return op::reshape(input, other.sizes()); }
 Tensor ravel(const Tensor& input) { return view(input.contiguous(), {input.count()}); }
 Tensor alias(const Tensor& input) { return with_geometry(input, input.sizes(), input.strides()); }
 
@@ -290,14 +291,12 @@ LB_OPERATOR(.signature = "view_as(input, other)", .doc = R"(A view with the size
 
 >>> torch.arange(4).view_as(torch.zeros(2, 2)).shape
 torch.Size([2, 2]))",
-            .forward = forward_of<view_as>, .derivative = LB_GRADIENT("ViewBackward0", "", reshape(g, b.sizes(0))),
-            .forms = kMethod);
+            .forward = forward_of<view_as>, .derivative = kComposed, .forms = kMethod);
 LB_OPERATOR(.signature = "reshape_as(input, other)", .doc = R"(reshape to the sizes of other.
 
 >>> torch.arange(4).reshape_as(torch.zeros(2, 2)).shape
 torch.Size([2, 2]))",
-            .forward = forward_of<reshape_as>, .derivative = LB_GRADIENT("ViewBackward0", "", reshape(g, b.sizes(0))),
-            .forms = kMethod);
+            .forward = forward_of<reshape_as>, .derivative = kComposed, .forms = kMethod);
 LB_OPERATOR(.signature = "transpose(input, dim0, dim1)", .doc = R"(A view with two dimensions exchanged.
 
 >>> torch.zeros(2, 3).transpose(0, 1).shape
@@ -380,7 +379,7 @@ LB_OPERATOR(.signature = "expand_as(input, other)", .doc = R"(expand to the size
 
 >>> torch.zeros(1, 2).expand_as(torch.zeros(3, 2)).shape
 torch.Size([3, 2]))",
-            .forward = forward_of<expand_as>, .derivative = LB_GRADIENT("ExpandBackward0", "", g), .forms = kMethod);
+            .forward = forward_of<expand_as>, .derivative = kComposed, .forms = kMethod);
 LB_OPERATOR(.signature = "broadcast_to(input, size)",
             .doc = R"(A view that repeats dimensions of size 1 without copying.
 

@@ -13,6 +13,7 @@ struct FunctionObject {
   OverloadSet* set;
   PyObject* name;
   PyObject* module;
+  PyObject* attributes;  // that programs give it, as they do to the functions of torch.nn.functional
   Out::Form form;
 };
 
@@ -89,10 +90,12 @@ PyMethodDef methods[] = {{"__reduce__", function_reduce, METH_NOARGS, nullptr},
                          {"__deepcopy__", return_self, METH_O, nullptr},
                          {nullptr}};
 PyMemberDef members[] = {{"__vectorcalloffset__", T_PYSSIZET, offsetof(FunctionObject, vectorcall), READONLY, nullptr},
+                         {"__dictoffset__", T_PYSSIZET, offsetof(FunctionObject, attributes), READONLY, nullptr},
                          {"__name__", T_OBJECT, offsetof(FunctionObject, name), READONLY, nullptr},
                          {"__module__", T_OBJECT, offsetof(FunctionObject, module), 0, nullptr},
                          {nullptr}};
-PyGetSetDef properties[] = {{"__doc__", get_doc, nullptr, nullptr, nullptr},
+PyGetSetDef properties[] = {{"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, nullptr, nullptr},
+                            {"__doc__", get_doc, nullptr, nullptr, nullptr},
                             {"__qualname__", get_qualified_name, nullptr, nullptr, nullptr},
                             {"_dotted_name", get_dotted_name, nullptr, nullptr, nullptr},
                             {"signatures", get_signatures, nullptr, "The signatures of the overloads.", nullptr},
@@ -122,6 +125,7 @@ Object make_callable(PyTypeObject* type, OverloadSet* set, const std::string& na
   f->form = form;
   f->name = PyUnicode_InternFromString(name.c_str());
   f->module = Py_NewRef(Py_None);
+  f->attributes = nullptr;
   return Object::steal(reinterpret_cast<PyObject*>(f));
 }
 

@@ -137,6 +137,12 @@ PyObject* from_numpy(PyObject*, PyObject* object) {
   });
 }
 
+// Where gradients are recorded, writing through an array would go unnoticed.
+void check_may_share(const Tensor& t) {
+  LB_CHECK(!t->requires_grad || !autograd::grad_enabled(), Runtime,
+           "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.");
+}
+
 Object array_over(PyObject* owner, const Tensor& t) {
   npy_intp sizes[kMaxDims], strides[kMaxDims];
   const auto item = static_cast<int64_t>(t.item_bytes());
@@ -165,8 +171,7 @@ PyObject* numpy_method(PyObject* self, PyObject* const* args, Py_ssize_t count, 
           Type, "numpy() got an unexpected keyword argument");
       force = PyObject_IsTrue(args[0]) == 1;
     }
-    LB_CHECK(force || !tensor_of(self)->requires_grad, Runtime,
-             "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.");
+    if (!force) check_may_share(tensor_of(self));
     load_numpy();
     return array_over(self, tensor_of(self)).release();
   });
@@ -180,8 +185,7 @@ PyObject* array_method(PyObject* self, PyObject* args, PyObject* keywords) {
   if (!PyArg_ParseTupleAndKeywords(args, keywords, "|OO:__array__", const_cast<char**>(names), &dtype, &copy))
     return nullptr;
   return guarded([&]() -> PyObject* {
-    LB_CHECK(!tensor_of(self)->requires_grad, Runtime,
-             "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.");
+    check_may_share(tensor_of(self));
     load_numpy();
     Object array = array_over(self, tensor_of(self));
     if (dtype != Py_None) {

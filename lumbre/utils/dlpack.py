@@ -29,7 +29,7 @@ class DLDeviceType(enum.IntEnum):
 
 def to_dlpack(tensor: _C.Tensor) -> Any:
     """A DLPack capsule over the tensor's memory. It can be consumed once."""
-    return tensor.__dlpack__()
+    return tensor.detach().__dlpack__()
 
 
 def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None) -> _C.Tensor:
