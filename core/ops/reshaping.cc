@@ -95,6 +95,10 @@ Tensor narrow_tensor(const Tensor& input, int64_t dim, const Tensor& start, int6
   return narrow(input, dim, start.item().as_int(), length);
 }
 
+const char* movedim_node(const OperatorNode& node) {
+  return node.argument(0).dims.empty() ? "AliasBackward0" : "PermuteBackward0";
+}
+
 Tensor movedim_record(const Tensor& input, const Dims& source, const Dims& destination) {
   return movedim(input, source, destination);
 }
@@ -245,7 +249,7 @@ LB_OPERATOR(.signature = "movedim(input, source, destination)", .doc = R"(A view
 >>> torch.zeros(2, 3, 5).movedim(0, 2).shape
 torch.Size([3, 5, 2]))",
             .forward = forward_of<movedim_record>,
-            .derivative = LB_GRADIENT("PermuteBackward0", "", call<"movedim">(g, b.dims(2), b.dims(1))),
+            .derivative = named_by(movedim_node, LB_GRADIENT(nullptr, "", call<"movedim">(g, b.dims(2), b.dims(1)))),
             .aliases = "moveaxis");
 LB_OPERATOR(.signature = "as_strided(input, size, stride, storage_offset=None)",
             .doc =
