@@ -77,7 +77,7 @@ Tensor fill_scalar(const Out& out, const Tensor& input, Scalar value) {
 Tensor fill_tensor(const Out& out, const Tensor& input, const Tensor& value) {
   LB_CHECK(value.ndim() == 0, Runtime, "fill_ only supports 0-dimension value tensor but got tensor with ",
            value.ndim(), " dimensions.");
-  return fill_scalar(out, input, value.item());
+  return fill_scalar(out, input, value.to(input.dtype()).item());
 }
 Tensor zero(const Out& out, const Tensor& input) { return fill_scalar(out, input, Scalar(0)); }
 

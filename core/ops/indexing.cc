@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "base/threads.h"
+#include "base/warning.h"
 #include "kernels/index.h"
 #include "ops/views.h"
 
@@ -395,7 +396,7 @@ void index_put(const Tensor& target, const std::vector<Tensor>& given, const Ten
                bool trim) {
   Tensor values = given_values;
   LB_CHECK(any_defined(given), Value, "at least one index must be provided");
-  check_no_internal_overlap(target);
+  const bool expanded = is_expanded(target);
   // One value under one mask is converted; any other must have the target's dtype.
   if (!accumulate && values.count() == 1 && has_one_mask(given)) {
     const Tensor& mask = *std::find_if(given.begin(), given.end(), [](const Tensor& t) { return t.defined(); });
@@ -404,8 +405,13 @@ void index_put(const Tensor& target, const std::vector<Tensor>& given, const Ten
     LB_CHECK(mask.dtype() == DType::Bool, Runtime,
              "masked_fill_ only supports boolean masks, but got mask with dtype unsigned char");
     values = Tensor::scalar(values.item(), target.dtype());
+    if (whole && expanded)
+      warn(
+          "Use of index_put_ on expanded tensors is deprecated. Please clone() the tensor before performing this "
+          "operation. This also applies to advanced indexing e.g. tensor[indices] = tensor");
     if (whole) return masked_fill(target, mask, values.item());
   }
+  check_no_internal_overlap(target);
   while (trim && values.ndim() > 0 && values.sizes()[0] == 1) values = select(values, 0, 0);
   const Reach reach = reach_of(target, expand_masks(target, given), &values);
   const Tensor source = values.shares_storage(target) ? values.clone() : values;

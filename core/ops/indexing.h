@@ -41,5 +41,7 @@ Tensor nonzero(const Tensor& input);  // (count, ndim)
 std::vector<Tensor> nonzero_columns(const Tensor& input);
 Tensor masked_select(const Tensor& input, const Tensor& mask);
 void masked_fill(const Tensor& target, const Tensor& mask, Scalar value);
+// Whether elements of a dimension are one element of memory.
+bool is_expanded(const Tensor& t);
 
 }  // namespace lumbre::ops

@@ -3,7 +3,9 @@
 #include <cstring>
 
 #include "base/threads.h"
+#include "base/warning.h"
 #include "kernels/index.h"
+#include "ops/backward.h"
 #include "ops/gradients.h"
 #include "ops/indexing.h"
 #include "ops/views.h"
@@ -137,9 +139,33 @@ Tensor masked_select(const Tensor& input, const Tensor& mask) {
   return result;
 }
 
+bool is_expanded(const Tensor& t) {
+  for (int d = 0; d < t.ndim(); ++d)
+    if (t.strides()[d] == 0 && t.sizes()[d] > 1) return true;
+  return false;
+}
+
+// The elements of an expanded tensor that are elements of memory, and whether a mask chooses any of what each stands
+// for.
+void masked_fill_expanded(const Tensor& target, const Tensor& mask, Scalar value) {
+  warn(
+      "Use of masked_fill_ on expanded tensors is deprecated. Please clone() the tensor before performing this "
+      "operation. This also applies to advanced indexing e.g. tensor[mask] = scalar");
+  Dims sizes = target.sizes(), repeated;
+  for (int d = 0; d < target.ndim(); ++d)
+    if (target.strides()[d] == 0) {
+      repeated.push_back(d);
+      sizes[d] = std::min<int64_t>(sizes[d], 1);
+    }
+  const Tensor chosen = op::call<"any">(expand(mask, target.sizes()), repeated, true);
+  masked_fill(target.view_as_strided(sizes, target.strides(), target->offset), chosen, value);
+}
+
 void masked_fill(const Tensor& target, const Tensor& mask, Scalar value) {
   LB_CHECK(mask.dtype() == DType::Bool, Runtime, "masked_fill_ only supports boolean masks, but got mask with dtype ",
            mask.dtype() == DType::UInt8 ? "unsigned char" : dtype_name(mask.dtype()));
+  if (is_expanded(target) && broadcast_sizes(target.sizes(), mask.sizes()) == target.sizes())
+    return masked_fill_expanded(target, mask, value);
   const Tensor chosen = mask.shares_storage(target) ? mask.clone() : mask;
   const Tensor filler = Tensor::scalar(value, target.dtype());
   Plan plan;

@@ -144,6 +144,7 @@ Tensor softmax_of(const SoftmaxLoop (&loops)[kDTypeCount], const Tensor& input, 
                   const char* name) {
   const int d = wrap_dim(dim, input.ndim());
   const DType result = dtype.value_or(input.dtype());
+  if (input.count() == 0) return Tensor::empty(input.sizes(), result);
   LB_CHECK(is_floating(result), NotImplemented, "\"", name, "\" not implemented for '", dtype_title(result), "'");
   // A small contiguous row at the end needs no preparation.
   if (input.dtype() == result && !is_half(result) && input.is_contiguous() && input.ndim() > 0 &&

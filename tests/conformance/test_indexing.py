@@ -222,3 +222,19 @@ def test_in_place_on_a_view(case: tuple[tuple[int, ...], str, Any], name: str) -
 
     ours, theirs = (outcome(lambda library=library: run(library)) for library in BOTH)
     assert ours == theirs
+
+
+@pytest.mark.parametrize("statement", ["x.masked_fill_(mask, 5)", "x[mask] = 5", "x[mask] = number"])
+def test_masks_on_expanded_tensors(statement: str) -> None:
+    """Memory that stands for several elements takes the value where the mask chooses one of them, and a warning says so."""
+    found = []
+    for library in BOTH:
+        memory = library.zeros(2, 1, 2)
+        x = memory.expand(2, 3, 2)
+        mask = library.zeros(2, 3, 2, dtype=library.bool)
+        mask[0, 1, 0] = mask[1, 2, 1] = True
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            exec(statement, {"x": x, "mask": mask, "number": library.tensor(5.0)})
+        found.append((memory.tolist(), [str(each.message).split(" (Triggered")[0] for each in caught]))
+    assert found[0] == found[1]

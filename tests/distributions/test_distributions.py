@@ -106,7 +106,9 @@ def test_gradients(name, monkeypatch):
         else:
             result = getattr(distribution, what)
             result = result() if callable(result) else result
-        weights = library.arange(float(result.numel())).reshape(result.shape).add(1).div(8)  # exact: some gradients cancel
+        weights = (
+            library.arange(float(result.numel())).reshape(result.shape).add(1).div(8)
+        )  # exact: some gradients cancel
         (result * weights).sum().backward()
 
     torch.manual_seed(4)
