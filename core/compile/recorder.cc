@@ -40,6 +40,7 @@ class Failure {
 void refuse(std::string why) {
   if (under_way) under_way->refuse(std::move(why));
 }
+void refuse_read(const char* how) { refuse(text("the program reads elements of a tensor (", how, ")")); }
 
 bool program_acts() { return under_way && under_way->outermost(); }
 

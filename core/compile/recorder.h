@@ -77,9 +77,10 @@ class Recorder {
 bool program_acts();
 inline bool recording() { return autograd::modes.watched & autograd::kRecords && program_acts(); }
 void refuse(std::string why);
+void refuse_read(const char* how);
 // Python is about to learn what is in a tensor.
 inline void note_read(const char* how) {
-  if (__builtin_expect(recording(), 0)) refuse(std::string("the program reads elements of a tensor (") + how + ")");
+  if (__builtin_expect(recording(), 0)) refuse_read(how);
 }
 
 }  // namespace lumbre::compile

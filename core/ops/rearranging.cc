@@ -184,8 +184,8 @@ void check_images(const Tensor& input, const char* name) {
 }
 
 Dims leading(const Tensor& input) {
-  Dims sizes = input.sizes();
-  for (int i = 0; i < 3; ++i) sizes.pop_back();
+  Dims sizes;
+  for (int d = 0; d < input.ndim() - 3; ++d) sizes.push_back(input.sizes()[d]);
   return sizes;
 }
 
