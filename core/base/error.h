@@ -1,8 +1,10 @@
 // Errors: one C++ exception that carries the class of the Python exception it becomes.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
-#include <sstream>
+#include <initializer_list>
+#include <ostream>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -32,17 +34,34 @@ class Error : public std::exception {
   std::string message_;
 };
 
+// A part of a text, and how it is written. The many lists of types that texts are made of would each need a function of
+// their own otherwise.
+struct TextPart {
+  const void* value;
+  void (*write)(std::ostream& stream, const void* value);
+};
+inline void write_literal(std::ostream& stream, const void* value) { stream << static_cast<const char*>(value); }
+template <size_t n>
+TextPart text_part(const char (&literal)[n]) {
+  return {literal, &write_literal};
+}
+template <class T>
+TextPart text_part(const T& value) {
+  return {&value, [](std::ostream& stream, const void* v) { stream << *static_cast<const T*>(v); }};
+}
+
+std::string joined(std::initializer_list<TextPart> parts);
+[[noreturn, gnu::cold]] void throw_error(ErrorKind kind, std::initializer_list<TextPart> parts);
+
 // Joins its arguments into one text with operator<<.
 template <class... Args>
 std::string text(const Args&... args) {
-  std::ostringstream stream;
-  (stream << ... << args);
-  return std::move(stream).str();
+  return joined({text_part(args)...});
 }
 
 template <class... Args>
-[[noreturn, gnu::cold, gnu::noinline]] void fail(ErrorKind kind, const Args&... args) {
-  throw Error(kind, text(args...));
+[[noreturn, gnu::always_inline]] inline void fail(ErrorKind kind, const Args&... args) {
+  throw_error(kind, {text_part(args)...});
 }
 
 }  // namespace lumbre

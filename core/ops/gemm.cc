@@ -14,6 +14,7 @@ namespace {
 
 // Multiply-adds below which a product stays on its thread, and from which the interpreter lock is let go.
 constexpr int64_t kParallelWork = 1 << 20, kLongWork = 1 << 24;
+constexpr double kReading = 8;  // multiply-adds that are done in the time that a number of a large matrix is read
 constexpr int64_t kDepth = 256;               // of k in one pass over a block of c
 constexpr int64_t kBlockRows = 168;           // of packed A in the second-level cache
 constexpr int64_t kOwnLength = 256;           // rows or columns that a thread packs at a time
@@ -73,7 +74,8 @@ template <class T>
 void multiply_direct(const GemmBlock<T>& whole) {
   const auto& table = loops<T>();
   const int64_t columns = table.columns;
-  const double work = static_cast<double>(whole.m) * static_cast<double>(whole.n) * static_cast<double>(whole.k);
+  const double work =
+      std::max(static_cast<double>(whole.m), kReading) * static_cast<double>(whole.n) * static_cast<double>(whole.k);
   const bool in_place = whole.layout_b.column == 1;
   const int64_t plain = in_place ? whole.n / columns * columns : 0;  // columns of B that are not packed
   const int64_t packed = whole.n - plain;
@@ -262,7 +264,7 @@ void gemm(int64_t m, int64_t n, int64_t k, T alpha, const T* a, MatrixLayout lay
   }
   const GemmBlock<T> whole{m, n, k, alpha, a, layout_a, b, layout_b, beta != 0, c, c_row};
   if (m <= kFewRows && (layout_a.column == 1 || k == 1) && (layout_b.row == 1 || k == 1) && layout_b.column != 1)
-    return divide(n, 16, work, [&](int64_t begin, int64_t end) {
+    return divide(n, 16, kReading * static_cast<double>(n) * static_cast<double>(k), [&](int64_t begin, int64_t end) {
       GemmBlock<T> block = whole;
       block.n = end - begin;
       block.b = b + begin * layout_b.column;

@@ -203,6 +203,23 @@ void batched_into(const Tensor& a, const Tensor& b, const Tensor& c, Scalar alph
   });
 }
 
+// The chunks of a long sum, and so its rounding, do not depend on the number of threads.
+template <class T>
+void dot_into(const Tensor& x, const Tensor& y, T& result) {
+  constexpr int64_t kChunk = 1 << 16;
+  const auto kernel = product_table().dot[static_cast<int>(x.dtype())];
+  const int64_t n = x.count(), dx = x.strides()[0], dy = y.strides()[0];
+  if (n <= kChunk) return kernel(n, x.bytes(), dx, y.bytes(), dy, &result);
+  std::vector<T> sums(static_cast<size_t>(n / kChunk + (n % kChunk != 0)));
+  const LongWork released(n >= 1 << 20);
+  parallel_for(static_cast<int64_t>(sums.size()), 1, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i)
+      kernel(std::min(kChunk, n - i * kChunk), x.as<T>() + i * kChunk * dx, dx, y.as<T>() + i * kChunk * dy, dy,
+             &sums[static_cast<size_t>(i)]);
+  });
+  result = std::accumulate(sums.begin(), sums.end(), T(0), std::plus<T>());
+}
+
 }  // namespace
 
 Tensor dot(const Tensor& input, const Tensor& tensor) {
@@ -218,8 +235,9 @@ Tensor dot(const Tensor& input, const Tensor& tensor) {
   if (computes_in_float(input.dtype()))
     return dot(input.to(DType::Float32), tensor.to(DType::Float32)).to(input.dtype());
   Tensor result = Tensor::empty({}, input.dtype());
-  product_table().dot[static_cast<int>(input.dtype())](n, input.bytes(), input.strides()[0], tensor.bytes(),
-                                                       tensor.strides()[0], result.bytes());
+  visit_dtype(result.dtype(), [&]<class T>(T) {
+    if constexpr (!is_half_type<T> && !std::is_same_v<T, bool>) dot_into<T>(input, tensor, *result.as<T>());
+  });
   return result;
 }
 

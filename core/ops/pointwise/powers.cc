@@ -58,7 +58,7 @@ struct Sqrt : FloatsAndBFloat16 {
   static __m512d roots(__m512d x) {
     const __m512d half = _mm512_set1_pd(0.5), lowest = _mm512_set1_pd(0x1p-900), highest = _mm512_set1_pd(0x1p1000);
     const __mmask8 plain = _mm512_cmp_pd_mask(x, lowest, _CMP_GE_OQ) & _mm512_cmp_pd_mask(x, highest, _CMP_LE_OQ);
-    if (plain != 0xff) return _mm512_sqrt_pd(x);
+    if (plain != 0xff) return _mm512_maskz_sqrt_pd(0xff, x);
     const __m512d start = _mm512_maskz_rsqrt14_pd(0xff, x);
     __m512d root = _mm512_mul_pd(x, start), slope = _mm512_mul_pd(start, half);
     for (int step = 0; step < 2; ++step) {
