@@ -239,6 +239,25 @@ constexpr std::array<TileLoop<T>, sizeof...(i)> tile_loops(std::index_sequence<i
   return {&multiply_tile<T, static_cast<int>(i) + 1, kV>...};
 }
 
+// A row of C after the other, in long runs of B's rows; what is left on the right begins at the column returned. For a
+// vector times a matrix, and for so few multiply-adds that C is what takes time: memory likes to be written in order.
+template <class T>
+int64_t multiply_runs(const GemmBlock<T>& g, Tile<T> tile) {
+  constexpr int kVectorsOfRun = 8;
+  constexpr int64_t run = kVectorsOfRun * kLanes<T>;
+  tile.rows = 1;
+  tile.columns = run;
+  for (int64_t i = 0; i < g.m; ++i) {
+    tile.a = g.a + i * g.layout_a.row;
+    for (int64_t j = 0; j + run <= g.n; j += run) {
+      tile.b = g.b + j;
+      tile.c = g.c + i * g.c_row + j;
+      multiply_tile<T, 1, kVectorsOfRun>(tile);
+    }
+  }
+  return g.n / run * run;
+}
+
 template <class T>
 void multiply_block(const GemmBlock<T>& g) {
   using Rows = std::make_index_sequence<kRows>;
@@ -260,15 +279,9 @@ void multiply_block(const GemmBlock<T>& g) {
   const bool one_set = !packed_a && g.layout_a.row * static_cast<int64_t>(sizeof(T)) % kSetBytes == 0;
   const int64_t most = one_set ? kSetRows : kRows;
   int64_t j = 0;
-  if (g.m == 1 && !packed_b) {  // a vector times a matrix: longer runs of each row
-    constexpr int kLong = 8;
-    tile.rows = 1;
-    tile.columns = kLong * kLanes<T>;
-    tile.a = g.a;
-    for (; j + tile.columns <= g.n; j += tile.columns, tile.b += tile.columns) {
-      tile.c = g.c + j;
-      multiply_tile<T, 1, kLong>(tile);
-    }
+  if ((g.m == 1 || g.k <= kShallowDepth) && !packed_a && !packed_b) {
+    j = multiply_runs(g, tile);
+    tile.b += j;
   }
   // Along packed B, c is written a row at a time; B where it lies is used by all rows while it is in the cache.
   const int64_t width = packed_b ? std::max<int64_t>(g.n, 1) : kColumns<T>;

@@ -25,6 +25,9 @@ struct GemmBlock {
   bool packed_a = false;
 };
 
+// Up to this depth B is best read where it lies: C takes longer than its sums.
+constexpr int64_t kShallowDepth = 8;
+
 template <class T>
 struct GemmLoops {
   // The tile: `rows` x `columns` elements of c. Packed A is in panels of `rows`, packed B in panels of `columns`; the

@@ -277,7 +277,8 @@ void gemm(int64_t m, int64_t n, int64_t k, T alpha, const T* a, MatrixLayout lay
   const bool narrow = in_place && n <= 2 * table.columns && layout_b.row == n && m >= n;
   const bool shallow = in_place && layout_a.column == 1 && m <= 5 * table.rows && k <= 64 &&
                        layout_b.row * static_cast<int64_t>(sizeof(T)) % 4096 != 0;  // or they would share cache sets
-  if (m <= table.rows || work <= kDirectWork || narrow || shallow) return multiply_direct(whole);
+  const bool outer = layout_b.column == 1 && k <= kShallowDepth && n >= 8 * table.columns;
+  if (m <= table.rows || work <= kDirectWork || narrow || shallow || outer) return multiply_direct(whole);
   const bool contiguous = layout_a.column == 1;
   if (contiguous && ((n >= m && n >= 4 * table.columns) || n >= kSharedLength)) return multiply_columns(whole, work);
   if (contiguous) return multiply_packed<T, false>(whole);

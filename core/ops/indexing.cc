@@ -291,7 +291,9 @@ void update(const Tensor& target, const Tensor& values, const Tensor& offsets, U
   const Loop loop = update_loop(target.dtype(), rule);
   const int dim = target.ndim() ? free_dimension(target) : 0;
   const int64_t size = target.ndim() && target.strides()[dim] != 0 ? target.sizes()[dim] : 1;
-  const int64_t parts = std::min({target.count() / kGrain, size / 64, int64_t{16}});
+  // Long parts are quicker: two for each thread, so that one may be held up.
+  const int64_t threads = num_threads(), most = threads > 1 ? 2 * threads : 1;
+  const int64_t parts = std::min({target.count() / kGrain, size / 64, most});
   if (parts < 2 || offsets.sizes() != target.sizes()) {
     Plan plan;
     plan_update(plan, target, values, offsets);

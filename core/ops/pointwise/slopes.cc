@@ -73,8 +73,7 @@ LB_SLOPE("_silu_slope", SiluSlope,
 struct GeluSlope : Floats {
   template <class T>
   T operator()(T g, T x) const {
-    const T cdf = T(0.5) * (T(1) + math::erf(x * T(0.70710678118654752440)));
-    return g * (cdf + x * math::exp(x * x * T(-0.5)) * T(0.39894228040143267794));
+    return g * (math::normal_share(x) + x * math::exp(x * x * T(-0.5)) * T(0.39894228040143267794));
   }
 };
 LB_LOOPS(GeluSlope, .name = "gelu_backward", .accepts = kFloatingDTypes);
