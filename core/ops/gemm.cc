@@ -14,10 +14,10 @@ namespace {
 
 // Multiply-adds below which a product stays on its thread, and from which the interpreter lock is let go.
 constexpr int64_t kParallelWork = 1 << 20, kLongWork = 1 << 24;
-constexpr double kReading = 8;  // multiply-adds that are done in the time that a number of a large matrix is read
-constexpr int64_t kDepth = 256;               // of k in one pass over a block of c
-constexpr int64_t kBlockRows = 168;           // of packed A in the second-level cache
-constexpr int64_t kOwnLength = 256;           // rows or columns that a thread packs at a time
+constexpr double kReading = 8;       // multiply-adds that are done in the time that a number of a large matrix is read
+constexpr int64_t kDepth = 256;      // of k in one pass over a block of c
+constexpr int64_t kBlockRows = 168;  // of packed A in the second-level cache
+constexpr int64_t kOwnLength = 256;  // rows or columns that a thread packs at a time
 constexpr int64_t kSharedLength = 1024;       // rows or columns packed at a time for all threads,
 constexpr int64_t kSharedDepth = 8 * kDepth;  // this deep
 constexpr int64_t kDirectWork = 1 << 18;      // multiply-adds below which packing does not pay
