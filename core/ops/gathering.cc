@@ -65,10 +65,14 @@ Tensor index_select(const Tensor& given, int64_t dim, const Tensor& index) {
            "index_select(): Index to scalar can have only 1 value, got ", index.count(), " value(s)");
   const Tensor positions = at_least_1d(integer_index(index)), input = at_least_1d(given);
   const int64_t size = input.sizes()[d];
+  const bool rows = input.ndim() > 1;
+  LB_CHECK(!rows || size > 0 || positions.count() == 0, Runtime,
+           "index_select(): self indexing axis dim should be positive");
   for (int64_t i = 0; i < positions.count(); ++i) {
     const int64_t at = positions.as<int64_t>()[i];
     const bool fits = at >= 0 && at < size;
-    LB_CHECK(fits || d != 1, Runtime, "INDICES element is out of DATA bounds, id=", at, " axis_dim=", size);
+    LB_CHECK(fits || !rows || (d != 1 && input.count() > 0), Runtime, "INDICES element is out of DATA bounds, id=", at,
+             " axis_dim=", size);
     LB_CHECK(fits, Index, "index out of range in self");
   }
   if (input.is_contiguous()) {

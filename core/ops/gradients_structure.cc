@@ -391,7 +391,7 @@ Tensor as_strided_gradient(const Tensor& g, Backward& b) {
 }
 
 Tensor unfold_gradient(const Tensor& g, Backward& b) {
-  if (b.ndim(0) == 0) return reshape(g, {});
+  if (b.ndim(0) == 0) return g.count() ? reshape(g, {}) : zeros({}, g.dtype());
   const int64_t dim = wrap_dim(b.integer(1), b.ndim(0)), size = b.integer(2), step = b.integer(3);
   // Position of window w, element e along the dimension: w * step + e.
   const int64_t windows = g.sizes()[dim];
