@@ -1,5 +1,6 @@
 // Slices, diagonals, windows and pieces: views that keep part of a tensor.
 #include "ops/gradients.h"
+#include "ops/indexing.h"
 #include "ops/views.h"
 
 namespace lumbre::ops {
@@ -177,11 +178,13 @@ Tensor unflatten(const Tensor& input, int64_t dim, const Dims& sizes) {
 
 // --- a copy with one of its views overwritten -----------------------------------------------------------------------
 
+// A copy with the input's geometry over a copy of all its memory: what is written by position in memory falls where it
+// would in the input.
 Tensor clone_strided(const Tensor& input) {
-  Tensor result = input.is_dense() ? Tensor::empty_strided(input.sizes(), input.strides(), input.dtype())
-                                   : Tensor::empty(input.sizes(), input.dtype());
-  result.copy_from(input);
-  return result;
+  if (is_expanded(input)) return input.clone(MemoryFormat::Contiguous);
+  const auto items = static_cast<int64_t>(input->storage->bytes() / input.item_bytes());
+  const Tensor memory = Tensor::over(input->storage, input.dtype(), {items}, {1}, 0).clone(MemoryFormat::Contiguous);
+  return Tensor::over(memory->storage, input.dtype(), input.sizes(), input.strides(), input->offset);
 }
 
 void write_view(const Tensor& view, const Tensor& src) {
@@ -326,11 +329,8 @@ LB_OPERATOR(.signature = "as_strided_scatter(input, src, size, stride, storage_o
 >>> torch.zeros(3).as_strided_scatter(torch.ones(2), (2,), (2,))
 tensor([1., 0., 1.]))",
             .forward = forward_of<as_strided_scatter>,
-            .derivative = LB_GRADIENTS(
-                "AsStridedScatterBackward0", "",
-                call<"as_strided_scatter">(call<"contiguous">(g, MemoryFormat::Contiguous),
-                                           zeros(b.sizes(1), g.dtype()), b.dims(2), b.dims(3), b.maybe(4)),
-                call<"as_strided">(call<"contiguous">(g, MemoryFormat::Contiguous), b.dims(2), b.dims(3), b.maybe(4))));
+            .derivative = with_geometry_only(gradients("AsStridedScatterBackward0", as_strided_scatter_gradient,
+                                                       "0:0 1:0")));
 
 // --- views, copied --------------------------------------------------------------------------------------------------
 
