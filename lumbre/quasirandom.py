@@ -71,9 +71,9 @@ def _scrambled(directions: np.ndarray, triangles: np.ndarray) -> np.ndarray:
 class SobolEngine:
     """Points of a Sobol sequence in the unit cube of ``dimension`` (1 to 21201) dimensions, one after the other.
 
-    With ``scramble`` digits are mixed by random triangular matrices and a shift (of ``seed``, or the default generator). More than
-    eight dimensions need SciPy, whose table of directions is read (NotImplementedError without it). ValueError for
-    another number of dimensions.
+    With ``scramble`` digits are mixed by random triangular matrices and a shift, of ``seed`` or the default generator.
+    More than eight dimensions need SciPy, whose table of directions is read (NotImplementedError without it). ValueError
+    for another number of dimensions.
 
     >>> torch.quasirandom.SobolEngine(2).draw(4)
     tensor([[0.0000, 0.0000],
