@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 
 from lumbre import Size, Tensor, arange, binomial, no_grad
 from lumbre.distributions import constraints
-from lumbre.distributions._odds import OfOdds
+from lumbre.distributions._parameters import OfOdds
 from lumbre.distributions.distribution import Distribution
 from lumbre.distributions.utils import broadcast_all
 

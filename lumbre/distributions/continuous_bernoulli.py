@@ -10,7 +10,7 @@ import math
 
 from lumbre import Size, Tensor, nn, no_grad, rand, special, where
 from lumbre.distributions import constraints
-from lumbre.distributions._odds import OfOdds
+from lumbre.distributions._parameters import OfOdds
 from lumbre.distributions.exp_family import ExponentialFamily
 from lumbre.distributions.utils import (
     broadcast_all,

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 
 from lumbre import Size, Tensor, rand
 from lumbre.distributions import constraints
-from lumbre.distributions._odds import OfOdds
+from lumbre.distributions._parameters import OfOdds
 from lumbre.distributions.distribution import Distribution
 from lumbre.distributions.transformed_distribution import TransformedDistribution
 from lumbre.distributions.transforms import SigmoidTransform

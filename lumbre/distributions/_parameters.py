@@ -1,4 +1,4 @@
-"""What the distributions of yes and no have in common."""
+"""What distributions with parameters of one kind have in common."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 from lumbre import Size, Tensor
+from lumbre.distributions.categorical import Categorical
 from lumbre.distributions.utils import lazy_property, logits_to_probs, probs_to_logits
 
 
@@ -39,3 +40,27 @@ class OfOdds:
     def param_shape(self) -> Size:
         """The shape of the parameter."""
         return self._param.size()
+
+
+class OfCategorical:
+    """A distribution of what a categorical one draws, with its parameters."""
+
+    _categorical: Categorical
+
+    def _new(self, *args: Any, **kwargs: Any) -> Tensor:
+        return self._categorical._new(*args, **kwargs)
+
+    @property
+    def probs(self) -> Tensor:
+        """Normalised probabilities."""
+        return self._categorical.probs
+
+    @property
+    def logits(self) -> Tensor:
+        """Normalised logarithms of the probabilities."""
+        return self._categorical.logits
+
+    @property
+    def param_shape(self) -> Size:
+        """The shape of the weights."""
+        return self._categorical.param_shape
