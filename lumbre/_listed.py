@@ -1,8 +1,9 @@
-"""For packages whose classes load when they are first touched: who walks ``vars(package)`` finds all of them."""
+"""For packages whose parts load when they are first touched."""
 
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 from types import ModuleType
 
 TYPE_CHECKING = False
@@ -11,8 +12,23 @@ if TYPE_CHECKING:
     from typing import Any
 
 
+def submodule(package: str, name: str) -> ModuleType | None:
+    """A submodule of a package, loaded; None where there is none. ModuleNotFoundError for what it fails to import itself."""
+    if name.startswith("__"):
+        return None
+    full = f"{package}.{name}"
+    try:
+        return import_module(full)
+    except ModuleNotFoundError as error:
+        if error.name != full:
+            raise
+    return None
+
+
 def complete_dict(package: str, names: Iterable[str]) -> None:
-    """Has ``package.__dict__``, asked for as an attribute, load these names first. Plain look-ups do not ask for it."""
+    """Has ``package.__dict__``, asked for as an attribute, load these names first: who walks ``vars(package)`` finds all.
+    Plain look-ups do not ask for it.
+    """
 
     class Package(ModuleType):
         @property

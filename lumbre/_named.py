@@ -66,7 +66,6 @@ ROWS: dict[str, tuple[str, str]] = {
     "fx.passes.shape_prop": (_GRAPHS, "ShapeProp TensorMetadata"),
     "onnx.symbolic_opset9": (_ONNX, ""),
     "onnx.symbolic_opset11": (_ONNX, ""),
-    "quasirandom": ("Lumbre has no Sobol sequences", "SobolEngine"),
     "utils.cpp_extension": (
         "Lumbre loads no C++ written for PyTorch", "BuildExtension CUDAExtension CppExtension load load_inline",
     ),

@@ -250,8 +250,10 @@ void check_up_to_date(const Tensor& t) {
 
 void refresh_view(const Tensor& view) {
   TensorData& data = *view.get();
-  // The base may require a gradient later: until then the view stays behind.
-  if (static_cast<ViewKind>(data.view_kind) != ViewKind::Normal || !requires_grad(Tensor(data.base))) return;
+  if (static_cast<ViewKind>(data.view_kind) != ViewKind::Normal) return;
+  // The base may require a gradient later: until then a view without a history stays behind.
+  const History* history = history_of(view);
+  if (!requires_grad(Tensor(data.base)) && !(history && history->node)) return;
   data.view_version = data.storage->version;
   set_node(view, arithmetic.as_strided_node(view), 0);
 }

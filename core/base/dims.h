@@ -130,6 +130,10 @@ inline int64_t checked_add(int64_t a, int64_t b) {
   return sum;
 }
 
+// Of what is not negative: how many units hold it, and the size of those.
+constexpr int64_t divide_up(int64_t value, int64_t unit) { return (value + unit - 1) / unit; }
+constexpr int64_t round_up(int64_t value, int64_t unit) { return divide_up(value, unit) * unit; }
+
 inline int64_t count_elements(std::span<const int64_t> sizes) {
   int64_t count = 1;
   for (int64_t size : sizes) count = checked_multiply(count, size);

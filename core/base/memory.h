@@ -13,6 +13,25 @@ void* allocate_zeroed(size_t bytes);
 // `bytes` as given to allocate().
 void release(void* block, size_t bytes) noexcept;
 
+// A block for the time of a scope; where no bytes are asked for, none.
+class Scratch {
+ public:
+  explicit Scratch(int64_t bytes) : bytes_(static_cast<size_t>(bytes)), data_(bytes ? allocate(bytes_) : nullptr) {}
+  ~Scratch() {
+    if (data_) release(data_, bytes_);
+  }
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+  template <class T = char>
+  T* as() const {
+    return static_cast<T*>(data_);
+  }
+
+ private:
+  size_t bytes_;
+  void* data_;
+};
+
 // Gives all idle blocks back to the system.
 void empty_cache() noexcept;
 

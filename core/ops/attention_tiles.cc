@@ -7,14 +7,15 @@
 // from the sizes alone.
 #include <algorithm>
 #include <limits>
+#include <optional>
 #include <type_traits>
 
 #include "base/dims.h"
 #include "base/memory.h"
 #include "base/threads.h"
 #include "kernels/attention.h"
-#include "kernels/gemm.h"
 #include "ops/attention.h"
+#include "ops/gemm.h"
 #include "tensor/plan.h"
 
 namespace lumbre::ops {
@@ -29,43 +30,27 @@ constexpr int64_t kTaskElements = 1 << 16;  // of their queries and results
 constexpr int64_t kFewHeads = 4;            // below which the way back divides a head's keys among tasks
 
 // Parts of one block of memory.
-class Scratch {
+class Parts {
  public:
-  ~Scratch() {
-    if (data_) release(data_, bytes_);
-  }
-  Scratch() = default;
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
   // All parts are asked for before the first is used.
   template <class T>
   size_t add(int64_t rows, int64_t columns) {
     const int64_t bytes = checked_multiply(checked_multiply(rows, columns), sizeof(T));
-    const size_t start = bytes_;
-    bytes_ = static_cast<size_t>(checked_add(static_cast<int64_t>(bytes_), checked_add(bytes, 63) / 64 * 64));
+    const auto start = static_cast<size_t>(bytes_);
+    bytes_ = checked_add(bytes_, checked_add(bytes, 63) / 64 * 64);
     return start;
   }
-  void allocate_all() { data_ = static_cast<char*>(allocate(bytes_)); }
+  void allocate_all() { block_.emplace(bytes_); }
   template <class T>
   T* part(size_t start) const {
-    return reinterpret_cast<T*>(data_ + start);
+    return reinterpret_cast<T*>(block_->as() + start);
   }
 
  private:
-  size_t bytes_ = 64;
-  char* data_ = nullptr;
+  int64_t bytes_ = 64;
+  std::optional<Scratch> block_;
 };
 
-int64_t round_up(int64_t value, int64_t unit) { return (value + unit - 1) / unit * unit; }
-int64_t blocks(int64_t value, int64_t unit) { return (value + unit - 1) / unit; }
-
-template <class T>
-const GemmLoops<T>& gemm_loops() {
-  if constexpr (std::is_same_v<T, float>)
-    return gemm_table().f32;
-  else
-    return gemm_table().f64;
-}
 template <class T>
 const AttentionLoops<T>& attention_loops() {
   if constexpr (std::is_same_v<T, float>)
@@ -85,15 +70,15 @@ class Tiles {
     const int64_t most = std::clamp<int64_t>(kTileElements / wide, gemm_.rows, kTileKeys);
     // Tiles of nearly one size: a last one of few keys costs almost as much as a whole one.
     const int64_t keys = std::max<int64_t>(a.keys, 1);
-    tile_ = round_up(blocks(keys, blocks(keys, most)), gemm_.rows);
-    mask_ = scratch_.add<T>(tile_, columns_);
-    mask_rows_ = scratch_.add<T>(a.mask.data ? tile_ : 0, columns_);
-    scores_ = scratch_.add<T>(tile_, columns_);
+    tile_ = round_up(divide_up(keys, divide_up(keys, most)), gemm_.rows);
+    mask_ = parts_.add<T>(tile_, columns_);
+    mask_rows_ = parts_.add<T>(a.mask.data ? tile_ : 0, columns_);
+    scores_ = parts_.add<T>(tile_, columns_);
   }
 
  protected:
   int64_t rows_of(int64_t count) const { return round_up(count, gemm_.rows); }
-  T* part(size_t start) const { return scratch_.part<T>(start); }
+  T* part(size_t start) const { return parts_.part<T>(start); }
 
   // Of the tile's keys from `key`, how many the panel's queries from `query` see.
   int64_t seen(int64_t query, int64_t key, int64_t count) const {
@@ -131,7 +116,7 @@ class Tiles {
   const GemmLoops<T>& gemm_;
   const AttentionLoops<T>& loops_;
   int64_t columns_, tile_;
-  Scratch scratch_;
+  Parts parts_;
   size_t scores_;
 
  private:
@@ -163,26 +148,26 @@ class Tiles {
 template <class T>
 class Forward : public Tiles<T> {
   using Base = Tiles<T>;
-  using Base::a_, Base::columns_, Base::gemm_, Base::loops_, Base::part, Base::scratch_, Base::tile_;
+  using Base::a_, Base::columns_, Base::gemm_, Base::loops_, Base::part, Base::parts_, Base::tile_;
 
  public:
   explicit Forward(const Attention<T>& a) : Base(a), panels_(panels_of_task(a)) {
-    queries_ = scratch_.template add<T>(panels_ * columns_, a.width);
-    results_ = scratch_.template add<T>(panels_ * columns_, a.values);
-    top_ = scratch_.template add<T>(panels_, columns_);
-    sum_ = scratch_.template add<T>(panels_, columns_);
-    factors_ = scratch_.template add<T>(1, columns_);
-    logarithm_ = scratch_.template add<T>(1, columns_);
-    keys_ = scratch_.template add<T>(this->rows_of(tile_), a.width);
-    values_ = scratch_.template add<T>(this->rows_of(a.values), tile_);
-    scratch_.allocate_all();
+    queries_ = parts_.template add<T>(panels_ * columns_, a.width);
+    results_ = parts_.template add<T>(panels_ * columns_, a.values);
+    top_ = parts_.template add<T>(panels_, columns_);
+    sum_ = parts_.template add<T>(panels_, columns_);
+    factors_ = parts_.template add<T>(1, columns_);
+    logarithm_ = parts_.template add<T>(1, columns_);
+    keys_ = parts_.template add<T>(this->rows_of(tile_), a.width);
+    values_ = parts_.template add<T>(this->rows_of(a.values), tile_);
+    parts_.allocate_all();
   }
 
   static int64_t panels_of_task(const Attention<T>& a) {
     const int64_t columns = gemm_loops<T>().columns;
     const int64_t most = std::clamp<int64_t>(kTaskElements / columns / std::max<int64_t>(a.width + a.values, 1), 1,
                                              kTaskQueries / columns);
-    return std::min(most, std::max<int64_t>(blocks(a.queries, columns), 1));
+    return std::min(most, std::max<int64_t>(divide_up(a.queries, columns), 1));
   }
 
   // The task's queries begin at `query`.
@@ -243,20 +228,20 @@ class Forward : public Tiles<T> {
 template <class T>
 class Back : public Tiles<T> {
   using Base = Tiles<T>;
-  using Base::a_, Base::columns_, Base::gemm_, Base::loops_, Base::part, Base::scratch_, Base::tile_;
+  using Base::a_, Base::columns_, Base::gemm_, Base::loops_, Base::part, Base::parts_, Base::tile_;
 
  public:
   explicit Back(const Attention<T>& a) : Base(a), padded_(round_up(a.queries, columns_)) {
-    slopes_ = scratch_.template add<T>(tile_, columns_);
-    query_ = scratch_.template add<T>(a.width, columns_);
-    grad_ = scratch_.template add<T>(a.values, columns_);
-    rows_ = scratch_.template add<T>(round_up(std::max(a.width, a.values), columns_), columns_);
-    keys_ = scratch_.template add<T>(this->rows_of(tile_), a.width);
-    turned_ = scratch_.template add<T>(this->rows_of(a.width), tile_);
-    values_ = scratch_.template add<T>(this->rows_of(tile_), a.values);
-    inner_ = scratch_.template add<T>(1, padded_);
-    logarithms_ = scratch_.template add<T>(1, padded_);
-    scratch_.allocate_all();
+    slopes_ = parts_.template add<T>(tile_, columns_);
+    query_ = parts_.template add<T>(a.width, columns_);
+    grad_ = parts_.template add<T>(a.values, columns_);
+    rows_ = parts_.template add<T>(round_up(std::max(a.width, a.values), columns_), columns_);
+    keys_ = parts_.template add<T>(this->rows_of(tile_), a.width);
+    turned_ = parts_.template add<T>(this->rows_of(a.width), tile_);
+    values_ = parts_.template add<T>(this->rows_of(tile_), a.values);
+    inner_ = parts_.template add<T>(1, padded_);
+    logarithms_ = parts_.template add<T>(1, padded_);
+    parts_.allocate_all();
   }
 
   struct Head {
@@ -393,7 +378,7 @@ void write_queries(const Attention<T>& a, int64_t columns, T* panels, int64_t pa
 template <class T>
 void attend(const Attention<T>& a, const HeadRows<T>& result, T* logarithms) {
   const int64_t queries = Forward<T>::panels_of_task(a) * gemm_loops<T>().columns;
-  const int64_t tasks = blocks(a.queries, queries), heads = a.heads * a.shared;
+  const int64_t tasks = divide_up(a.queries, queries), heads = a.heads * a.shared;
   const double work = work_of(a, 1);
   const LongWork released(work * static_cast<double>(heads) > kLongWork);
   parallel_for(heads * tasks, grain_of(work / static_cast<double>(std::max<int64_t>(tasks, 1))),
@@ -411,13 +396,13 @@ void attend_back(const Attention<T>& a, const HeadRows<const T>& result, const T
   const double work = work_of(a, 2.5 * static_cast<double>(a.shared));
   const LongWork released(work * static_cast<double>(a.heads) > kLongWork);
   const int64_t columns = gemm_loops<T>().columns;
-  const int64_t most = a.heads < kFewHeads ? blocks(kFewHeads, a.heads) : 1;
-  const int64_t range = std::max<int64_t>(round_up(blocks(a.keys, most), kTileKeys), 1);
-  const int64_t ranges = std::max<int64_t>(blocks(a.keys, range), 1);
+  const int64_t most = a.heads < kFewHeads ? divide_up(kFewHeads, a.heads) : 1;
+  const int64_t range = std::max<int64_t>(round_up(divide_up(a.keys, most), kTileKeys), 1);
+  const int64_t ranges = std::max<int64_t>(divide_up(a.keys, range), 1);
   const int64_t panels = checked_multiply(round_up(a.queries, columns), a.width);
   const int64_t heads = a.heads * a.shared;
   // Of each range and query head, the gradient of its queries.
-  Scratch room;
+  Parts room;
   const size_t sums = room.template add<T>(checked_multiply(heads, ranges), panels);
   room.allocate_all();
   T* const queries = room.part<T>(sums);

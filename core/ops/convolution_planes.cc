@@ -16,19 +16,6 @@ constexpr double kChunkWork = 1e6, kLongConvolution = 1e7;
 // Outputs of a block of images: enough that loops over runs are long.
 constexpr int64_t kRunTarget = 768;
 
-class Scratch {
- public:
-  explicit Scratch(int64_t bytes) : bytes_(static_cast<size_t>(std::max<int64_t>(bytes, 1))), data_(allocate(bytes_)) {}
-  ~Scratch() { release(data_, bytes_); }
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
-  char* data() const { return static_cast<char*>(data_); }
-
- private:
-  size_t bytes_;
-  void* data_;
-};
-
 // Planes along one dimension, and the taps that lie over each.
 struct Axis {
   std::vector<int64_t> start;  // by phase
@@ -189,13 +176,13 @@ class Multiplier {
         w_(w),
         bias_(bias),
         result_(result),
-        row_blocks_((p.rows + loops_.row_block - 1) / loops_.row_block),
+        row_blocks_(divide_up(p.rows, loops_.row_block)),
         packed_(pack_size(p)) {}
 
   void run(double work) {
     const LongWork released(work >= kLongConvolution);
     pack_weights();
-    const int64_t blocks = (p_.n + p_.layout.images - 1) / p_.layout.images;
+    const int64_t blocks = divide_up(p_.n, p_.layout.images);
     const int64_t units = p_.groups * row_blocks_;
     // Few images: their channels are split too, and each part packs the planes for itself.
     const int64_t splits =
@@ -230,7 +217,7 @@ class Multiplier {
     for (const Part& part : p_.parts) longest = std::max(longest, part.run);
     return longest + (p_.layout.images - 1) * p_.layout.plane_size();
   }
-  T* packed() const { return reinterpret_cast<T*>(packed_.data()); }
+  T* packed() const { return packed_.as<T>(); }
 
   // By part, group and block of rows: (channel, tap, row).
   void pack_weights() {
@@ -256,11 +243,10 @@ class Multiplier {
       const int64_t group = unit / row_blocks_;
       if (group != packed_group) {
         loops_.pack(p_.layout, source_ + first * source_stride + group * p_.channels * p_.source_image, source_stride,
-                    p_.source_image, p_.channels, count, planes.data());
+                    p_.source_image, p_.channels, count, planes.as());
         packed_group = group;
       }
-      multiply(first, count, group, unit % row_blocks_ * loops_.row_block, planes, reinterpret_cast<T*>(sums.data()),
-               pitch);
+      multiply(first, count, group, unit % row_blocks_ * loops_.row_block, planes, sums.as<T>(), pitch);
     }
   }
 
@@ -271,7 +257,7 @@ class Multiplier {
     for (const Part& part : p_.parts) {
       const auto taps = static_cast<int64_t>(part.offsets.size());
       const T* weights = packed() + part.weights + channel * taps;
-      loops_.multiply(planes.data(), part.offsets.data(), taps, weights, static_cast<int>(rows),
+      loops_.multiply(planes.as(), part.offsets.data(), taps, weights, static_cast<int>(rows),
                       bias_ ? bias_ + channel : nullptr, part.run + (count - 1) * plane, sums, pitch);
       for (int64_t i = 0; i < count; ++i)
         for (int64_t r = 0; r < rows; ++r)
@@ -403,15 +389,15 @@ void correlate_images(const Convolution& c, const ConvolutionLoops& loops, const
                                            static_cast<int64_t>(sizeof(T)));
   const Scratch planes(x_bytes), rows(y_bytes);
   // The last vector of a run reads behind the planes, and multiplies by zero what it finds.
-  std::fill_n(reinterpret_cast<T*>(planes.data()) + ins * x_layout.channel_pitch(), loops.overrun, T(0));
+  std::fill_n(planes.as<T>() + ins * x_layout.channel_pitch(), loops.overrun, T(0));
   for (int64_t first = begin; first < end; first += x_layout.images) {
     const int64_t count = std::min(x_layout.images, end - first);
     for (int64_t g = 0; g < c.groups; ++g) {
       loops.pack(x_layout, x + (first * c.in_channels + g * ins) * x_image, c.in_channels * x_image, x_image, ins,
-                 count, planes.data());
+                 count, planes.as());
       loops.pack(y_layout, y + (first * c.out_channels + g * outs) * y_image, c.out_channels * y_image, y_image, outs,
-                 count, rows.data());
-      loops.correlate(rows.data(), y_layout.channel_pitch(), outs, planes.data(), offsets.data(), columns,
+                 count, rows.as());
+      loops.correlate(rows.as(), y_layout.channel_pitch(), outs, planes.as(), offsets.data(), columns,
                       run + (count - 1) * x_layout.plane_size(), w + g * outs * columns, columns);
     }
   }
@@ -441,23 +427,23 @@ void correlate(const Convolution& c, DType dtype, const void* x, const void* y, 
     for (int d = 0; d < 3; ++d) run += (c.out[static_cast<size_t>(d)] - 1) * pitch[d];
     // Every chunk of images has sums of its own, added in order: few where they are large.
     const double work = c.work();
-    const int64_t blocks = (c.n + x_layout.images - 1) / x_layout.images;
+    const int64_t blocks = divide_up(c.n, x_layout.images);
     int64_t chunks = std::clamp<int64_t>(static_cast<int64_t>(std::min(work / kChunkWork, 8.0)), 1, blocks);
     if (size > 1 << 16) chunks = std::min<int64_t>(chunks, 2);
-    const int64_t each = (blocks + chunks - 1) / chunks * x_layout.images;
-    chunks = (c.n + each - 1) / each;
+    const int64_t each = divide_up(blocks, chunks) * x_layout.images;
+    chunks = divide_up(c.n, each);
     const Scratch partial(checked_multiply(checked_multiply(chunks - 1, size), static_cast<int64_t>(sizeof(T))));
     const LongWork released(work >= kLongConvolution);
     parallel_for(chunks, 1, [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) {
-        T* sums = i == 0 ? target : reinterpret_cast<T*>(partial.data()) + (i - 1) * size;
+        T* sums = i == 0 ? target : partial.as<T>() + (i - 1) * size;
         if (i > 0) std::fill_n(sums, size, T(0));
         correlate_images<T>(c, loops, x_layout, y_layout, offsets, run, static_cast<const T*>(x),
                             static_cast<const T*>(y), i * each, std::min((i + 1) * each, c.n), sums);
       }
     });
     for (int64_t i = 1; i < chunks; ++i) {
-      const T* sums = reinterpret_cast<const T*>(partial.data()) + (i - 1) * size;
+      const T* sums = partial.as<T>() + (i - 1) * size;
       for (int64_t k = 0; k < size; ++k) target[k] += sums[k];
     }
   });

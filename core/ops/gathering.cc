@@ -65,10 +65,14 @@ Tensor index_select(const Tensor& given, int64_t dim, const Tensor& index) {
            "index_select(): Index to scalar can have only 1 value, got ", index.count(), " value(s)");
   const Tensor positions = at_least_1d(integer_index(index)), input = at_least_1d(given);
   const int64_t size = input.sizes()[d];
+  const bool rows = input.ndim() > 1;
+  LB_CHECK(!rows || size > 0 || positions.count() == 0, Runtime,
+           "index_select(): self indexing axis dim should be positive");
   for (int64_t i = 0; i < positions.count(); ++i) {
     const int64_t at = positions.as<int64_t>()[i];
     const bool fits = at >= 0 && at < size;
-    LB_CHECK(fits || d != 1, Runtime, "INDICES element is out of DATA bounds, id=", at, " axis_dim=", size);
+    LB_CHECK(fits || !rows || (d != 1 && input.count() > 0), Runtime, "INDICES element is out of DATA bounds, id=", at,
+             " axis_dim=", size);
     LB_CHECK(fits, Index, "index out of range in self");
   }
   if (input.is_contiguous()) {
@@ -252,28 +256,25 @@ Tensor give_reduced(const Out& out, const Tensor& input, const Tensor& result) {
   return input;
 }
 
+std::optional<Update> reduction_named(const std::string& name) {
+  if (name == "prod") return Update::Multiply;
+  if (name == "mean") return Update::Mean;
+  if (name == "amax") return Update::Maximum;
+  if (name == "amin") return Update::Minimum;
+  return std::nullopt;
+}
+
 Tensor scatter_reduce(const Out& out, const Tensor& given, int64_t dim, const Tensor& given_index,
                       const Tensor& given_src, const std::string& reduce, bool include_self) {
   const int d = wrap_dim(dim, given.ndim());
-  Update rule;
-  if (reduce == "sum")
-    rule = Update::Add;
-  else if (reduce == "prod")
-    rule = Update::Multiply;
-  else if (reduce == "mean")
-    rule = Update::Mean;
-  else if (reduce == "amax")
-    rule = Update::Maximum;
-  else if (reduce == "amin")
-    rule = Update::Minimum;
-  else
-    fail(ErrorKind::Runtime, "reduce argument must be either sum, prod, mean, amax or amin, got ", reduce);
+  const std::optional<Update> rule = reduce == "sum" ? Update::Add : reduction_named(reduce);
+  LB_CHECK(rule, Runtime, "reduce argument must be either sum, prod, mean, amax or amin, got ", reduce);
   const Tensor input = at_least_1d(given), index = at_least_1d(given_index), src = at_least_1d(given_src);
   check_scatter(input, d, index, &src);
   if (index.count() == 0) return give_reduced(out, given, given.clone());
   const Tensor values = with_geometry(src, index.sizes(), src.strides());
   const Tensor result = reduce_into(
-      given, values, rule, include_self,
+      given, values, *rule, include_self,
       [&](const Tensor& target, const Tensor& each, Update how) { scatter_into(target, d, index, each, how); });
   return give_reduced(out, given, result);
 }
@@ -407,20 +408,11 @@ Tensor index_fill_tensor(const Out& out, const Tensor& input, int64_t dim, const
 Tensor index_reduce(const Out& out, const Tensor& input, int64_t dim, const Tensor& index, const Tensor& source,
                     const std::string& reduce, bool include_self) {
   const int d = wrap_dim(dim, input.ndim());
-  Update rule;
-  if (reduce == "prod")
-    rule = Update::Multiply;
-  else if (reduce == "mean")
-    rule = Update::Mean;
-  else if (reduce == "amax")
-    rule = Update::Maximum;
-  else if (reduce == "amin")
-    rule = Update::Minimum;
-  else
-    fail(ErrorKind::Runtime, "index_reduce(): Expected reduce to be one of prod, mean, amax or amin but got ", reduce,
-         ".");
+  const std::optional<Update> rule = reduction_named(reduce);
+  LB_CHECK(rule, Runtime, "index_reduce(): Expected reduce to be one of prod, mean, amax or amin but got ", reduce,
+           ".");
   check_index_add(input, d, index, source, "index_reduce_");
-  const Tensor result = reduce_into(input, at_least_1d(source), rule, include_self,
+  const Tensor result = reduce_into(input, at_least_1d(source), *rule, include_self,
                                     [&](const Tensor& target, const Tensor& each, Update how) {
                                       update_along(target, d, index, each, how, ErrorKind::Index, "");
                                     });

@@ -1,8 +1,8 @@
 #include "ops/gemm.h"
 
 #include <algorithm>
-#include <type_traits>
 
+#include "base/dims.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/threads.h"
@@ -23,41 +23,13 @@ constexpr int64_t kSharedDepth = 8 * kDepth;  // this deep
 constexpr int64_t kDirectWork = 1 << 18;      // multiply-adds below which packing does not pay
 constexpr int64_t kFewRows = 8;
 
-class Scratch {
- public:
-  explicit Scratch(size_t bytes) : bytes_(bytes), data_(bytes ? allocate(bytes) : nullptr) {}
-  ~Scratch() {
-    if (data_) release(data_, bytes_);
-  }
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
-  template <class T>
-  T* as() const {
-    return static_cast<T*>(data_);
-  }
-
- private:
-  size_t bytes_;
-  void* data_;
-};
-
-int64_t round_up(int64_t value, int64_t unit) { return (value + unit - 1) / unit * unit; }
-
 template <class T>
-const GemmLoops<T>& loops() {
-  if constexpr (std::is_same_v<T, float>)
-    return gemm_table().f32;
-  else
-    return gemm_table().f64;
-}
-
-template <class T>
-size_t bytes_of(int64_t rows, int64_t columns) {
+int64_t bytes_of(int64_t rows, int64_t columns) {
   int64_t count = 0, bytes = 0;
   LB_CHECK(!__builtin_mul_overflow(rows, columns, &count) &&
                !__builtin_mul_overflow(count, static_cast<int64_t>(sizeof(T)), &bytes),
            Runtime, "a matrix product of this size overflows");
-  return static_cast<size_t>(bytes);
+  return bytes;
 }
 
 // body(begin, end) over [0, n) in multiples of `unit`; on one thread where the work is not worth more.
@@ -72,7 +44,7 @@ void divide(int64_t n, int64_t unit, double work, const F& body) {
 // Few rows, or a narrow result: A is read where it lies, and B too if its rows are contiguous.
 template <class T>
 void multiply_direct(const GemmBlock<T>& whole) {
-  const auto& table = loops<T>();
+  const auto& table = gemm_loops<T>();
   const int64_t columns = table.columns;
   const double work =
       std::max(static_cast<double>(whole.m), kReading) * static_cast<double>(whole.n) * static_cast<double>(whole.k);
@@ -124,7 +96,7 @@ void multiply_direct(const GemmBlock<T>& whole) {
 // One pass over k, with B packed; A is packed too or read where it lies.
 template <class T>
 void multiply_pass(const GemmBlock<T>& pass) {
-  const auto& table = loops<T>();
+  const auto& table = gemm_loops<T>();
   const bool packed = pass.packed_a;
   const int64_t blocks = (pass.m + kBlockRows - 1) / kBlockRows;
   const int64_t step = packed ? kBlockRows : (pass.m + blocks - 1) / blocks;
@@ -140,7 +112,7 @@ void multiply_pass(const GemmBlock<T>& pass) {
 // A is read where it lies; each thread packs its own columns of B.
 template <class T>
 void multiply_columns(const GemmBlock<T>& whole, double work) {
-  const auto& table = loops<T>();
+  const auto& table = gemm_loops<T>();
   divide(whole.n, table.columns, work, [&](int64_t begin, int64_t end) {
     const int64_t step = std::min<int64_t>(kOwnLength, round_up(end - begin, table.columns));
     const Scratch scratch(bytes_of<T>(step, std::min(kDepth, whole.k)));
@@ -166,7 +138,7 @@ void multiply_columns(const GemmBlock<T>& whole, double work) {
 // part of the other. kSharesA: A is the shared one, and the work is divided by columns; else by rows.
 template <class T, bool kSharesA>
 void multiply_strip(const GemmBlock<T>& strip, double work, T* shared) {
-  const auto& table = loops<T>();
+  const auto& table = gemm_loops<T>();
   const int64_t unit = kSharesA ? table.rows : table.columns, own_unit = kSharesA ? table.columns : table.rows;
   const int64_t length = kSharesA ? strip.m : strip.n, own_length = kSharesA ? strip.n : strip.m;
   const int64_t wide = round_up(length, unit);
@@ -219,7 +191,7 @@ void multiply_strip(const GemmBlock<T>& strip, double work, T* shared) {
 
 template <class T, bool kSharesA>
 void multiply_packed(const GemmBlock<T>& whole) {
-  const auto& table = loops<T>();
+  const auto& table = gemm_loops<T>();
   const double work = static_cast<double>(whole.m) * static_cast<double>(whole.n) * static_cast<double>(whole.k);
   const int64_t unit = kSharesA ? table.rows : table.columns, length = kSharesA ? whole.m : whole.n;
   const int64_t step = round_up(kSharedLength, unit);
@@ -269,9 +241,9 @@ void gemm(int64_t m, int64_t n, int64_t k, T alpha, const T* a, MatrixLayout lay
       block.n = end - begin;
       block.b = b + begin * layout_b.column;
       block.c = c + begin;
-      loops<T>().dots(block);
+      gemm_loops<T>().dots(block);
     });
-  const auto& table = loops<T>();
+  const auto& table = gemm_loops<T>();
   // Narrow rows of B lie as if they were packed; of a shallow B, so little is used again that packing does not pay.
   const bool in_place = layout_b.column == 1 && n % table.columns == 0;
   const bool narrow = in_place && n <= 2 * table.columns && layout_b.row == n && m >= n;

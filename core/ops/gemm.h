@@ -3,10 +3,19 @@
 #pragma once
 
 #include <cstdint>
+#include <type_traits>
 
 #include "kernels/gemm.h"
 
 namespace lumbre::ops {
+
+template <class T>
+const GemmLoops<T>& gemm_loops() {
+  if constexpr (std::is_same_v<T, float>)
+    return gemm_table().f32;
+  else
+    return gemm_table().f64;
+}
 
 // c (m x n, contiguous rows `c_row` elements apart) = alpha a b + beta c; a and b of any strides. With beta 0 c is not
 // read, with alpha 0 neither are a and b. The order of the additions depends on k alone, so the result depends neither

@@ -99,6 +99,7 @@ Tensor tile_gradient(const Tensor& g, const Dims& repeats, const Dims& sizes);
 Tensor repeat_interleave_gradient(const Tensor& g, Backward& b);
 Tensor placed_slice(const Tensor& g, const Dims& sizes, int64_t dim, int64_t start, int64_t length);
 Tensor as_strided_gradient(const Tensor& g, Backward& b);
+void as_strided_scatter_gradient(Backward& b);
 Tensor unfold_gradient(const Tensor& g, Backward& b);
 void pieces_slope(Backward& b, int64_t dim);
 template <int dim>

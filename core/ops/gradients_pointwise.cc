@@ -194,10 +194,10 @@ Tensor sinc_slope(const Tensor& x) {
 
 void atan2_gradient(Backward& b) {
   const Tensor g = b.grad(), y = b.input(0), x = b.input(1);
-  const Tensor square = x * x + y * y;
-  const Tensor factor = where(call<"eq">(square, Scalar(0)), Scalar(0.0), g / square);
-  if (b.needs(0)) b.give(0, factor * x);
-  if (b.needs(1)) b.give(1, factor * -y);
+  const Tensor square = y * y + x * x;
+  const Tensor factor = where(call<"eq">(square, Scalar(0)), Scalar(0.0), call<"reciprocal">(square));
+  if (b.needs(0)) b.give(0, g * x * factor);
+  if (b.needs(1)) b.give(1, g * -y * factor);
 }
 
 Tensor inside(const Tensor& g, const Tensor& x, double low, double high) {

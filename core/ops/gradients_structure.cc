@@ -1,6 +1,7 @@
 #include <numeric>
 
 #include "ops/gradients.h"
+#include "ops/indexing.h"
 #include "ops/views.h"
 
 namespace lumbre {
@@ -364,23 +365,58 @@ Tensor placed_slice(const Tensor& g, const Dims& sizes, int64_t dim, int64_t sta
   return call<"slice_scatter">(zeros(sizes, g.dtype()), g, static_cast<int64_t>(d), start, start + length, int64_t{1});
 }
 
+namespace {
+struct Geometry {
+  Dims sizes, strides;
+  int64_t offset;
+  int64_t end() const { return offset + reach(sizes, strides); }
+};
+
+// Where in one stretch of memory, `length` elements long, the elements of two geometries lie, in row-major order.
+struct Places {
+  int64_t length;
+  Tensor first, second;
+};
+Places places_of(const Geometry& a, const Geometry& b) {
+  const autograd::GradModeGuard off(false);
+  const int64_t low = std::min(a.offset, b.offset), length = std::max<int64_t>(std::max(a.end(), b.end()) - low, 0);
+  const Tensor all = call<"arange">(Scalar(length), none);
+  const auto flat = [&](const Geometry& at) {
+    const Tensor places = Tensor::over(all->storage, all.dtype(), at.sizes, at.strides, at.offset - low);
+    return reshape(places.clone(MemoryFormat::Contiguous), {places.count()});
+  };
+  return {length, flat(a), flat(b)};
+}
+
+Tensor flat(const Tensor& t) { return reshape(t, {t.count()}); }
+}  // namespace
+
+void as_strided_scatter_gradient(Backward& b) {
+  const Tensor g = b.grad(), shape = b.input(0);  // its geometry alone
+  const bool expanded = ops::is_expanded(shape);  // then the forward's copy is contiguous
+  const Geometry own{shape.sizes(), expanded ? contiguous_strides(shape.sizes()) : shape.strides(),
+                     expanded ? 0 : shape->offset};
+  const Geometry view{b.dims(2), b.dims(3), b.given(4) ? b.integer(4) : own.offset};
+  const Places places = places_of(own, view);
+  if (b.needs(0)) {
+    const Tensor written = Tensor::zeros({places.length}, DType::Bool);
+    for (int64_t i = 0; i < places.second.count(); ++i) written.as<uint8_t>()[places.second.as<int64_t>()[i]] = 1;
+    const Tensor over = reshape(call<"gather">(written, int64_t{0}, places.first, false), own.sizes);
+    b.give(0, call<"masked_fill">(g, over, Scalar(0.0)));
+  }
+  if (b.needs(1)) {
+    const Tensor memory = call<"scatter_add">(zeros({places.length}, g.dtype()), int64_t{0}, places.first, flat(g));
+    b.give(1, reshape(call<"gather">(memory, int64_t{0}, places.second, false), view.sizes));
+  }
+}
+
 Tensor as_strided_gradient(const Tensor& g, Backward& b) {
   const Tensor shape = b.input(0);  // its geometry alone
-  const Dims &sizes = b.dims(1), &strides = b.dims(2);
-  const int64_t offset = b.given(3) ? b.integer(3) : shape->offset;
-  const int64_t low = std::min(offset, shape->offset);
-  const int64_t high = std::max(offset + reach(sizes, strides), shape->offset + reach(shape.sizes(), shape.strides()));
-  const int64_t length = std::max<int64_t>(high - low, 0);
-  const auto places = [&](const Dims& s, const Dims& t, int64_t at) {
-    const autograd::GradModeGuard off(false);
-    const Tensor all = call<"arange">(Scalar(length), none);
-    return Tensor::over(all->storage, all.dtype(), s, t, at - low).clone(MemoryFormat::Contiguous);
-  };
-  const auto flat = [](const Tensor& t) { return reshape(t, {t.count()}); };
+  const auto [length, own, taken] = places_of({shape.sizes(), shape.strides(), shape->offset},
+                                              {b.dims(1), b.dims(2), b.given(3) ? b.integer(3) : shape->offset});
   Tensor memory = zeros({length}, g.dtype());
-  if (g.count()) memory = call<"scatter_add">(memory, int64_t{0}, flat(places(sizes, strides, offset)), flat(g));
+  if (g.count()) memory = call<"scatter_add">(memory, int64_t{0}, taken, flat(g));
   if (shape.count() == 0) return zeros(shape.sizes(), g.dtype());
-  const Tensor own = flat(places(shape.sizes(), shape.strides(), shape->offset));
   if (!shape.is_dense()) {
     // Elements of the input that lie on each other share.
     const Tensor ones = Tensor::full({own.count()}, Scalar(1.0), g.dtype());
@@ -391,7 +427,7 @@ Tensor as_strided_gradient(const Tensor& g, Backward& b) {
 }
 
 Tensor unfold_gradient(const Tensor& g, Backward& b) {
-  if (b.ndim(0) == 0) return reshape(g, {});
+  if (b.ndim(0) == 0) return g.count() ? reshape(g, {}) : zeros({}, g.dtype());
   const int64_t dim = wrap_dim(b.integer(1), b.ndim(0)), size = b.integer(2), step = b.integer(3);
   // Position of window w, element e along the dimension: w * step + e.
   const int64_t windows = g.sizes()[dim];

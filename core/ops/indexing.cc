@@ -398,22 +398,25 @@ void index_put(const Tensor& target, const std::vector<Tensor>& given, const Ten
                bool trim) {
   Tensor values = given_values;
   LB_CHECK(any_defined(given), Value, "at least one index must be provided");
-  const bool expanded = is_expanded(target);
+  if (is_expanded(target))
+    warn(
+        "Use of index_put_ on expanded tensors is deprecated. Please clone() the tensor before performing this "
+        "operation. This also applies to advanced indexing e.g. tensor[indices] = tensor");
   // One value under one mask is converted; any other must have the target's dtype.
   if (!accumulate && values.count() == 1 && has_one_mask(given)) {
-    const Tensor& mask = *std::find_if(given.begin(), given.end(), [](const Tensor& t) { return t.defined(); });
+    const auto found = std::find_if(given.begin(), given.end(), [](const Tensor& t) { return t.defined(); });
+    const Tensor& mask = *found;
     const bool whole = given.size() == 1 && mask.sizes() == target.sizes();
     if (!whole) expand_masks(target, given);  // checks their sizes
     LB_CHECK(mask.dtype() == DType::Bool, Runtime,
              "masked_fill_ only supports boolean masks, but got mask with dtype unsigned char");
+    if (whole || is_expanded(target)) {
+      Dims sizes = mask.sizes();
+      while (sizes.ndim() < target.ndim() - (found - given.begin())) sizes.push_back(1);
+      return masked_fill(target, reshape(mask, sizes), values.item());
+    }
     values = Tensor::scalar(values.item(), target.dtype());
-    if (whole && expanded)
-      warn(
-          "Use of index_put_ on expanded tensors is deprecated. Please clone() the tensor before performing this "
-          "operation. This also applies to advanced indexing e.g. tensor[indices] = tensor");
-    if (whole) return masked_fill(target, mask, values.item());
   }
-  check_no_internal_overlap(target);
   while (trim && values.ndim() > 0 && values.sizes()[0] == 1) values = select(values, 0, 0);
   const Reach reach = reach_of(target, expand_masks(target, given), &values);
   const Tensor source = values.shares_storage(target) ? values.clone() : values;

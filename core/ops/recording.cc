@@ -53,6 +53,14 @@ void drop_private_base(const Operator& record, const Value* values, const Tensor
 constexpr Derivative kOverwritten =
     gradients("ZeroBackward0", [](Backward& b) { b.give(0, op::zeros(b.sizes(0), b.dtype(0))); });
 
+// In-place forms after which the target shows its memory in another way, if only in name.
+bool changes_view_alone(const Operator& record) {
+  constexpr std::string_view kNames[] = {"as_strided", "squeeze",   "swapaxes", "swapdims",
+                                         "t",          "transpose", "unsqueeze"};
+  const std::string_view signature = record.signature;
+  return std::ranges::find(kNames, signature.substr(0, signature.find('('))) != std::end(kNames);
+}
+
 Result recorded_formula(const Operator& record, const Derivative& derivative, const Out& out, Value* values) {
   const Tensor* target = out.in_place() ? out.target() : nullptr;
   const autograd::NodeRef node = OperatorNode::make(record, derivative, values);
@@ -60,14 +68,11 @@ Result recorded_formula(const Operator& record, const Derivative& derivative, co
   if (target) made->mark_in_place();
   made->save_inputs(values, target);
   const uint32_t version = target ? (*target)->storage->version : 0;
-  const int64_t offset = target ? (*target)->offset : 0;
-  const Dims sizes = target ? target->sizes() : Dims(), strides = target ? target->strides() : Dims();
   Result result = record.forward.thunk(out, values);
   if (target) {
     if ((*target)->storage->version == version) target->bump_version();
     made->save_results({target, 1});
-    if ((*target)->offset != offset || (*target)->sizes != sizes || (*target)->strides != strides) {
-      // It shows its memory in another way: its base is as it was.
+    if (changes_view_alone(record)) {  // the base is as it was
       autograd::set_node(*target, node, 0);
       (*target)->view_version = (*target)->storage->version;
     } else {
@@ -87,6 +92,7 @@ Result recorded_formula(const Operator& record, const Derivative& derivative, co
       drop_private_base(record, values, t);
       if (many && t->base) t->view_kind = static_cast<uint8_t>(autograd::ViewKind::OneOfMany);
     }
+    made->note_copy(!t->base);
     autograd::set_node(t, node, static_cast<uint32_t>(i));
   }
   made->save_results(results);
@@ -155,8 +161,8 @@ Result recorded(const Operator& record, const Out& out, Value* values) {
     refuse_out(record);
   }
   if (out.in_place()) {
-    autograd::check_in_place(*out.target(), true);
     // What is written into integers has no gradient.
+    autograd::check_in_place(*out.target(), is_floating(out.target()->dtype()));
     if (!is_floating(out.target()->dtype())) return record.forward.thunk(out, values);
   }
   switch (derivative.state) {
@@ -306,10 +312,12 @@ std::string OperatorNode::name() const {
   if (derivative_->node_of) return derivative_->node_of(*this);
   if (derivative_->node) {
     // "A|B": B when the second operand is a tensor. "A;B": B when the second argument was given.
-    // "A!B": B when the third argument was given. "A/B": B in the in-place form.
+    // "A!B": B when the third argument was given. "A/B": B in the in-place form. "A~B": B when the result is no view.
     const std::string_view names = derivative_->node;
     if (const size_t forms = names.find('/'); forms != std::string_view::npos)
       return std::string(in_place_ ? names.substr(forms + 1) : names.substr(0, forms));
+    if (const size_t forms = names.find('~'); forms != std::string_view::npos)
+      return std::string(copied_ ? names.substr(forms + 1) : names.substr(0, forms));
     const size_t at = names.find_first_of("|;!");
     if (at == std::string_view::npos) return std::string(names);
     const auto& decides = values_[names[at] == '!' ? 2 : 1];
@@ -413,6 +421,8 @@ int OperatorNode::visit(autograd::VisitObject visit, void* argument) const {
 }
 
 void OperatorNode::apply(autograd::Gradients& taken, autograd::Gradients& given) {
+  // A view of what required no gradient when it was made: nothing was saved.
+  if (std::none_of(edges_, edges_ + edge_count_, [](const Edge& e) { return static_cast<bool>(e); })) return;
   const std::string_view signature = record_->signature, operator_name = signature.substr(0, signature.find('('));
   LB_CHECK(derivative_ != &record_->derivative || record_->derivative.node != kDerivativeUnknown.node, Runtime,
            "derivative for aten::", operator_name, " is not implemented");

@@ -64,6 +64,7 @@ class OperatorNode final : public autograd::Node {
   void release() noexcept override;
   int visit(autograd::VisitObject visit, void* argument) const override;
   void mark_in_place() { in_place_ = true; }
+  void note_copy(bool copied) { copied_ = copied; }
   void save_inputs(const Value* values, const Tensor* written);
   void save_results(std::span<const Tensor> results);
   const Operator& record() const { return *record_; }
@@ -96,6 +97,7 @@ class OperatorNode final : public autograd::Node {
   bool needs_results_ = false;
   bool released_ = false;
   bool in_place_ = false;
+  bool copied_ = false;              // the result has memory of its own
   autograd::Edge* edges_ = nullptr;  // one per tensor parameter, several per list
   Value* values_ = nullptr;          // arguments; a tensor's entry holds its sizes and dtype
   autograd::SavedTensor* inputs_ = nullptr;

@@ -90,19 +90,6 @@ void lstm_gradient(Backward& b) {
 // --- whole sequences
 // ---------------------------------------------------------------------------------------------------
 
-class Block {
- public:
-  explicit Block(int64_t bytes) : bytes_(static_cast<size_t>(std::max<int64_t>(bytes, 1))), data_(allocate(bytes_)) {}
-  ~Block() { release(data_, bytes_); }
-  Block(const Block&) = delete;
-  Block& operator=(const Block&) = delete;
-  char* data() const { return static_cast<char*>(data_); }
-
- private:
-  size_t bytes_;
-  void* data_;
-};
-
 // Sequences are independent of each other: each thread takes some of them through all steps. Their numbers depend on
 // the batch only.
 int64_t rows_together(int64_t batch) { return std::clamp<int64_t>((batch / 2 + 7) / 8 * 8, 8, 32); }
@@ -151,15 +138,15 @@ std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor> lstm_sequence(const Tensor& g
   const int64_t pitch = s.panels.filled(4 * s.width);
   {
     const LongWork released(s.is_long());
-    const Block packed(checked_multiply(s.width * s.item, pitch));
-    s.panels.pack(s.width, 4 * s.width, w.bytes(), 1, s.width, packed.data());
+    const Scratch packed(checked_multiply(s.width * s.item, pitch));
+    s.panels.pack(s.width, 4 * s.width, w.bytes(), 1, s.width, packed.as());
     parallel_for(s.batch, rows_together(s.batch), [&](int64_t from, int64_t to) {
-      const Block recurrent((to - from) * pitch * s.item);
+      const Scratch recurrent((to - from) * pitch * s.item);
       const char *before = h.bytes() + s.narrow(0, from), *state = c.bytes() + s.narrow(0, from);
       for (int64_t k = 0; k < s.steps; ++k) {
         const int64_t t = s.step(k), wide = s.wide(t, from), narrow = s.narrow(t, from);
-        s.panels.multiply(to - from, s.width, 4 * s.width, before, s.width, packed.data(), recurrent.data(), pitch);
-        loop(to - from, s.width, g.bytes() + wide, recurrent.data(), pitch, state, active.bytes() + wide,
+        s.panels.multiply(to - from, s.width, 4 * s.width, before, s.width, packed.as(), recurrent.as(), pitch);
+        loop(to - from, s.width, g.bytes() + wide, recurrent.as(), pitch, state, active.bytes() + wide,
              output.bytes() + narrow, cells.bytes() + narrow);
         before = output.bytes() + narrow;
         state = cells.bytes() + narrow;
@@ -191,10 +178,10 @@ SequenceGradients lstm_sequence_slope(const Tensor& active, const Tensor& cells,
   const LstmBackward loop = recurrent_table().backward[dtype == DType::Float64];
   const int64_t pitch = s.panels.filled(s.width);
   const LongWork released(s.is_long());
-  const Block packed(checked_multiply(4 * s.width * s.item, pitch));
-  s.panels.pack(4 * s.width, s.width, w.bytes(), s.width, 1, packed.data());
+  const Scratch packed(checked_multiply(4 * s.width * s.item, pitch));
+  s.panels.pack(4 * s.width, s.width, w.bytes(), s.width, 1, packed.as());
   parallel_for(s.batch, rows_together(s.batch), [&](int64_t from, int64_t to) {
-    const Block carried((to - from) * pitch * s.item);
+    const Scratch carried((to - from) * pitch * s.item);
     const int64_t start = s.narrow(0, from);
     char* cell_gradient = given.cell.bytes() + start;
     const char* later = gh.defined() ? gh.bytes() + start : nullptr;
@@ -206,14 +193,14 @@ SequenceGradients lstm_sequence_slope(const Tensor& active, const Tensor& cells,
       loop(to - from, s.width, active.bytes() + wide, before, cells.bytes() + narrow,
            go.defined() ? go.bytes() + narrow : nullptr, later, later_pitch, next, given.gates.bytes() + wide,
            cell_gradient);
-      s.panels.multiply(to - from, 4 * s.width, s.width, given.gates.bytes() + wide, 4 * s.width, packed.data(),
-                        carried.data(), pitch);
-      later = carried.data();
+      s.panels.multiply(to - from, 4 * s.width, s.width, given.gates.bytes() + wide, 4 * s.width, packed.as(),
+                        carried.as(), pitch);
+      later = carried.as();
       later_pitch = pitch;
       next = cell_gradient;
     }
     for (int64_t row = from; row < to; ++row)
-      std::memcpy(given.hidden.bytes() + s.narrow(0, row), carried.data() + (row - from) * pitch * s.item,
+      std::memcpy(given.hidden.bytes() + s.narrow(0, row), carried.as() + (row - from) * pitch * s.item,
                   static_cast<size_t>(s.width * s.item));
   });
   return given;

@@ -1,5 +1,6 @@
 // Slices, diagonals, windows and pieces: views that keep part of a tensor.
 #include "ops/gradients.h"
+#include "ops/indexing.h"
 #include "ops/views.h"
 
 namespace lumbre::ops {
@@ -31,7 +32,9 @@ Tensor slice(const Tensor& input, int64_t dim, std::optional<int64_t> start, std
   return with_geometry(input, sizes, strides, offset);
 }
 
-Tensor narrow(const Tensor& input, int64_t dim, int64_t start, int64_t length) {
+namespace {
+// The dimension and the first position.
+std::pair<int, int64_t> checked_narrow(const Tensor& input, int64_t dim, int64_t start, int64_t length) {
   LB_CHECK(input.ndim() > 0, Runtime, "narrow() cannot be applied to a 0-dim tensor.");
   LB_CHECK(length >= 0, Runtime, "narrow(): length must be non-negative.");
   const int d = wrap_dim(dim, input.ndim());
@@ -41,6 +44,12 @@ Tensor narrow(const Tensor& input, int64_t dim, int64_t start, int64_t length) {
   const int64_t first = start < 0 ? start + size : start;
   LB_CHECK(first <= size - length, Runtime, "start (", first, ") + length (", length, ") exceeds dimension size (",
            size, ").");
+  return {d, first};
+}
+}  // namespace
+
+Tensor narrow(const Tensor& input, int64_t dim, int64_t start, int64_t length) {
+  const auto [d, first] = checked_narrow(input, dim, start, length);
   return slice(input, d, first, first + length, 1);
 }
 
@@ -90,6 +99,12 @@ Tensor movedim(const Tensor& input, const Dims& source, const Dims& destination)
 
 namespace {
 
+// The arguments are looked at before the history of what they are applied to.
+Tensor narrow_recorded(const Tensor& input, int64_t dim, int64_t start, int64_t length) {
+  if (!autograd::grad_enabled()) return narrow(input, dim, start, length);
+  const auto [d, first] = checked_narrow(input, dim, start, length);
+  return op::call<"_slice">(input, static_cast<int64_t>(d), first, first + length, int64_t{1});
+}
 Tensor narrow_tensor(const Tensor& input, int64_t dim, const Tensor& start, int64_t length) {
   LB_CHECK(start.ndim() == 0 && is_integral(start.dtype(), false), Runtime, "start must be an 0-dim integral Tensor.");
   return narrow(input, dim, start.item().as_int(), length);
@@ -163,11 +178,13 @@ Tensor unflatten(const Tensor& input, int64_t dim, const Dims& sizes) {
 
 // --- a copy with one of its views overwritten -----------------------------------------------------------------------
 
+// A copy with the input's geometry over a copy of all its memory: what is written by position in memory falls where it
+// would in the input.
 Tensor clone_strided(const Tensor& input) {
-  Tensor result = input.is_dense() ? Tensor::empty_strided(input.sizes(), input.strides(), input.dtype())
-                                   : Tensor::empty(input.sizes(), input.dtype());
-  result.copy_from(input);
-  return result;
+  if (is_expanded(input)) return input.clone(MemoryFormat::Contiguous);
+  const auto items = static_cast<int64_t>(input->storage->bytes() / input.item_bytes());
+  const Tensor memory = Tensor::over(input->storage, input.dtype(), {items}, {1}, 0).clone(MemoryFormat::Contiguous);
+  return Tensor::over(memory->storage, input.dtype(), input.sizes(), input.strides(), input->offset);
 }
 
 void write_view(const Tensor& view, const Tensor& src) {
@@ -206,9 +223,7 @@ LB_OPERATOR(.signature = "narrow(input, dim, start, length)",
 
 >>> torch.arange(4).narrow(0, 1, 2)
 tensor([1, 2]))",
-            .forward = forward_of<narrow>,
-            .derivative = LB_GRADIENT("SliceBackward0", "",
-                                      placed_slice(g, b.sizes(0), b.integer(1), b.integer(2), b.integer(3))));
+            .forward = forward_of<narrow_recorded>, .derivative = kComposed);
 LB_OPERATOR(.signature = "narrow(input, dim, start, length)", .doc = R"(narrow with its start in a 0-d tensor.
 
 >>> torch.arange(4).narrow(0, torch.tensor(1), 2)
@@ -314,11 +329,8 @@ LB_OPERATOR(.signature = "as_strided_scatter(input, src, size, stride, storage_o
 >>> torch.zeros(3).as_strided_scatter(torch.ones(2), (2,), (2,))
 tensor([1., 0., 1.]))",
             .forward = forward_of<as_strided_scatter>,
-            .derivative = LB_GRADIENTS(
-                "AsStridedScatterBackward0", "",
-                call<"as_strided_scatter">(call<"contiguous">(g, MemoryFormat::Contiguous),
-                                           zeros(b.sizes(1), g.dtype()), b.dims(2), b.dims(3), b.maybe(4)),
-                call<"as_strided">(call<"contiguous">(g, MemoryFormat::Contiguous), b.dims(2), b.dims(3), b.maybe(4))));
+            .derivative = with_geometry_only(gradients("AsStridedScatterBackward0", as_strided_scatter_gradient,
+                                                       "0:0 1:0")));
 
 // --- views, copied --------------------------------------------------------------------------------------------------
 

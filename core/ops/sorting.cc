@@ -30,6 +30,15 @@ struct Rows {
     return Tensor::empty(sizes, dtype);
   }
   Tensor restore(const Tensor& t) const { return dim_from_last(t, dim).contiguous(); }
+  // ... and in its order of memory.
+  Tensor restore_like(const Tensor& t, const Tensor& input) const {
+    const Tensor turned = dim_from_last(t, dim);
+    if (!input.is_dense() || turned.count() < 2) return turned.contiguous();
+    if (turned.strides() == input.strides()) return turned;
+    Tensor result = Tensor::empty_strided(input.sizes(), input.strides(), t.dtype());
+    result.copy_from(turned);
+    return result;
+  }
 };
 
 // Calls f(T{}) for the element type of rows, which is never a half type.
@@ -62,7 +71,7 @@ std::tuple<Tensor, Tensor> sort_stable(const Tensor& input, bool, int64_t dim, b
       });
     });
   });
-  return {r.restore(values).to(input.dtype()), r.restore(indices)};
+  return {r.restore_like(values, input).to(input.dtype()), r.restore_like(indices, input)};
 }
 std::tuple<Tensor, Tensor> sort(const Tensor& input, int64_t dim, bool descending) {
   return sort_stable(input, false, dim, descending);

@@ -75,6 +75,12 @@ Tensors chunk(const Tensor& input, int64_t chunks, int64_t dim) {
   return split(input, piece, d);
 }
 
+// Chunks of nothing are a list of sizes 0.
+const char* chunk_node(const OperatorNode& node) {
+  const Dims& sizes = node.argument(0).dims;
+  return sizes[wrap_dim(node.argument(2).integer, sizes.ndim())] == 0 ? "SplitWithSizesBackward0" : "SplitBackward0";
+}
+
 Tensors split_at(const Tensor& input, const Dims& indices, int64_t dim) {
   LB_CHECK(input.ndim() > 0, Runtime,
            "tensor_split expected at least a 1-dimensional tensor, but got a tensor with 0 dims");
@@ -186,7 +192,7 @@ LB_OPERATOR(.signature = "chunk(input, chunks, dim=0)",
 
 >>> torch.arange(3).chunk(2)
 (tensor([0, 1]), tensor([2])))",
-            .forward = forward_of<chunk>, .derivative = gradients("SplitBackward0", pieces_gradient<2>),
+            .forward = forward_of<chunk>, .derivative = named_by(chunk_node, gradients(nullptr, pieces_gradient<2>)),
             .aliases = "unsafe_chunk");
 constexpr const char* kTensorSplitDoc = R"(Views of nearly equal pieces, or of those between the given positions.
 

@@ -286,7 +286,8 @@ LB_OPERATOR(.signature = "reshape(input, *shape)",
 >>> torch.arange(4).reshape(2, 2)
 tensor([[0, 1],
         [2, 3]]))",
-            .forward = forward_of<reshape>, .derivative = LB_GRADIENT("ViewBackward0", "", reshape(g, b.sizes(0))));
+            .forward = forward_of<reshape>,
+            .derivative = LB_GRADIENT("ViewBackward0~UnsafeViewBackward0", "", reshape(g, b.sizes(0))));
 LB_OPERATOR(.signature = "view_as(input, other)", .doc = R"(A view with the sizes of other.
 
 >>> torch.arange(4).view_as(torch.zeros(2, 2)).shape
@@ -391,12 +392,14 @@ LB_OPERATOR(.signature = "flatten(input, start_dim=0, end_dim=-1)",
 
 >>> torch.zeros(2, 3, 5).flatten(1).shape
 torch.Size([2, 15]))",
-            .forward = forward_of<flatten>, .derivative = LB_GRADIENT("ViewBackward0", "", reshape(g, b.sizes(0))));
+            .forward = forward_of<flatten>,
+            .derivative = LB_GRADIENT("ViewBackward0~UnsafeViewBackward0", "", reshape(g, b.sizes(0))));
 LB_OPERATOR(.signature = "ravel(input)", .doc = R"(One dimension: a view where strides allow, else a copy.
 
 >>> torch.zeros(2, 3).ravel().shape
 torch.Size([6]))",
-            .forward = forward_of<ravel>, .derivative = LB_GRADIENT("ViewBackward0", "", reshape(g, b.sizes(0))));
+            .forward = forward_of<ravel>,
+            .derivative = LB_GRADIENT("ViewBackward0~UnsafeViewBackward0", "", reshape(g, b.sizes(0))));
 LB_OPERATOR(.signature = "_alias(input)", .doc = R"(Another tensor over the same memory.
 
 >>> torch.ones(2).view(2)

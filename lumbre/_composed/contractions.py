@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from operator import index
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -120,8 +122,8 @@ def vecdot(x: Tensor, y: Tensor, *, dim: int = -1) -> Tensor:
     return (x * y).sum(dim)
 
 
-@operator("linalg.matrix_power(A, n, *, out=None)", method=False, aliases="matrix_power")
-def matrix_power(A: Tensor, n: int) -> Tensor:
+@operator("linalg.matrix_power(A, n, *, out=None)", method=False)
+def linalg_matrix_power(A: Tensor, n: int) -> Tensor:
     """A square matrix (or a batch) multiplied with itself n times, by repeated squaring. Negative powers are
     those of the inverse; LinAlgError where there is none.
 
@@ -129,6 +131,7 @@ def matrix_power(A: Tensor, n: int) -> Tensor:
     tensor([[1., 3.],
             [0., 1.]])
     """
+    n = index(n)
     if A.dim() < 2 or A.shape[-1] != A.shape[-2]:
         raise RuntimeError("linalg.matrix_power: A must be batches of square matrices")
     if n < 0:
@@ -144,3 +147,14 @@ def matrix_power(A: Tensor, n: int) -> Tensor:
         if n % 2:
             result = result @ base
     return A.clone() if result is A else result
+
+
+@operator("matrix_power(input, n, *, out=None)")
+def matrix_power(input: Tensor, n: int) -> Tensor:
+    """A square matrix (or a batch) multiplied with itself n times; see torch.linalg.matrix_power.
+
+    >>> torch.tensor([[1., 1.], [0., 1.]]).matrix_power(3)
+    tensor([[1., 3.],
+            [0., 1.]])
+    """
+    return linalg_matrix_power(input, n)

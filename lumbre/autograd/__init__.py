@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from lumbre import _C, _identity
+from lumbre import _C, _identity, _listed
 from lumbre._controls import enable_grad, inference_mode, no_grad, set_grad_enabled
 from lumbre.autograd._engine import backward, grad
 from lumbre.autograd.anomaly_mode import detect_anomaly, set_detect_anomaly
@@ -28,20 +28,11 @@ _LAZY = {"gradcheck": "gradcheck", "gradgradcheck": "gradcheck"}
 
 
 def __getattr__(name: str) -> Any:
-    if not name.startswith("__"):
-        from importlib import import_module
-
-        full = f"{__name__}.{_LAZY.get(name, name)}"
-        try:
-            module = import_module(full)
-        except ModuleNotFoundError as error:
-            if error.name != full:
-                raise
-        else:
-            if name not in _LAZY:
-                return module
-            # The import has put the file under the name of its function.
-            for function in _LAZY:
-                globals()[function] = getattr(module, function)
-            return globals()[name]
+    if (module := _listed.submodule(__name__, _LAZY.get(name, name))) is not None:
+        if name not in _LAZY:
+            return module
+        # The import has put the file under the name of its function.
+        for function in _LAZY:
+            globals()[function] = getattr(module, function)
+        return globals()[name]
     raise AttributeError(f"module '{_identity.prefix()}autograd' has no attribute '{name}'")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 
-from lumbre import _absent, _identity
+from lumbre import _absent, _identity, _listed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -80,15 +80,8 @@ def __getattr__(name: str) -> object:
         return _no
     if name in _GROUP_OPERATIONS:
         return _no_group
-    if not name.startswith("_"):
-        from importlib import import_module
-
-        full = f"{__name__}.{name}"
-        try:
-            return import_module(full)
-        except ModuleNotFoundError as missing:
-            if missing.name != full:
-                raise
+    if not name.startswith("_") and (module := _listed.submodule(__name__, name)) is not None:
+        return module
     error = AttributeError(f"module '{_identity.prefix()}distributed' has no attribute '{name}'")
     if why := _absent.reason(f"distributed.{name}"):
         error.add_note(why)

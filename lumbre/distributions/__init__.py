@@ -6,8 +6,7 @@ Normal(loc: 0.0, scale: 1.0)
 
 from __future__ import annotations
 
-from lumbre import _identity
-from lumbre._listed import complete_dict
+from lumbre import _identity, _listed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -87,18 +86,9 @@ __all__ = list(_WHERE)
 
 
 def __getattr__(name: str) -> Any:
-    if not name.startswith("__"):
-        from importlib import import_module
-
-        full = f"{__name__}.{_WHERE.get(name, name)}"
-        try:
-            module = import_module(full)
-        except ModuleNotFoundError as error:
-            if error.name != full:
-                raise
-        else:
-            value = globals()[name] = getattr(module, name) if name in _WHERE else module
-            return value
+    if (module := _listed.submodule(__name__, _WHERE.get(name, name))) is not None:
+        value = globals()[name] = getattr(module, name) if name in _WHERE else module
+        return value
     raise AttributeError(f"module '{_identity.prefix()}distributions' has no attribute '{name}'")
 
 
@@ -106,4 +96,4 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *_WHERE})
 
 
-complete_dict(__name__, _WHERE)  # Pyro walks it
+_listed.complete_dict(__name__, _WHERE)  # Pyro walks it

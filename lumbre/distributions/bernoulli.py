@@ -8,19 +8,17 @@ if TYPE_CHECKING:
 
 from lumbre import Size, Tensor, arange, bernoulli, nan, nn, no_grad
 from lumbre.distributions import constraints
+from lumbre.distributions._parameters import OfOdds
 from lumbre.distributions.exp_family import ExponentialFamily
 from lumbre.distributions.utils import (
     broadcast_all,
     is_number,
-    lazy_property,
-    logits_to_probs,
-    probs_to_logits,
 )
 
 __all__ = ["Bernoulli"]
 
 
-class Bernoulli(ExponentialFamily):
+class Bernoulli(OfOdds, ExponentialFamily):
     """One with probability ``probs`` (or log-odds ``logits``), else zero.
 
     >>> torch.distributions.Bernoulli(0.25).variance
@@ -36,33 +34,11 @@ class Bernoulli(ExponentialFamily):
         if (probs is None) == (logits is None):
             raise ValueError("Either `probs` or `logits` must be specified, but not both.")
         given = logits if probs is None else probs
-        (self._param,) = broadcast_all(given)
-        if probs is None:
-            self.logits = self._param
-        else:
-            self.probs = self._param
+        self._set_param(broadcast_all(given)[0], probs is None)
         super().__init__(Size() if is_number(given) else self._param.size(), validate_args=validate_args)
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Bernoulli:
         return self._expanded(Bernoulli, batch_shape, _instance, "probs logits _param")
-
-    def _new(self, *args: Any, **kwargs: Any) -> Tensor:
-        return self._param.new(*args, **kwargs)
-
-    @lazy_property
-    def logits(self) -> Tensor:
-        """Log-odds."""
-        return probs_to_logits(self.probs, is_binary=True)
-
-    @lazy_property
-    def probs(self) -> Tensor:
-        """Probabilities of one."""
-        return logits_to_probs(self.logits, is_binary=True)
-
-    @property
-    def param_shape(self) -> Size:
-        """The shape of the parameter."""
-        return self._param.size()
 
     @property
     def mean(self) -> Tensor:

@@ -8,13 +8,14 @@ if TYPE_CHECKING:
 
 from lumbre import Size, Tensor, arange, binomial, no_grad
 from lumbre.distributions import constraints
+from lumbre.distributions._parameters import OfOdds
 from lumbre.distributions.distribution import Distribution
-from lumbre.distributions.utils import broadcast_all, lazy_property, logits_to_probs, probs_to_logits
+from lumbre.distributions.utils import broadcast_all
 
 __all__ = ["Binomial"]
 
 
-class Binomial(Distribution):
+class Binomial(OfOdds, Distribution):
     """Successes among ``total_count`` trials of probability ``probs`` (or log-odds ``logits``).
 
     >>> torch.distributions.Binomial(4, torch.tensor(0.5)).mean
@@ -33,12 +34,9 @@ class Binomial(Distribution):
     ) -> None:
         if (probs is None) == (logits is None):
             raise ValueError("Either `probs` or `logits` must be specified, but not both.")
-        total_count, self._param = broadcast_all(total_count, logits if probs is None else probs)
-        self.total_count = total_count.type_as(self._param)
-        if probs is None:
-            self.logits = self._param
-        else:
-            self.probs = self._param
+        total_count, param = broadcast_all(total_count, logits if probs is None else probs)
+        self.total_count = total_count.type_as(param)
+        self._set_param(param, probs is None)
         super().__init__(self._param.size(), validate_args=validate_args)
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Binomial:
@@ -59,21 +57,6 @@ class Binomial(Distribution):
     @property
     def variance(self) -> Tensor:
         return self.total_count * self.probs * (1 - self.probs)
-
-    @lazy_property
-    def logits(self) -> Tensor:
-        """Log-odds."""
-        return probs_to_logits(self.probs, is_binary=True)
-
-    @lazy_property
-    def probs(self) -> Tensor:
-        """Probabilities of success."""
-        return logits_to_probs(self.logits, is_binary=True)
-
-    @property
-    def param_shape(self) -> Size:
-        """The shape of the parameter."""
-        return self._param.size()
 
     def sample(self, sample_shape: Any = Size()) -> Tensor:
         shape = self._extended_shape(sample_shape)

@@ -10,6 +10,7 @@ import math
 
 from lumbre import Size, Tensor, nn, no_grad, rand, special, where
 from lumbre.distributions import constraints
+from lumbre.distributions._parameters import OfOdds
 from lumbre.distributions.exp_family import ExponentialFamily
 from lumbre.distributions.utils import (
     broadcast_all,
@@ -17,13 +18,12 @@ from lumbre.distributions.utils import (
     is_number,
     lazy_property,
     logits_to_probs,
-    probs_to_logits,
 )
 
 __all__ = ["ContinuousBernoulli"]
 
 
-class ContinuousBernoulli(ExponentialFamily):
+class ContinuousBernoulli(OfOdds, ExponentialFamily):
     """Numbers between 0 and 1 of density proportional to ``probs ** x * (1 - probs) ** (1 - x)``.
 
     Between the two numbers of ``lims``, about one half, the closed forms lose their digits and series stand in.
@@ -60,23 +60,10 @@ class ContinuousBernoulli(ExponentialFamily):
     def expand(self, batch_shape: Any, _instance: Any = None) -> ContinuousBernoulli:
         return self._expanded(ContinuousBernoulli, batch_shape, _instance, "probs logits _param", _lims=self._lims)
 
-    def _new(self, *args: Any, **kwargs: Any) -> Tensor:
-        return self._param.new(*args, **kwargs)
-
-    @lazy_property
-    def logits(self) -> Tensor:
-        """Log-odds."""
-        return probs_to_logits(self.probs, is_binary=True)
-
     @lazy_property
     def probs(self) -> Tensor:
         """The parameter between 0 and 1; not the mean."""
         return clamp_probs(logits_to_probs(self.logits, is_binary=True))
-
-    @property
-    def param_shape(self) -> Size:
-        """The shape of the parameter."""
-        return self._param.size()
 
     def _outside_unstable_region(self) -> Tensor:
         return (self.probs <= self._lims[0]) | (self.probs > self._lims[1])

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
 
 from lumbre import Size, Tensor, ones_like, zeros
 from lumbre.distributions import constraints
+from lumbre.distributions._parameters import OfCategorical
 from lumbre.distributions.binomial import Binomial
 from lumbre.distributions.categorical import Categorical
 from lumbre.distributions.distribution import Distribution
@@ -16,7 +17,7 @@ from lumbre.distributions.utils import broadcast_all
 __all__ = ["Multinomial"]
 
 
-class Multinomial(Distribution):
+class Multinomial(OfCategorical, Distribution):
     """Counts (..., K) of the categories of ``total_count`` draws.
 
     >>> torch.distributions.Multinomial(4, torch.tensor([1., 3.])).mean
@@ -58,21 +59,6 @@ class Multinomial(Distribution):
     @property
     def variance(self) -> Tensor:
         return self.total_count * self.probs * (1 - self.probs)
-
-    @property
-    def probs(self) -> Tensor:
-        """Normalised probabilities."""
-        return self._categorical.probs
-
-    @property
-    def logits(self) -> Tensor:
-        """Normalised logarithms of the probabilities."""
-        return self._categorical.logits
-
-    @property
-    def param_shape(self) -> Size:
-        """The shape of the weights."""
-        return self._categorical.param_shape
 
     def sample(self, sample_shape: Any = Size()) -> Tensor:
         drawn = self._categorical.sample(Size((self.total_count, *sample_shape))).movedim(0, -1)

@@ -8,14 +8,15 @@ if TYPE_CHECKING:
 
 from lumbre import Size, Tensor, lgamma, nn, no_grad, poisson
 from lumbre.distributions import constraints
+from lumbre.distributions._parameters import OfOdds
 from lumbre.distributions.distribution import Distribution
 from lumbre.distributions.gamma import Gamma
-from lumbre.distributions.utils import broadcast_all, lazy_property, logits_to_probs, probs_to_logits
+from lumbre.distributions.utils import broadcast_all, lazy_property
 
 __all__ = ["NegativeBinomial"]
 
 
-class NegativeBinomial(Distribution):
+class NegativeBinomial(OfOdds, Distribution):
     """Successes of probability ``probs`` (or log-odds ``logits``) before ``total_count`` failures.
 
     >>> torch.distributions.NegativeBinomial(2., torch.tensor(0.5)).mean
@@ -34,34 +35,13 @@ class NegativeBinomial(Distribution):
     ) -> None:
         if (probs is None) == (logits is None):
             raise ValueError("Either `probs` or `logits` must be specified, but not both.")
-        count, self._param = broadcast_all(total_count, logits if probs is None else probs)
-        if probs is None:
-            self.logits = self._param
-        else:
-            self.probs = self._param
+        count, param = broadcast_all(total_count, logits if probs is None else probs)
+        self._set_param(param, probs is None)
         self.total_count = count.type_as(self._param)
         super().__init__(self._param.size(), validate_args=validate_args)
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> NegativeBinomial:
         return self._expanded(NegativeBinomial, batch_shape, _instance, "total_count probs logits _param")
-
-    def _new(self, *args: Any, **kwargs: Any) -> Tensor:
-        return self._param.new(*args, **kwargs)
-
-    @lazy_property
-    def logits(self) -> Tensor:
-        """Log-odds of a success."""
-        return probs_to_logits(self.probs, is_binary=True)
-
-    @lazy_property
-    def probs(self) -> Tensor:
-        """Probabilities of a success."""
-        return logits_to_probs(self.logits, is_binary=True)
-
-    @property
-    def param_shape(self) -> Size:
-        """The shape of the parameter."""
-        return self._param.size()
 
     @property
     def mean(self) -> Tensor:

@@ -8,13 +8,14 @@ if TYPE_CHECKING:
 
 from lumbre import Size, Tensor, eye, nn
 from lumbre.distributions import constraints
+from lumbre.distributions._parameters import OfCategorical
 from lumbre.distributions.categorical import Categorical
 from lumbre.distributions.distribution import Distribution
 
 __all__ = ["OneHotCategorical", "OneHotCategoricalStraightThrough"]
 
 
-class OneHotCategorical(Distribution):
+class OneHotCategorical(OfCategorical, Distribution):
     """One-hot vectors (..., K), by weights or their logarithms.
 
     >>> torch.distributions.OneHotCategorical(torch.tensor([0., 1.])).sample()
@@ -33,21 +34,6 @@ class OneHotCategorical(Distribution):
         return self._expanded(
             OneHotCategorical, batch_shape, _instance, "", _categorical=self._categorical.expand(batch_shape)
         )
-
-    @property
-    def probs(self) -> Tensor:
-        """Normalised probabilities."""
-        return self._categorical.probs
-
-    @property
-    def logits(self) -> Tensor:
-        """Normalised logarithms of the probabilities."""
-        return self._categorical.logits
-
-    @property
-    def param_shape(self) -> Size:
-        """The shape of the weights."""
-        return self._categorical.param_shape
 
     @property
     def mean(self) -> Tensor:

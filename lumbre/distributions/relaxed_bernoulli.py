@@ -8,6 +8,7 @@ if TYPE_CHECKING:
 
 from lumbre import Size, Tensor, rand
 from lumbre.distributions import constraints
+from lumbre.distributions._parameters import OfOdds
 from lumbre.distributions.distribution import Distribution
 from lumbre.distributions.transformed_distribution import TransformedDistribution
 from lumbre.distributions.transforms import SigmoidTransform
@@ -15,15 +16,12 @@ from lumbre.distributions.utils import (
     broadcast_all,
     clamp_probs,
     is_number,
-    lazy_property,
-    logits_to_probs,
-    probs_to_logits,
 )
 
 __all__ = ["LogitRelaxedBernoulli", "RelaxedBernoulli"]
 
 
-class LogitRelaxedBernoulli(Distribution):
+class LogitRelaxedBernoulli(OfOdds, Distribution):
     """Log-odds of relaxed Bernoulli variables: logistic noise added to ``logits``, divided by ``temperature``."""
 
     arg_constraints = {"probs": constraints.unit_interval, "logits": constraints.real}
@@ -36,35 +34,13 @@ class LogitRelaxedBernoulli(Distribution):
         if (probs is None) == (logits is None):
             raise ValueError("Either `probs` or `logits` must be specified, but not both.")
         given = logits if probs is None else probs
-        (self._param,) = broadcast_all(given)
-        if probs is None:
-            self.logits = self._param
-        else:
-            self.probs = self._param
+        self._set_param(broadcast_all(given)[0], probs is None)
         super().__init__(Size() if is_number(given) else self._param.size(), validate_args=validate_args)
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> LogitRelaxedBernoulli:
         return self._expanded(
             LogitRelaxedBernoulli, batch_shape, _instance, "probs logits _param", temperature=self.temperature
         )
-
-    def _new(self, *args: Any, **kwargs: Any) -> Tensor:
-        return self._param.new(*args, **kwargs)
-
-    @lazy_property
-    def logits(self) -> Tensor:
-        """Log-odds."""
-        return probs_to_logits(self.probs, is_binary=True)
-
-    @lazy_property
-    def probs(self) -> Tensor:
-        """Probabilities of one."""
-        return logits_to_probs(self.logits, is_binary=True)
-
-    @property
-    def param_shape(self) -> Size:
-        """The shape of the parameter."""
-        return self._param.size()
 
     def rsample(self, sample_shape: Any = Size()) -> Tensor:
         shape = self._extended_shape(sample_shape)

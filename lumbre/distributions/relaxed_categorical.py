@@ -8,6 +8,7 @@ if TYPE_CHECKING:
 
 from lumbre import Size, Tensor, full_like, rand
 from lumbre.distributions import constraints
+from lumbre.distributions._parameters import OfCategorical
 from lumbre.distributions.categorical import Categorical
 from lumbre.distributions.distribution import Distribution
 from lumbre.distributions.transformed_distribution import TransformedDistribution
@@ -17,7 +18,7 @@ from lumbre.distributions.utils import broadcast_all, clamp_probs
 __all__ = ["ExpRelaxedCategorical", "RelaxedOneHotCategorical"]
 
 
-class ExpRelaxedCategorical(Distribution):
+class ExpRelaxedCategorical(OfCategorical, Distribution):
     """Logarithms of relaxed one-hot vectors: Gumbel noise added to ``logits``, divided by ``temperature``."""
 
     arg_constraints = {"probs": constraints.simplex, "logits": constraints.real_vector}
@@ -36,24 +37,6 @@ class ExpRelaxedCategorical(Distribution):
         wide = self._categorical.expand(batch_shape)
         own = {"temperature": self.temperature, "_categorical": wide}
         return self._expanded(ExpRelaxedCategorical, batch_shape, _instance, "", **own)
-
-    def _new(self, *args: Any, **kwargs: Any) -> Tensor:
-        return self._categorical._new(*args, **kwargs)
-
-    @property
-    def param_shape(self) -> Size:
-        """The shape of the weights."""
-        return self._categorical.param_shape
-
-    @property
-    def logits(self) -> Tensor:
-        """Normalised logarithms of the probabilities."""
-        return self._categorical.logits
-
-    @property
-    def probs(self) -> Tensor:
-        """Normalised probabilities."""
-        return self._categorical.probs
 
     def rsample(self, sample_shape: Any = Size()) -> Tensor:
         draws = clamp_probs(rand(self._extended_shape(sample_shape), dtype=self.logits.dtype))

@@ -6,7 +6,7 @@ torch.Size([1, 1])
 
 from __future__ import annotations
 
-from lumbre import _identity
+from lumbre import _identity, _listed
 from lumbre.nn import functional, init, modules, parameter, utils
 from lumbre.nn.modules import *  # noqa: F403
 from lumbre.nn.parameter import Buffer, Parameter, UninitializedBuffer, UninitializedParameter
@@ -22,15 +22,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if not name.startswith("__"):
-        from importlib import import_module
-
-        full = f"{__name__}.{name}"
-        try:
-            return import_module(full)
-        except ModuleNotFoundError as error:
-            if error.name != full:
-                raise
+    if (module := _listed.submodule(__name__, name)) is not None:
+        return module
     if name == "DataParallel":
         from lumbre.nn.parallel import DataParallel
 

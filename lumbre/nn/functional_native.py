@@ -191,7 +191,7 @@ def native_group_norm(
     (tensor([[-1.,  1.]]), tensor([[2.]]), tensor([[1.]]))
     """
     result = _f["nn.functional.group_norm"](input, group, weight, bias, eps)
-    values = _float32_of_half(input).reshape(N, group, C // group * HxW)
+    values = (input.float() if input.dtype.itemsize == 2 else input).reshape(N, group, C // group * HxW)
     variance, mean = values.var(-1, correction=0), values.mean(-1)
     given = weight if weight is not None else bias
     kept = input.dtype if given is None else given.dtype

@@ -8,8 +8,7 @@ tensor([0.8000])
 
 from __future__ import annotations
 
-from lumbre import _identity
-from lumbre._listed import complete_dict
+from lumbre import _identity, _listed
 from lumbre.optim.adam import Adam
 from lumbre.optim.adamw import AdamW
 from lumbre.optim.optimizer import Optimizer
@@ -61,18 +60,9 @@ _LAZY = {
 
 
 def __getattr__(name: str) -> Any:
-    if not name.startswith("__"):
-        from importlib import import_module
-
-        full = f"{__name__}.{_LAZY.get(name, name)}"
-        try:
-            module = import_module(full)
-        except ModuleNotFoundError as error:
-            if error.name != full:
-                raise
-        else:
-            return globals().setdefault(name, getattr(module, name) if name in _LAZY else module)
+    if (module := _listed.submodule(__name__, _LAZY.get(name, name))) is not None:
+        return globals().setdefault(name, getattr(module, name) if name in _LAZY else module)
     raise AttributeError(f"module '{_identity.prefix()}optim' has no attribute '{name}'")
 
 
-complete_dict(__name__, _LAZY)
+_listed.complete_dict(__name__, _LAZY)

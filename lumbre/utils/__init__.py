@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-from lumbre import _identity
+from lumbre import _identity, _listed
 
 
 def __getattr__(name: str) -> object:
-    if not name.startswith("__"):
-        from importlib import import_module
-
-        full = f"{__name__}.{name}"
-        try:
-            return import_module(full)
-        except ModuleNotFoundError as error:
-            if error.name != full:
-                raise
+    if (module := _listed.submodule(__name__, name)) is not None:
+        return module
     raise AttributeError(f"module '{_identity.prefix()}utils' has no attribute '{name}'")

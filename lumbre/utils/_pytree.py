@@ -99,7 +99,17 @@ class NodeDef(NamedTuple):
     flatten_with_keys_fn: Callable | None
 
 
+class _Text(NamedTuple):
+    """What stands for a class in the text of a shape, and how contexts are written there and read; None: as JSON."""
+
+    name: str
+    write: Callable | None
+    read: Callable | None
+
+
 SUPPORTED_NODES: dict[Any, NodeDef] = {}
+_TEXTS: dict[Any, _Text] = {}
+_CLASSES: dict[str, Any] = {}
 
 
 def register_pytree_node(
@@ -113,11 +123,14 @@ def register_pytree_node(
     flatten_with_keys_fn: Callable | None = None,
 ) -> None:
     """Makes the objects of exactly this class nodes. ``flatten_fn(obj)`` gives ``(children, context)``,
-    ``unflatten_fn(children, context)`` the object. ValueError for a class that is registered already.
+    ``unflatten_fn(children, context)`` the object. ``treespec_dumps`` writes the class as ``serialized_type_name`` and its
+    context as ``to_dumpable_context`` gives it (without that, as JSON). ValueError for a class that is registered already,
+    and for one of the two ways of a context without the other.
     """
     if cls in SUPPORTED_NODES:
         raise ValueError(f"{cls} is already registered as pytree node.")
     _register(cls, flatten_fn, unflatten_fn, flatten_with_keys_fn)
+    _register_text(cls, serialized_type_name, to_dumpable_context, from_dumpable_context)
 
 
 _register_pytree_node = register_pytree_node
@@ -129,6 +142,9 @@ def _register(cls: Any, flatten: Callable, unflatten: Callable, with_keys: Calla
 
 def _deregister_pytree_node(cls: type) -> None:
     del SUPPORTED_NODES[cls]
+    text = _TEXTS.pop(cls, None)
+    if text is not None and _CLASSES.get(text.name) is cls:
+        del _CLASSES[text.name]
 
 
 def register_dataclass(
@@ -158,7 +174,9 @@ def register_dataclass(
         values, context = flatten(obj)
         return [(GetAttrKey(name), value) for name, value in zip(context[0], values, strict=True)], context
 
-    register_pytree_node(cls, flatten, unflatten, flatten_with_keys_fn=with_keys)
+    register_pytree_node(
+        cls, flatten, unflatten, serialized_type_name=serialized_type_name, flatten_with_keys_fn=with_keys
+    )
 
 
 def _of_sequence(context: Callable[[Any], Any]) -> tuple[Callable, Callable]:
@@ -202,6 +220,53 @@ _list_flatten, _list_flatten_with_keys = _tuple_flatten, _tuple_flatten_with_key
 _dict_flatten, _dict_flatten_with_keys = _of_mapping(list)
 
 
+def _register_text(cls: Any, name: str | None, write: Callable | None = None, read: Callable | None = None) -> None:
+    if (write is None) != (read is None):
+        raise ValueError(f"Both to_dumpable_context and from_dumpable_context for {cls} must be None or registered.")
+    if name is not None:
+        _TEXTS[cls], _CLASSES[name] = _Text(name, write, read), cls
+
+
+def _register_namedtuple(cls: type, *, serialized_type_name: str) -> None:
+    """Lets ``treespec_dumps`` write the named tuples of a class under this name."""
+    _register_text(cls, serialized_type_name)
+
+
+def _write_named(cls: type) -> str:
+    if cls not in _TEXTS:
+        raise NotImplementedError(
+            f"Can't serialize TreeSpec of namedtuple class {cls}: register its name with `_register_namedtuple`."
+        )
+    return _TEXTS[cls].name
+
+
+def _read_named(name: str) -> Any:
+    if name not in _CLASSES:
+        raise NotImplementedError(f"Can't deserialize TreeSpec of namedtuple class {name}: the name is not registered.")
+    return _CLASSES[name]
+
+
+def _write_default(context: list[Any]) -> dict[str, Any]:
+    factory, keys = context
+    return {
+        "default_factory_module": factory.__module__,
+        "default_factory_name": factory.__qualname__,
+        "dict_context": keys,
+    }
+
+
+def _read_default(context: dict[str, Any]) -> list[Any]:
+    return [_named(context["default_factory_module"], context["default_factory_name"]), context["dict_context"]]
+
+
+def _named(module: str, name: str) -> Any:
+    """What stands in a module under a name with dots."""
+    from functools import reduce
+    from importlib import import_module
+
+    return reduce(getattr, name.split("."), import_module(module))
+
+
 def _register_own() -> None:
     _register(tuple, _tuple_flatten, _tuple_unflatten, _tuple_flatten_with_keys)
     _register(list, _list_flatten, _list_unflatten, _list_flatten_with_keys)
@@ -224,6 +289,11 @@ def _register_own() -> None:
         lambda values, context: defaultdict(context[0], zip(context[1], values, strict=True)),
         with_keys,
     )
+    for kind in (tuple, list, dict, OrderedDict, deque):
+        _register_text(kind, f"{kind.__module__}.{kind.__name__}")
+    _register_text(_C.Size, "torch.Size")
+    _register_text(namedtuple, "collections.namedtuple", _write_named, _read_named)
+    _register_text(defaultdict, "collections.defaultdict", _write_default, _read_default)
 
 
 _register_own()
@@ -415,6 +485,97 @@ def treespec_dict(
     """The shape of a dictionary of such parts."""
     parts = dict(mapping, **kwargs)
     return TreeSpec(dict, list(parts), list(parts.values()))
+
+
+# --- shapes as text ---------------------------------------------------------------------------------------------------
+
+
+def treespec_dumps(treespec: TreeSpec, protocol: int | None = None) -> str:
+    """The shape of a tree as text, the same as PyTorch's; ``treespec_loads`` reads it.
+
+    TypeError for what is no shape and for contexts that are no JSON, ValueError for a protocol other than 1,
+    NotImplementedError for classes without a registered name.
+
+    >>> treespec_dumps(tree_structure([1]))
+    '[1, {"type": "builtins.list", "context": "null", "children_spec": [{"type": null, "context": null, "children_spec": []}]}]'
+    """
+    import json
+
+    if not isinstance(treespec, TreeSpec):
+        raise TypeError(f"Expected `treespec` to be an instance of PyTreeSpec but got item of type {type(treespec)}.")
+    _check_protocol(1 if protocol is None else protocol)
+    return json.dumps([1, _written(treespec)])
+
+
+def treespec_loads(serialized: str) -> TreeSpec:
+    """The shape that ``treespec_dumps`` wrote; only from a trusted source, as the text may name modules to import.
+
+    ValueError for another protocol, NotImplementedError for names that are not registered.
+
+    >>> treespec_loads(treespec_dumps(tree_structure({"a": (1, 2)})))
+    TreeSpec(dict, ['a'], [TreeSpec(tuple, None, [*,
+        *])])
+    """
+    import json
+
+    protocol, tree = json.loads(serialized)
+    _check_protocol(protocol)
+    return _read(tree)
+
+
+def _check_protocol(protocol: Any) -> None:
+    if protocol != 1:
+        raise ValueError(f"Unknown protocol {protocol}. Available protocols: [1]")
+
+
+def _written(spec: TreeSpec) -> dict[str, Any]:
+    if spec.is_leaf():
+        return {"type": None, "context": None, "children_spec": []}
+    text = _TEXTS.get(spec.type)
+    if text is None:
+        raise NotImplementedError(
+            f"{spec.type} has no name in text: register it with a `serialized_type_name` (`register_pytree_node`)."
+        )
+    context = text.write(spec.context) if text.write else _as_json(spec.context)
+    return {"type": text.name, "context": context, "children_spec": [_written(each) for each in spec.children_specs]}
+
+
+def _read(tree: dict[str, Any]) -> TreeSpec:
+    name = tree["type"]
+    if name is None and not tree["children_spec"]:
+        return _LEAF_SPEC
+    if name not in _CLASSES:
+        raise NotImplementedError(f"Deserializing {name} in pytree is not registered.")
+    cls = _CLASSES[name]
+    read = _TEXTS[cls].read or _of_json
+    return TreeSpec(cls, read(tree["context"]), [_read(each) for each in tree["children_spec"]])
+
+
+def _as_json(context: Any) -> str:
+    import json
+    from enum import Enum
+
+    def member(value: Any) -> dict[str, Any]:
+        if not isinstance(value, Enum):
+            raise TypeError(f"{type(value)} is no JSON")
+        kind = type(value)
+        return {"__enum__": True, "fqn": f"{kind.__module__}:{kind.__qualname__}", "name": value.name}
+
+    try:
+        return json.dumps(context, default=member)
+    except TypeError as error:
+        raise TypeError(
+            "Unable to serialize context: it is no JSON; register the class with `to_dumpable_context`."
+        ) from error
+
+
+def _of_json(text: str) -> Any:
+    import json
+
+    def member(value: dict[str, Any]) -> Any:
+        return _named(*value["fqn"].split(":"))[value["name"]] if "__enum__" in value else value
+
+    return json.loads(text, object_hook=member)
 
 
 # --- taking apart and putting together --------------------------------------------------------------------------------

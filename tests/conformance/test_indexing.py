@@ -238,3 +238,33 @@ def test_masks_on_expanded_tensors(statement: str) -> None:
             exec(statement, {"x": x, "mask": mask, "number": library.tensor(5.0)})
         found.append((memory.tolist(), [str(each.message).split(" (Triggered")[0] for each in caught]))
     assert found[0] == found[1]
+
+
+EXPANDED_WRITES = [
+    "x[index] = 5", "x[index] = rows", "x[:, index] = rows[0]", "x[index, index] = number", "x[index, :, index] = 7",
+    "x.index_put_((index,), rows)", "x.index_put_((index,), rows, accumulate=True)", "x[1, index] = rows[0]",
+    "x[index] = x.clone()[0]", "x[mask] = rows[0, 0, 0]", "x[mask, :] = number",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("statement", EXPANDED_WRITES)
+def test_index_tensors_on_expanded_tensors(statement: str) -> None:
+    """The last value that is written to memory that stands for several elements stays; a warning says so."""
+    found = []
+    for library in BOTH:
+        memory = library.zeros(2, 1, 2)
+        x = memory.expand(2, 3, 2)
+        names = {
+            "x": x, "index": library.tensor([1, 0, 1]), "rows": library.arange(18.0).reshape(3, 3, 2),
+            "number": library.tensor(5.0), "mask": library.tensor([[True, False, True], [False, True, False]]),
+        }  # fmt: skip
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            try:
+                exec(statement, names)
+                outcome = None
+            except Exception as error:
+                outcome = type(error)
+        messages = [str(each.message).split(" (Triggered")[0] for each in caught]
+        found.append((memory.tolist(), x._version, messages, outcome))
+    assert found[0] == found[1]

@@ -255,3 +255,24 @@ def test_pivots_are_checked_before_memory_is_touched() -> None:
     ):
         with pytest.raises(RuntimeError):
             call()
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 5, -1, -3, 2.5, "2"])
+def test_matrix_power_is_a_method_too(n):
+    found = []
+    for library in (lumbre, torch):
+        a = library.tensor(
+            [[[2.0, 1.0], [1.0, 1.0]], [[0.5, 0.0], [3.0, 4.0]]], dtype=library.float64, requires_grad=True
+        )
+        try:
+            result = a.matrix_power(n)
+            assert result.tolist() == library.matrix_power(a, n).tolist()
+            result.sum().backward()
+            found.append([result.tolist(), a.grad.tolist()])
+        except Exception as error:
+            found.append(type(error))
+    if isinstance(found[1], list):
+        for ours, theirs in zip(*found, strict=True):
+            np.testing.assert_allclose(ours, theirs, rtol=1e-12)
+    else:
+        assert found[0] is found[1]

@@ -24,9 +24,12 @@ def test_random_programs() -> None:
     assert not differences(range(300))
 
 
-# Programs of the sweep on which the libraries are known to differ: names of nodes and versions after rare sequences of views,
-# strides of sorted views, the last bit of a bfloat16 product, which of two errors comes first. The list may only shrink.
-DIFFER = {396, 1217, 2252, 2264, 2558, 3365, 3598, 3760, 3838, 4373, 4529, 4653, 5316, 5417, 5522, 5685, 5937}
+# Programs of the sweep on which the libraries are known to differ. The list may only shrink.
+DIFFER = {
+    2252,  # a vector times a matrix: PyTorch squeezes the product in place, which counts a version
+    2264,  # a matrix times a stack that needs a gradient: PyTorch gives a transposed view of the product
+    3598,  # prod of bfloat16: PyTorch rounds after every factor, Lumbre once
+}
 
 
 @pytest.mark.sweep

@@ -85,12 +85,18 @@ def test_expanded(name):
     functions_agree(name, own, theirs)
 
 
+# Held to each other in float64. Near a probability of 0.5 the slope of the variance, itself near zero, is a difference of
+# terms in the thousands: in float32 no digit of it is certain.
+ILL_CONDITIONED = {"continuous bernoulli logits"}
+
+
 @pytest.mark.parametrize("name", MAKERS)
 def test_gradients(name, monkeypatch):
     leaves = {lumbre: [], torch: []}
 
     def leaf(library, *values):
-        leaves[library].append(library.tensor(list(values), requires_grad=True))
+        dtype = library.float64 if name in ILL_CONDITIONED else library.float32
+        leaves[library].append(library.tensor(list(values), dtype=dtype, requires_grad=True))
         return leaves[library][-1]
 
     monkeypatch.setattr(cases, "t", leaf)
@@ -106,9 +112,7 @@ def test_gradients(name, monkeypatch):
         else:
             result = getattr(distribution, what)
             result = result() if callable(result) else result
-        weights = (
-            library.arange(float(result.numel())).reshape(result.shape).add(1).div(8)
-        )  # exact: some gradients cancel
+        weights = library.arange(float(result.numel())).reshape(result.shape).add(1).sin()
         (result * weights).sum().backward()
 
     torch.manual_seed(4)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import enum
 
 import pytest
 
@@ -110,3 +111,86 @@ def test_broadcast(dims):
     tree = [1, (2, 3)]
     expected = theirs._broadcast_to_and_flatten(dims, theirs.tree_structure(tree))
     assert mine._broadcast_to_and_flatten(dims, mine.tree_structure(tree)) == expected
+
+
+class Colour(enum.Enum):
+    RED = 1
+
+
+class Box:
+    class Inner(dict):
+        pass
+
+
+DUMPED = [
+    *TREES, collections.defaultdict(Box.Inner, a=1), {Colour.RED: 1}, {(1, 2): 3}, {1.5: 2}, {object(): 1},
+    collections.defaultdict(None, a=1), ours.Size([1, 2]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("tree", DUMPED, ids=repr)
+def test_text_of_shapes(tree):
+    def text(library):
+        own = torch.Size(tree) if isinstance(tree, ours.Size) and library is theirs else tree
+        return library.treespec_dumps(library.tree_structure(own))
+
+    try:
+        expected = text(theirs)
+    except Exception as error:
+        with pytest.raises(type(error)):
+            text(mine)
+        return
+    assert text(mine) == expected
+    back = mine.treespec_loads(expected)
+    assert mine.treespec_dumps(back) == expected
+    assert back == mine.tree_structure(tree) or (1, 2) in tree  # a tuple comes back as a list
+
+
+def test_text_of_registered_classes():
+    class Pair:
+        pass
+
+    found = []
+    for library in (mine, theirs):
+        Named = collections.namedtuple("Named", "a b")
+        library._register_namedtuple(Named, serialized_type_name="tests.Named")
+        library.register_pytree_node(
+            Pair,
+            lambda pair: ([1], (1, 2)),
+            lambda values, context: Pair(),
+            serialized_type_name="tests.Pair",
+            to_dumpable_context=lambda context: {"numbers": list(context)},
+            from_dumpable_context=lambda text: tuple(text["numbers"]),
+        )
+        shape = library.tree_structure([Named(1, 2), Pair()])
+        found.append(library.treespec_dumps(shape))
+        assert library.treespec_loads(found[-1]) == shape
+        library._deregister_pytree_node(Pair)
+        with pytest.raises(ValueError):
+            library.register_pytree_node(Pair, None, None, to_dumpable_context=list)
+    assert found[0] == found[1]
+    with pytest.raises(NotImplementedError):  # PyTorch still remembers what it read
+        mine.treespec_loads(found[0])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x", "[1]", "[2, {}]", "[1, 2]", '[1, {"type": "no.such", "context": "null", "children_spec": []}]',
+        '[1, {"type": null, "context": null, "children_spec": [1]}]',
+        '[1, {"type": "collections.namedtuple", "context": "no.such", "children_spec": []}]',
+    ],
+)  # fmt: skip
+def test_text_that_is_no_shape(text):
+    with pytest.raises(Exception) as expected:
+        theirs.treespec_loads(text)
+    with pytest.raises(expected.type):
+        mine.treespec_loads(text)
+
+
+def test_what_is_no_shape_has_no_text():
+    for library in (mine, theirs):
+        with pytest.raises(TypeError):
+            library.treespec_dumps(3)
+        with pytest.raises(ValueError):
+            library.treespec_dumps(library.tree_structure(1), 7)

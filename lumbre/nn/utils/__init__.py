@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lumbre import _identity
+from lumbre import _identity, _listed
 from lumbre.nn.utils.clip_grad import (
     clip_grad_norm,
     clip_grad_norm_,
@@ -37,13 +37,6 @@ _LAZY = {
 def __getattr__(name: str) -> Any:
     if name in _LAZY:
         return getattr(__getattr__(_LAZY[name]), name)
-    if not name.startswith("__"):
-        from importlib import import_module
-
-        full = f"{__name__}.{name}"
-        try:
-            return import_module(full)
-        except ModuleNotFoundError as error:
-            if error.name != full:
-                raise
+    if (module := _listed.submodule(__name__, name)) is not None:
+        return module
     raise AttributeError(f"module '{_identity.prefix()}nn.utils' has no attribute '{name}'")

@@ -260,8 +260,8 @@ def _along(kept: Tensor, t: Tensor, dim: int) -> Tensor:
     return t.detach().new_zeros(t.shape) + kept.reshape(shape).to(t.dtype)
 
 
-class RandomStructured(BasePruningMethod):
-    """Prunes whole slices along a dimension at random."""
+class _Structured(BasePruningMethod):
+    """Prunes whole slices along a dimension."""
 
     PRUNING_TYPE = "structured"
 
@@ -270,18 +270,28 @@ class RandomStructured(BasePruningMethod):
         self.amount = amount
         self.dim = dim
 
+    def _kept(self, t: Tensor, count: int) -> Tensor:
+        """Of each slice, whether it stays where ``count`` are dropped."""
+        raise NotImplementedError
+
     def compute_mask(self, t: Tensor, default_mask: Tensor) -> Tensor:
-        """Drops ``amount`` slices at random."""
+        """Drops ``amount`` slices."""
         _check_structured(t)
         _check_dim(t, self.dim)
-        size = t.shape[self.dim]
-        count = _count(self.amount, size)
+        count = _count(self.amount, t.shape[self.dim])
         if count == 0:
             return default_mask
+        return default_mask * _along(self._kept(t, count), t, self.dim).to(default_mask.dtype)
+
+
+class RandomStructured(_Structured):
+    """Prunes whole slices along a dimension at random."""
+
+    def _kept(self, t: Tensor, count: int) -> Tensor:
         from lumbre import kthvalue, rand
 
-        draws = rand(size)
-        return default_mask * _along(draws > kthvalue(draws, k=count).values, t, self.dim).to(default_mask.dtype)
+        draws = rand(t.shape[self.dim])
+        return draws > kthvalue(draws, k=count).values
 
     @classmethod
     def apply(cls, module: Any, name: str, amount: Any, dim: int = -1) -> Any:  # type: ignore[override]
@@ -289,32 +299,21 @@ class RandomStructured(BasePruningMethod):
         return super().apply(module, name, amount=amount, dim=dim)
 
 
-class LnStructured(BasePruningMethod):
+class LnStructured(_Structured):
     """Prunes the slices along a dimension whose n-norm is smallest."""
 
-    PRUNING_TYPE = "structured"
-
     def __init__(self, amount: Any, n: Any, dim: int = -1) -> None:
-        _check_amount(amount)
-        self.amount = amount
+        super().__init__(amount, dim)
         self.n = n
-        self.dim = dim
 
-    def compute_mask(self, t: Tensor, default_mask: Tensor) -> Tensor:
-        """Drops the ``amount`` slices of smallest norm."""
-        _check_structured(t)
-        _check_dim(t, self.dim)
-        size = t.shape[self.dim]
-        count = _count(self.amount, size)
-        if count == 0:
-            return default_mask
+    def _kept(self, t: Tensor, count: int) -> Tensor:
         from lumbre import norm, topk, zeros
 
-        dim = self.dim + t.dim() if self.dim < 0 else self.dim
+        dim, size = self.dim + t.dim() if self.dim < 0 else self.dim, t.shape[self.dim]
         sizes = norm(t.detach(), p=self.n, dim=[d for d in range(t.dim()) if d != dim])
         kept = zeros(size)
         kept[topk(sizes, k=size - count, largest=True).indices] = 1
-        return default_mask * _along(kept, t, dim).to(default_mask.dtype)
+        return kept
 
     @classmethod
     def apply(  # type: ignore[override]
