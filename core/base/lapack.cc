@@ -33,36 +33,6 @@ Int with_workspace(F&& call) {
 }  // namespace
 
 template <class T>
-Int getrf(Int m, Int n, T* a, Int lda, Int* pivots) {
-  using F = void (*)(const Int*, const Int*, T*, const Int*, Int*, Int*);
-  static const F f = find<T, F>("getrf");
-  Int info = 0;
-  f(&m, &n, a, &lda, pivots, &info);
-  return info;
-}
-
-template <class T>
-Int getri(Int n, T* a, Int lda, const Int* pivots) {
-  using F = void (*)(const Int*, T*, const Int*, const Int*, T*, const Int*, Int*);
-  static const F f = find<T, F>("getri");
-  return with_workspace<T>([&](T* work, Int length) {
-    Int info = 0;
-    f(&n, a, &lda, pivots, work, &length, &info);
-    return info;
-  });
-}
-
-template <class T>
-Int getrs(bool transposed, Int n, Int columns, const T* a, Int lda, const Int* pivots, T* b, Int ldb) {
-  using F =
-      void (*)(const char*, const Int*, const Int*, const T*, const Int*, const Int*, T*, const Int*, Int*, Length);
-  static const F f = find<T, F>("getrs");
-  Int info = 0;
-  f(transposed ? "T" : "N", &n, &columns, a, &lda, pivots, b, &ldb, &info, 1);
-  return info;
-}
-
-template <class T>
 Int potrf(bool upper, Int n, T* a, Int lda) {
   using F = void (*)(const char*, const Int*, T*, const Int*, Int*, Length);
   static const F f = find<T, F>("potrf");
@@ -90,16 +60,6 @@ Int sytrs(Int n, Int columns, const T* a, Int lda, const Int* pivots, T* b, Int 
   Int info = 0;
   f("L", &n, &columns, a, &lda, pivots, b, &ldb, &info, 1);
   return info;
-}
-
-template <class T>
-void trsm(bool left, bool upper, bool transposed, bool unit, Int m, Int n, const T* a, Int lda, T* b, Int ldb) {
-  using F = void (*)(const char*, const char*, const char*, const char*, const Int*, const Int*, const T*, const T*,
-                     const Int*, T*, const Int*, Length, Length, Length, Length);
-  static const F f = find<T, F>("trsm");
-  const T one = 1;
-  f(left ? "L" : "R", upper ? "U" : "L", transposed ? "T" : "N", unit ? "U" : "N", &m, &n, &one, a, &lda, b, &ldb, 1, 1,
-    1, 1);
 }
 
 template <class T>
@@ -222,13 +182,9 @@ Int gelss(Int m, Int n, Int columns, T* a, Int lda, T* b, Int ldb, T* singular_v
 }
 
 #define LB_LAPACK(T)                                                                  \
-  template Int getrf<T>(Int, Int, T*, Int, Int*);                                     \
-  template Int getri<T>(Int, T*, Int, const Int*);                                    \
-  template Int getrs<T>(bool, Int, Int, const T*, Int, const Int*, T*, Int);          \
   template Int potrf<T>(bool, Int, T*, Int);                                          \
   template Int sytrf<T>(Int, T*, Int, Int*);                                          \
   template Int sytrs<T>(Int, Int, const T*, Int, const Int*, T*, Int);                \
-  template void trsm<T>(bool, bool, bool, bool, Int, Int, const T*, Int, T*, Int);    \
   template Int geqrf<T>(Int, Int, T*, Int, T*);                                       \
   template Int orgqr<T>(Int, Int, Int, T*, Int, const T*);                            \
   template Int ormqr<T>(bool, bool, Int, Int, Int, const T*, Int, const T*, T*, Int); \

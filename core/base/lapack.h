@@ -10,14 +10,6 @@ namespace lumbre::lapack {
 // LAPACK's integers.
 using Int = int32_t;
 
-// LU with partial pivoting; pivots are one-based row numbers.
-template <class T>
-Int getrf(Int m, Int n, T* a, Int lda, Int* pivots);
-template <class T>
-Int getri(Int n, T* a, Int lda, const Int* pivots);
-// B <- A^-1 B, or A^-T B, from the factors.
-template <class T>
-Int getrs(bool transposed, Int n, Int columns, const T* a, Int lda, const Int* pivots, T* b, Int ldb);
 template <class T>
 Int potrf(bool upper, Int n, T* a, Int lda);
 // LDL^T of a symmetric matrix, and its solver.
@@ -25,9 +17,6 @@ template <class T>
 Int sytrf(Int n, T* a, Int lda, Int* pivots);
 template <class T>
 Int sytrs(Int n, Int columns, const T* a, Int lda, const Int* pivots, T* b, Int ldb);
-// B (m x n) <- A^-1 B or B A^-1 for a triangular A.
-template <class T>
-void trsm(bool left, bool upper, bool transposed, bool unit, Int m, Int n, const T* a, Int lda, T* b, Int ldb);
 template <class T>
 Int geqrf(Int m, Int n, T* a, Int lda, T* tau);
 template <class T>

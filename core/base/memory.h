@@ -13,6 +13,25 @@ void* allocate_zeroed(size_t bytes);
 // `bytes` as given to allocate().
 void release(void* block, size_t bytes) noexcept;
 
+// A block for the time of a scope; null where no bytes are wanted.
+class Scratch {
+ public:
+  explicit Scratch(size_t bytes) : bytes_(bytes), data_(bytes ? allocate(bytes) : nullptr) {}
+  ~Scratch() {
+    if (data_) release(data_, bytes_);
+  }
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+  template <class T>
+  T* as() const {
+    return static_cast<T*>(data_);
+  }
+
+ private:
+  size_t bytes_;
+  void* data_;
+};
+
 // Gives all idle blocks back to the system.
 void empty_cache() noexcept;
 

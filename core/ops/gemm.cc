@@ -22,24 +22,6 @@ constexpr int64_t kSharedDepth = 8 * kDepth;  // this deep
 constexpr int64_t kDirectWork = 1 << 18;      // multiply-adds below which packing does not pay
 constexpr int64_t kFewRows = 8;
 
-class Scratch {
- public:
-  explicit Scratch(size_t bytes) : bytes_(bytes), data_(bytes ? allocate(bytes) : nullptr) {}
-  ~Scratch() {
-    if (data_) release(data_, bytes_);
-  }
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
-  template <class T>
-  T* as() const {
-    return static_cast<T*>(data_);
-  }
-
- private:
-  size_t bytes_;
-  void* data_;
-};
-
 int64_t round_up(int64_t value, int64_t unit) { return (value + unit - 1) / unit * unit; }
 
 template <class T>

@@ -1,8 +1,10 @@
-// Batches of matrices as LAPACK takes them: column-major copies, one call per matrix, `info` per matrix.
+// Batches of matrices for our own factorizations and LAPACK's: dense copies, one call per matrix, `info` per matrix.
 #pragma once
 
 #include "base/function_ref.h"
 #include "base/lapack.h"
+#include "base/threads.h"
+#include "kernels/products.h"
 #include "ops/registry.h"
 
 namespace lumbre::ops {
@@ -39,11 +41,32 @@ struct Matrices {
 template <class T>
 Matrices<T> matrices(const Tensor& a) {
   LB_CHECK(rows(a) <= INT32_MAX && columns(a) <= INT32_MAX, Runtime,
-           "a matrix is beyond what LAPACK takes: ", a.sizes());
+           "a matrix is beyond what 32-bit row numbers can say: ", a.sizes());
   const int64_t step = rows(a) * columns(a);
   int64_t count = 1;
   for (int64_t size : batch_sizes(a)) count *= size;
   return {a.as<T>(), count, step, static_cast<lapack::Int>(rows(a)), static_cast<lapack::Int>(columns(a))};
+}
+
+// A batch of matrices to read: as it lies where either its rows or its columns are contiguous and nothing has gaps,
+// else a copy.
+struct Dense {
+  Tensor tensor;
+  MatrixLayout layout;
+};
+Dense dense(const Tensor& a);
+
+// Calls body(i) for each matrix of a batch: many small ones are divided among threads, few large ones are left to their
+// own loops. `work` is of one matrix, in multiply-adds.
+template <class Body>
+void each_matrix(int64_t count, double work, const Body& body) {
+  constexpr double kPart = 1 << 17, kLarge = 1 << 27;
+  const auto part = [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) body(i);
+  };
+  if (count == 1 || work >= kLarge || work * static_cast<double>(count) < 2 * kPart) return part(0, count);
+  const LongWork released(work * static_cast<double>(count) >= 64 * kPart);
+  parallel_for(count, std::max<int64_t>(static_cast<int64_t>(kPart / std::max(work, 1.0)), 1), part);
 }
 
 // Calls body(float{}) or body(double{}).
