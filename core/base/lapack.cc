@@ -63,28 +63,6 @@ Int sytrs(Int n, Int columns, const T* a, Int lda, const Int* pivots, T* b, Int 
 }
 
 template <class T>
-Int geqrf(Int m, Int n, T* a, Int lda, T* tau) {
-  using F = void (*)(const Int*, const Int*, T*, const Int*, T*, T*, const Int*, Int*);
-  static const F f = find<T, F>("geqrf");
-  return with_workspace<T>([&](T* work, Int length) {
-    Int info = 0;
-    f(&m, &n, a, &lda, tau, work, &length, &info);
-    return info;
-  });
-}
-
-template <class T>
-Int orgqr(Int m, Int n, Int reflectors, T* a, Int lda, const T* tau) {
-  using F = void (*)(const Int*, const Int*, const Int*, T*, const Int*, const T*, T*, const Int*, Int*);
-  static const F f = find<T, F>("orgqr");
-  return with_workspace<T>([&](T* work, Int length) {
-    Int info = 0;
-    f(&m, &n, &reflectors, a, &lda, tau, work, &length, &info);
-    return info;
-  });
-}
-
-template <class T>
 Int ormqr(bool left, bool transposed, Int m, Int n, Int reflectors, const T* a, Int lda, const T* tau, T* c, Int ldc) {
   using F = void (*)(const char*, const char*, const Int*, const Int*, const Int*, const T*, const Int*, const T*, T*,
                      const Int*, T*, const Int*, Int*, Length, Length);
@@ -126,6 +104,14 @@ Int syevd(bool vectors, bool upper, Int n, T* a, Int lda, T* values) {
   integer_count = static_cast<Int>(integers.size());
   f(job, half, &n, a, &lda, values, work.data(), &length, integers.data(), &integer_count, &info, 1, 1);
   return info;
+}
+
+template <class T>
+void laic1(bool largest, Int count, const T* x, T estimate, const T* w, T gamma, T* next, T* s, T* c) {
+  using F = void (*)(const Int*, const Int*, const T*, const T*, const T*, const T*, T*, T*, T*);
+  static const F f = find<T, F>("laic1");
+  const Int job = largest ? 1 : 2;
+  f(&job, &count, x, &estimate, w, &gamma, next, s, c);
 }
 
 template <class T>
@@ -185,11 +171,10 @@ Int gelss(Int m, Int n, Int columns, T* a, Int lda, T* b, Int ldb, T* singular_v
   template Int potrf<T>(bool, Int, T*, Int);                                          \
   template Int sytrf<T>(Int, T*, Int, Int*);                                          \
   template Int sytrs<T>(Int, Int, const T*, Int, const Int*, T*, Int);                \
-  template Int geqrf<T>(Int, Int, T*, Int, T*);                                       \
-  template Int orgqr<T>(Int, Int, Int, T*, Int, const T*);                            \
   template Int ormqr<T>(bool, bool, Int, Int, Int, const T*, Int, const T*, T*, Int); \
   template Int gesdd<T>(char, Int, Int, T*, Int, T*, T*, Int, T*, Int);               \
   template Int syevd<T>(bool, bool, Int, T*, Int, T*);                                \
+  template void laic1<T>(bool, Int, const T*, T, const T*, T, T*, T*, T*);            \
   template Int gels<T>(Int, Int, Int, T*, Int, T*, Int);                              \
   template Int gelsy<T>(Int, Int, Int, T*, Int, T*, Int, T, Int*);                    \
   template Int gelsd<T>(Int, Int, Int, T*, Int, T*, Int, T*, T, Int*);                \

@@ -58,7 +58,7 @@ int64_t first_largest(const T* column, int64_t begin, int64_t end) {
 
 // to[0, count) -= the sum of kCount columns, each times its factor; in whole vectors, into the slack.
 template <class T, int kCount>
-[[gnu::noinline]] void subtract(T* to, int64_t count, const T* columns, int64_t pitch, const T* factors) {
+[[gnu::noinline, gnu::noclone]] void subtract(T* to, int64_t count, const T* columns, int64_t pitch, const T* factors) {
   Vector<T> by[kCount];
   for (int q = 0; q < kCount; ++q) by[q] = Vector<T>{} + factors[q];
   for (int64_t i = 0; i < count; i += kVectorLanes<T>) {
@@ -125,7 +125,8 @@ constexpr int64_t kStripLanes = kStrip * kVectorLanes<T>;
 constexpr int64_t kMostRows = 64;
 
 template <class T>
-[[gnu::noinline]] void solve_strip(bool unit, int64_t n, const T* l, MatrixLayout layout, T* b, int64_t b_row) {
+[[gnu::noinline, gnu::noclone]] void solve_strip(bool unit, int64_t n, const T* l, MatrixLayout layout, T* b,
+                                                 int64_t b_row) {
   constexpr int64_t lanes = kVectorLanes<T>;
   for (int64_t i = 0; i < n; ++i, l += layout.row) {
     T* const row = b + i * b_row;

@@ -5,6 +5,8 @@
 #include "ops/backward.h"
 #include "ops/linear_algebra.h"
 #include "ops/products.h"
+#include "ops/reflectors.h"
+#include "ops/row_matrix.h"
 #include "ops/views.h"
 
 namespace lumbre::ops {
@@ -47,7 +49,7 @@ std::tuple<Tensor, Tensor> geqrf(const Tensor& a) {
   visit_real(a.dtype(), [&]<class T>(T) {
     const Matrices<T> m = matrices<T>(qr);
     for (int64_t i = 0; i < m.count && k > 0; ++i)
-      lapack::geqrf(m.rows, m.columns, m.at(i), m.leading(), tau.as<T>() + i * k);
+      factor_qr<T>(m.rows, m.columns, m.at(i), m.rows, tau.as<T>() + i * k);
   });
   return {qr, tau};
 }
@@ -68,20 +70,19 @@ void check_reflectors(const Tensor& a, const Tensor& tau, const char* name) {
 }
 
 // Q's first columns (as many as `q` has), from the reflectors that stand below q's diagonal.
-void form_q(const Tensor& q, const Tensor& tau, int64_t reflectors) {
+void form_columns(const Tensor& q, const Tensor& tau, int64_t reflectors) {
   const Tensor scales = tau.contiguous();
   visit_real(q.dtype(), [&]<class T>(T) {
     const Matrices<T> m = matrices<T>(q);
     for (int64_t i = 0; i < m.count && m.rows > 0 && m.columns > 0; ++i)
-      lapack::orgqr(m.rows, m.columns, static_cast<Int>(reflectors), m.at(i), m.leading(),
-                    scales.as<T>() + i * scales.sizes().back());
+      form_q<T>(m.rows, m.columns, reflectors, m.at(i), m.rows, scales.as<T>() + i * scales.sizes().back());
   });
 }
 
 Tensor householder_product(const Tensor& a, const Tensor& tau) {
   check_reflectors(a, tau, "torch.linalg.householder_product");
   const Tensor q = column_major_copy(a);
-  form_q(q, tau, tau.sizes().back());
+  form_columns(q, tau, tau.sizes().back());
   return q;
 }
 
@@ -132,7 +133,7 @@ std::tuple<Tensor, Tensor> qr(const Tensor& a, const std::string& mode) {
   const Tensor q = column_major(joined(batch_sizes(a), {m, height}), a.dtype());
   const int64_t kept = std::min(height, n);
   first_columns(q, kept).copy_from(first_columns(packed, kept));
-  form_q(q, tau, k);
+  form_columns(q, tau, k);
   return {q, r};
 }
 
@@ -309,6 +310,14 @@ std::tuple<Tensor, Tensor, Tensor> least_squares(const Tensor& a, const Tensor& 
     const Matrices<T> from = matrices<T>(work), to = matrices<T>(x);
     const T limit = static_cast<T>(rcond);
     for (int64_t i = 0; i < from.count && k > 0; ++i) {
+      if (!values && m >= n) {
+        const Numbers<T> factors(m, n);
+        std::copy_n(from.at(i), from.step, factors.data());
+        if (solve_least_squares<T>(ranks, limit, m, n, to.columns, factors.data(), to.at(i))) {
+          if (ranks) rank.as<int64_t>()[i] = n;
+          continue;
+        }
+      }
       Int found = 0;
       T* singular_values = values ? s.as<T>() + i * k : nullptr;
       const auto call = [&](auto function, auto... more) {

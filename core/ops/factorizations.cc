@@ -5,20 +5,20 @@
 #include <type_traits>
 
 #include "base/error.h"
-#include "base/memory.h"
 #include "base/threads.h"
 #include "kernels/factors.h"
 #include "ops/gemm.h"
+#include "ops/row_matrix.h"
 #include "tensor/plan.h"
 
 namespace lumbre::ops {
 
 namespace {
 
-constexpr int64_t kPanel = 32;          // columns that are factored by themselves
-constexpr int64_t kTriangle = 32;       // rows that are solved by themselves
-constexpr int64_t kStripColumns = 128;  // right-hand sides in a thread's share
-constexpr double kParallelWork = 1 << 20;  // multiply-adds below which a triangle stays on its thread
+constexpr int64_t kPanel = 32;              // columns that are factored by themselves
+constexpr int64_t kTriangle = 32;           // rows that are solved by themselves
+constexpr int64_t kStripColumns = 128;      // right-hand sides in a thread's share
+constexpr double kParallelWork = 1 << 20;   // multiply-adds below which a triangle stays on its thread
 constexpr double kReleasingWork = 1 << 24;  // from which the interpreter lock is let go
 
 template <class T>
@@ -69,7 +69,13 @@ template <class T>
 class LuFactors {
  public:
   LuFactors(int64_t m, int64_t n, T* a, int64_t row, int32_t* pivots)
-      : m_(m), n_(n), a_(a), row_(row), pivots_(pivots), pitch_(m + loops<T>().slack), panel_(bytes()) {}
+      : m_(m),
+        n_(n),
+        a_(a),
+        row_(row),
+        pivots_(pivots),
+        pitch_(m + loops<T>().slack),
+        panel_(pitch_, std::min({kPanel, m, n})) {}
 
   int64_t run() {
     const int64_t k = std::min(m_, n_);
@@ -79,14 +85,6 @@ class LuFactors {
   }
 
  private:
-  size_t bytes() const {
-    int64_t bytes = 0;
-    LB_CHECK(
-        !__builtin_mul_overflow(pitch_, std::min(kPanel, std::min(m_, n_)) * static_cast<int64_t>(sizeof(T)), &bytes),
-        Runtime, "a matrix of this size overflows");
-    return static_cast<size_t>(bytes);
-  }
-
   T* at(int64_t i, int64_t j) const { return a_ + i * row_ + j; }
 
   void factor(int64_t begin, int64_t end) {
@@ -110,7 +108,7 @@ class LuFactors {
     const int64_t rows = m_ - begin, columns = end - begin;
     constexpr auto size = static_cast<int64_t>(sizeof(T));
     const TransposeLoop turn = transpose_loop(sizeof(T));
-    T* const panel = panel_.as<T>();
+    T* const panel = panel_.data();
     char* const place = reinterpret_cast<char*>(at(begin, begin));
     turn(place, row_ * size, rows, columns, reinterpret_cast<char*>(panel), pitch_ * size);
     int32_t* const pivots = pivots_ + begin;
@@ -131,7 +129,7 @@ class LuFactors {
   int64_t row_;
   int32_t* pivots_;
   int64_t pitch_, info_ = 0;
-  Scratch panel_;
+  Numbers<T> panel_;
 };
 
 }  // namespace

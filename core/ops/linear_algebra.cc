@@ -5,11 +5,11 @@
 
 #include <cmath>
 
-#include "base/memory.h"
+#include "base/threads.h"
 #include "ops/backward.h"
 #include "ops/factorizations.h"
+#include "ops/row_matrix.h"
 #include "ops/views.h"
-#include "tensor/plan.h"
 
 namespace lumbre::ops {
 
@@ -63,6 +63,17 @@ Tensor as_column_major(const Tensor& a) { return transpose(a, -1, -2).is_contigu
 Dense dense(const Tensor& a) {
   if (a.is_contiguous()) return {a, {columns(a), 1}};
   return {as_column_major(a), {1, rows(a)}};
+}
+
+void each_matrix(int64_t count, double work, FunctionRef<void(int64_t)> body) {
+  constexpr double kPart = 1 << 17, kLarge = 1 << 27;
+  const auto part = [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) body(i);
+  };
+  const double all = work * static_cast<double>(count);
+  if (count == 1 || work >= kLarge || all < 2 * kPart) return part(0, count);
+  const LongWork released(all >= 64 * kPart);
+  parallel_for(count, std::max<int64_t>(static_cast<int64_t>(kPart / std::max(work, 1.0)), 1), part);
 }
 
 void check_info(const Tensor& info, const char* name, FunctionRef<std::string(int)> sentence, ErrorKind kind) {
@@ -137,37 +148,6 @@ void check_shapes(const Tensor& a, const Tensor& b, bool left, const char* name)
            rows(a), "x", columns(a), " and ", rows(b), "x", columns(b), ")");
 }
 
-// Memory for a matrix whose rows lie an odd number of cache lines apart, so that they spread over the cache's sets.
-template <class T>
-class Rows {
- public:
-  Rows(int64_t count, int64_t columns)
-      : columns_(columns), step_(((columns * kSize + 63) / 64 | 1) * 64 / kSize), memory_(bytes(count)) {}
-
-  T* data() const { return memory_.template as<T>(); }
-  int64_t step() const { return step_; }
-  void fill_from(const T* from, int64_t count) const {
-    for (int64_t i = 0; i < count; ++i) std::copy_n(from + i * columns_, columns_, data() + i * step_);
-  }
-  // `to` holds the matrix by columns.
-  void turn_to(T* to, int64_t count) const {
-    transpose_loop(sizeof(T))(reinterpret_cast<const char*>(data()), step_ * kSize, count, columns_,
-                              reinterpret_cast<char*>(to), count * kSize);
-  }
-
- private:
-  static constexpr auto kSize = static_cast<int64_t>(sizeof(T));
-
-  size_t bytes(int64_t count) const {
-    int64_t bytes = 0;
-    LB_CHECK(!__builtin_mul_overflow(count, step_ * kSize, &bytes), Runtime, "a matrix of this size overflows");
-    return static_cast<size_t>(bytes);
-  }
-
-  int64_t columns_, step_;
-  Scratch memory_;
-};
-
 // x <- A^-1 x, or A^-T x, from A's factors.
 template <class T>
 void solve_from_factors(bool adjoint, int64_t n, int64_t columns, const T* lu, MatrixLayout layout,
@@ -186,8 +166,8 @@ void solve_from_factors(bool adjoint, int64_t n, int64_t columns, const T* lu, M
 
 // Calls solve(i, x, row) with the rows of each matrix of b, a batch of contiguous matrices; what it makes of them is
 // the result, by columns.
-template <class T, class Solve>
-void each_system(const Tensor& b, const Tensor& result, const Solve& solve) {
+template <class T>
+void each_system(const Tensor& b, const Tensor& result, FunctionRef<void(int64_t, T*, int64_t)> solve) {
   const Matrices<T> from = matrices<T>(b), to = matrices<T>(result);
   const int64_t n = from.rows, columns = from.columns;
   const double work = 2 * static_cast<double>(n) * static_cast<double>(n) * static_cast<double>(columns);
@@ -196,8 +176,8 @@ void each_system(const Tensor& b, const Tensor& result, const Solve& solve) {
       std::copy_n(from.at(i), n, to.at(i));
       return solve(i, to.at(i), 1);
     }
-    const Rows<T> x(n, columns);
-    x.fill_from(from.at(i), n);
+    const RowMatrix<T> x(n, columns);
+    x.fill_from(from.at(i));
     solve(i, x.data(), x.step());
     x.turn_to(to.at(i), n);
   });
@@ -246,7 +226,7 @@ Tensor lu_solve(const Tensor& lu, const Tensor& pivots, const Tensor& b, bool le
 // U^-1 L^-1 P: of L's inverse, the half that is zero takes no work.
 template <class T>
 void invert_from_factors(int64_t n, const T* lu, const int32_t* pivots, T* to) {
-  const Rows<T> x(n, n);
+  const RowMatrix<T> x(n, n);
   invert_lower<T>(n, {lu, {n, 1}, false, true}, x.data(), x.step());
   solve_triangle<T>(n, n, {lu, {n, 1}, true, false}, x.data(), x.step());
   x.turn_to(to, n);

@@ -3,7 +3,6 @@
 
 #include "base/function_ref.h"
 #include "base/lapack.h"
-#include "base/threads.h"
 #include "kernels/products.h"
 #include "ops/registry.h"
 
@@ -58,16 +57,7 @@ Dense dense(const Tensor& a);
 
 // Calls body(i) for each matrix of a batch: many small ones are divided among threads, few large ones are left to their
 // own loops. `work` is of one matrix, in multiply-adds.
-template <class Body>
-void each_matrix(int64_t count, double work, const Body& body) {
-  constexpr double kPart = 1 << 17, kLarge = 1 << 27;
-  const auto part = [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) body(i);
-  };
-  if (count == 1 || work >= kLarge || work * static_cast<double>(count) < 2 * kPart) return part(0, count);
-  const LongWork released(work * static_cast<double>(count) >= 64 * kPart);
-  parallel_for(count, std::max<int64_t>(static_cast<int64_t>(kPart / std::max(work, 1.0)), 1), part);
-}
+void each_matrix(int64_t count, double work, FunctionRef<void(int64_t)> body);
 
 // Calls body(float{}) or body(double{}).
 template <class Body>

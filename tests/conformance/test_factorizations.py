@@ -144,6 +144,78 @@ def test_infinities_of_a_singular_triangle() -> None:
     np.testing.assert_array_equal(np.isfinite(ours[0]), np.isfinite(theirs[0]))
 
 
+def few_reflectors(t: Any, a: Any) -> Any:
+    packed, tau = t.geqrf(a)
+    return t.linalg.householder_product(packed, tau[: (len(tau) + 1) // 2])
+
+
+ORTHOGONAL: dict[str, Any] = {
+    "qr": lambda t, a, b: t.linalg.qr(a),
+    "tall qr": lambda t, a, b: t.linalg.qr(a[:, : (len(a) + 1) // 2]),
+    "complete qr": lambda t, a, b: t.linalg.qr(a[:, : (len(a) + 1) // 2], mode="complete"),
+    "wide qr": lambda t, a, b: t.linalg.qr(a[: (len(a) + 1) // 2]),
+    "r": lambda t, a, b: t.linalg.qr(a.mT, mode="r")[1],
+    "geqrf": lambda t, a, b: t.geqrf(a),
+    "householder_product": lambda t, a, b: t.linalg.householder_product(*t.geqrf(a[:, ::2])),
+    "householder_product of few": lambda t, a, b: few_reflectors(t, a),
+    "lstsq": lambda t, a, b: t.linalg.lstsq(a, b)[:3],
+    "tall lstsq": lambda t, a, b: t.linalg.lstsq(a[:, : (len(a) + 1) // 2], b)[:3],
+    "lstsq of a vector": lambda t, a, b: t.linalg.lstsq(a, b[:, 0])[:3],
+    "gels": lambda t, a, b: t.linalg.lstsq(a[:, : (len(a) + 1) // 2], b, driver="gels")[:2],
+    "wide gels": lambda t, a, b: t.linalg.lstsq(a[: (len(a) + 1) // 2], b[: (len(a) + 1) // 2], driver="gels")[:2],
+}
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", ORTHOGONAL)
+def test_reflectors(name: str, dtype: str) -> None:
+    for n in SIZES:
+        agree(ORTHOGONAL[name], dtype, near(n), numbers(n, 70))
+
+
+def test_reflectors_in_batches() -> None:
+    for name in ("qr", "geqrf", "lstsq"):
+        agree(ORTHOGONAL[name], "float64", near(40, 3, 2), numbers(3, 2, 40, 4))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("scale", [1e-30, 1e30, 1e-160, 1e160])
+def test_reflectors_of_numbers_whose_squares_are_no_numbers(scale: float, dtype: str) -> None:
+    if dtype == "float32" and not 1e-35 < scale < 1e35:
+        pytest.skip("not of this dtype")
+    agree(lambda t, a: t.linalg.qr(a * scale), dtype, near(40))
+    agree(lambda t, a, b: t.linalg.lstsq(a * scale, b * scale)[0], dtype, near(40), numbers(40, 3))
+
+
+def test_zeros_among_reflectors() -> None:
+    a = near(70)
+    a[:, 3] = 0
+    a[5:, 40] = 0
+    agree(lambda t, a: t.linalg.qr(a).R.abs()[:30], "float64", a)
+    q, r = lumbre.linalg.qr(lumbre.tensor(a))
+    np.testing.assert_allclose((q @ r).numpy(), a, atol=1e-12)
+    np.testing.assert_allclose((q.mT @ q).numpy(), np.eye(70), atol=1e-12)
+    q, r = lumbre.linalg.qr(lumbre.zeros(40, 40))
+    assert lumbre.equal(q, lumbre.eye(40)) and not r.any()
+
+
+@pytest.mark.parametrize("n", [40, 65])
+def test_least_squares_without_full_rank(n: int) -> None:
+    a = near(n)
+    a[:, n // 2] = a[:, :4].sum(1)
+    x, _, rank, _ = lumbre.linalg.lstsq(lumbre.tensor(a), lumbre.tensor(numbers(n, 3)))
+    assert rank == n - 1
+    expected = np.linalg.lstsq(a, numbers(n, 3), rcond=1e-10)[0]  # the shortest of the solutions
+    np.testing.assert_allclose(x.numpy(), expected, atol=1e-8)
+    a[:, 3] = 0
+    messages = []
+    for library in BOTH:
+        with pytest.raises(RuntimeError, match="full rank") as refusal:
+            library.linalg.lstsq(library.tensor(a), library.ones(n, 1, dtype=library.float64), driver="gels")
+        messages.append(str(refusal.value).splitlines()[0])
+    assert messages[0] == messages[1]
+
+
 @pytest.mark.parametrize("n", [65, 300, 513])
 def test_threads_give_the_same_bits(n: int) -> None:
     before = lumbre.get_num_threads()
@@ -154,6 +226,7 @@ def test_threads_give_the_same_bits(n: int) -> None:
             a, b = lumbre.tensor(near(n), dtype=lumbre.float32), lumbre.tensor(numbers(n, 300), dtype=lumbre.float32)
             batch = lumbre.tensor(near(24, 40))
             found.append([each for f in SYSTEMS.values() for each in listed(f(lumbre, a, b))])
+            found[-1] += [each for f in ORTHOGONAL.values() for each in listed(f(lumbre, a, b))]
             found[-1] += [lumbre.linalg.inv(batch), lumbre.linalg.solve(batch, batch.mT)]
     finally:
         lumbre.set_num_threads(before)
