@@ -14,7 +14,10 @@ namespace lumbre::ops {
 
 namespace {
 
-constexpr int64_t kBlock = 32;  // reflectors that are applied together
+constexpr int64_t kColumns = 16;  // columns that are factored one by one
+
+// Reflectors that are applied together: more make better products, but more work of their own.
+int64_t block_of(int64_t count) { return count < 512 ? 32 : 64; }
 
 template <class T>
 T norm(int64_t n, const T* x) {
@@ -25,6 +28,7 @@ T norm(int64_t n, const T* x) {
     for (int lane = 0; lane < 4; ++lane) sums[lane] += Sum{x[i + lane]} * Sum{x[i + lane]};
   for (; i < n; ++i) sums[0] += Sum{x[i]} * Sum{x[i]};
   const Sum sum = (sums[0] + sums[1]) + (sums[2] + sums[3]);
+  if (std::isnan(sum)) return static_cast<T>(sum);
   constexpr Sum kLeast = std::numeric_limits<Sum>::min() / std::numeric_limits<Sum>::epsilon();
   if (sum > kLeast && sum < std::numeric_limits<Sum>::infinity()) return static_cast<T>(std::sqrt(sum));
   T largest = 0;
@@ -80,7 +84,7 @@ void factor_columns(int64_t m, int64_t n, T* a, int64_t a_column, T* tau) {
   }
 }
 
-// I - V T V^T, the product of up to kBlock reflectors.
+// I - V T V^T, the product of some reflectors.
 //
 // Schreiber and Van Loan, "A storage-efficient WY representation for products of Householder transformations", SIAM J.
 // Sci. Stat. Comput. 10(1), 1989.
@@ -124,6 +128,16 @@ class Reflectors {
   Numbers<T> v_, t_;  // V by columns, T by rows
 };
 
+template <class T>
+void factor_block(int64_t m, int64_t n, T* a, int64_t a_column, T* tau) {
+  if (n <= kColumns) return factor_columns(m, n, a, a_column, tau);
+  const int64_t half = n / 2;
+  T* const rest = a + half * a_column;
+  factor_block(m, half, a, a_column, tau);
+  Reflectors<T>(m, half, a, a_column, tau).apply(true, n - half, rest, a_column);
+  factor_block(m - half, n - half, rest + half, a_column, tau + half);
+}
+
 // Within the bounds beyond which LAPACK scales a matrix first.
 template <class T>
 bool has_common_size(int64_t count, const T* a) {
@@ -164,11 +178,11 @@ bool has_full_rank(int64_t n, const T* r, int64_t r_column, T rcond) {
 
 template <class T>
 void factor_qr(int64_t m, int64_t n, T* a, int64_t a_column, T* tau, int64_t columns, T* b, int64_t b_column) {
-  const int64_t k = std::min(m, n);
-  for (int64_t j = 0; j < k; j += kBlock) {
-    const int64_t width = std::min(kBlock, k - j), left = n - j - width;
+  const int64_t k = std::min(m, n), step = block_of(k);
+  for (int64_t j = 0; j < k; j += step) {
+    const int64_t width = std::min(step, k - j), left = n - j - width;
     T* const at = a + j * a_column + j;
-    factor_columns(m - j, width, at, a_column, tau + j);
+    factor_block(m - j, width, at, a_column, tau + j);
     if (left == 0 && columns == 0) continue;
     const Reflectors<T> block(m - j, width, at, a_column, tau + j);
     block.apply(true, left, at + width * a_column, a_column);
@@ -185,8 +199,9 @@ void form_q(int64_t m, int64_t n, int64_t count, T* a, int64_t a_column, const T
     }
   };
   unit_columns(count, n);
-  for (int64_t j = (count + kBlock - 1) / kBlock * kBlock - kBlock; j >= 0; j -= kBlock) {
-    const int64_t width = std::min(kBlock, count - j);
+  const int64_t step = block_of(count);
+  for (int64_t j = (count + step - 1) / step * step - step; j >= 0; j -= step) {
+    const int64_t width = std::min(step, count - j);
     T* const at = a + j * a_column + j;
     const Reflectors<T> block(m - j, width, at, a_column, tau + j);
     unit_columns(j, j + width);
