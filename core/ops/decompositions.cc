@@ -48,8 +48,10 @@ std::tuple<Tensor, Tensor> geqrf(const Tensor& a) {
   const Tensor tau = Tensor::empty(joined(batch_sizes(a), {k}), a.dtype());
   visit_real(a.dtype(), [&]<class T>(T) {
     const Matrices<T> m = matrices<T>(qr);
-    for (int64_t i = 0; i < m.count && k > 0; ++i)
-      factor_qr<T>(m.rows, m.columns, m.at(i), m.rows, tau.as<T>() + i * k);
+    T* const scales = tau.as<T>();
+    const double work = 2 * static_cast<double>(m.step) * static_cast<double>(k);
+    each_matrix(k > 0 ? m.count : 0, work,
+                [&](int64_t i) { factor_qr<T>(m.rows, m.columns, m.at(i), m.rows, scales + i * k); });
   });
   return {qr, tau};
 }
@@ -74,8 +76,11 @@ void form_columns(const Tensor& q, const Tensor& tau, int64_t reflectors) {
   const Tensor scales = tau.contiguous();
   visit_real(q.dtype(), [&]<class T>(T) {
     const Matrices<T> m = matrices<T>(q);
-    for (int64_t i = 0; i < m.count && m.rows > 0 && m.columns > 0; ++i)
-      form_q<T>(m.rows, m.columns, reflectors, m.at(i), m.rows, scales.as<T>() + i * scales.sizes().back());
+    const T* const each = scales.as<T>();
+    const int64_t step = scales.sizes().back();
+    const double work = 2 * static_cast<double>(m.step) * static_cast<double>(reflectors);
+    each_matrix(m.step > 0 ? m.count : 0, work,
+                [&](int64_t i) { form_q<T>(m.rows, m.columns, reflectors, m.at(i), m.rows, each + i * step); });
   });
 }
 
