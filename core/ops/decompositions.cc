@@ -6,7 +6,6 @@
 #include "ops/linear_algebra.h"
 #include "ops/products.h"
 #include "ops/reflectors.h"
-#include "ops/row_matrix.h"
 #include "ops/views.h"
 
 namespace lumbre::ops {
@@ -303,10 +302,14 @@ std::tuple<Tensor, Tensor, Tensor> least_squares(const Tensor& a, const Tensor& 
            ": parameter `driver` should be one of (gels, gelsy, gelsd, gelss)");
   const int64_t m = rows(a), n = columns(a), k = std::min(m, n);
   const Dims batch = broadcast_sizes(batch_sizes(a), batch_sizes(b));
-  const Tensor work = column_major_copy(a, joined(batch, {m, n}));
-  const Tensor x = column_major(joined(batch, {std::max(m, n), columns(b)}), a.dtype());
-  x.fill(0);
-  first_rows(x, m).copy_from(b);
+  const auto matrix = [&] { return column_major_copy(a, joined(batch, {m, n})); };
+  const auto right_side = [&] {
+    const Tensor result = column_major(joined(batch, {std::max(m, n), columns(b)}), a.dtype());
+    if (m < n) result.fill(0);
+    first_rows(result, m).copy_from(b);
+    return result;
+  };
+  const Tensor work = matrix(), x = right_side();
   const bool ranks = driver != "gels", values = driver == "gelsd" || driver == "gelss";
   const Tensor rank = Tensor::zeros(ranks ? batch : Dims{0}, DType::Int64);
   const Tensor s = Tensor::empty(values ? joined(batch, {k}) : Dims{0}, a.dtype());
@@ -314,14 +317,16 @@ std::tuple<Tensor, Tensor, Tensor> least_squares(const Tensor& a, const Tensor& 
   visit_real(a.dtype(), [&]<class T>(T) {
     const Matrices<T> from = matrices<T>(work), to = matrices<T>(x);
     const T limit = static_cast<T>(rcond);
+    Tensor work_again, x_again;
     for (int64_t i = 0; i < from.count && k > 0; ++i) {
       if (!values && m >= n) {
-        const Numbers<T> factors(m, n);
-        std::copy_n(from.at(i), from.step, factors.data());
-        if (solve_least_squares<T>(ranks, limit, m, n, to.columns, factors.data(), to.at(i))) {
+        if (solve_least_squares<T>(ranks, limit, m, n, to.columns, from.at(i), to.at(i))) {
           if (ranks) rank.as<int64_t>()[i] = n;
           continue;
         }
+        if (!work_again.defined()) work_again = matrix(), x_again = right_side();
+        std::copy_n(matrices<T>(work_again).at(i), from.step, from.at(i));
+        std::copy_n(matrices<T>(x_again).at(i), to.step, to.at(i));
       }
       Int found = 0;
       T* singular_values = values ? s.as<T>() + i * k : nullptr;

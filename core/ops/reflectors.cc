@@ -212,16 +212,14 @@ void form_q(int64_t m, int64_t n, int64_t count, T* a, int64_t a_column, const T
 template <class T>
 bool solve_least_squares(bool ranked, T rcond, int64_t m, int64_t n, int64_t columns, T* a, T* b) {
   if (!has_common_size(m * n, a)) return false;
-  const Numbers<T> tau(n, 1), reduced(m, columns);
-  std::copy_n(b, m * columns, reduced.data());
-  factor_qr(m, n, a, m, tau.data(), columns, reduced.data(), m);
+  const Numbers<T> tau(n, 1);
+  factor_qr(m, n, a, m, tau.data(), columns, b, m);
   for (int64_t i = 0; i < n; ++i)
     if (a[i * m + i] == 0) return false;
   if (ranked && !has_full_rank(n, a, m, rcond)) return false;
   const RowMatrix<T> x(n, columns);
-  x.turn_from(reduced.data(), m);
+  x.turn_from(b, m);
   solve_triangle<T>(n, columns, {a, {1, m}, true, false}, x.data(), x.step());
-  std::copy_n(reduced.data(), m * columns, b);
   x.turn_to(b, m);
   return true;
 }

@@ -17,9 +17,9 @@ template <class T>
 void form_q(int64_t m, int64_t n, int64_t count, T* a, int64_t a_column, const T* tau);
 
 // b (m x columns, by columns) <- in its first n rows X of the smallest A X - b; below, what has the length of that. A
-// (m x n, m >= n, columns without gaps) is overwritten. Where A has not full rank (with `ranked`: where its estimated
-// smallest singular value is not rcond times its largest), or its numbers are too large or too small, the result is
-// false and b as before.
+// (m x n, m >= n, columns without gaps) is overwritten. The result is false, and both are lost, where A has not full
+// rank (with `ranked`: where its estimated smallest singular value is not rcond times its largest), or where its
+// numbers are too large or too small.
 template <class T>
 bool solve_least_squares(bool ranked, T rcond, int64_t m, int64_t n, int64_t columns, T* a, T* b);
 
