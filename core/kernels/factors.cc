@@ -122,7 +122,6 @@ int64_t lu_panel(int64_t m, int64_t n, T* a, int64_t pitch, int32_t* pivots) {
 constexpr int kStrip = 8;  // vectors in a row of b that are in registers together
 template <class T>
 constexpr int64_t kStripLanes = kStrip * kVectorLanes<T>;
-constexpr int64_t kMostRows = 64;
 
 template <class T>
 [[gnu::noinline, gnu::noclone]] void solve_strip(bool unit, int64_t n, const T* l, MatrixLayout layout, T* b,
@@ -148,7 +147,7 @@ void solve_small(bool unit, int64_t n, int64_t columns, const T* l, MatrixLayout
   int64_t j = 0;
   for (; j + kStripLanes<T> <= columns; j += kStripLanes<T>) solve_strip(unit, n, l, layout, b + j, b_row);
   if (j == columns) return;
-  T rest[kMostRows * kStripLanes<T>];
+  T rest[FactorLoops<T>::kMostRows * kStripLanes<T>];
   const auto bytes = static_cast<size_t>(columns - j) * sizeof(T);
   for (int64_t i = 0; i < n; ++i) {
     std::fill_n(rest + i * kStripLanes<T>, kStripLanes<T>, T{0});

@@ -44,6 +44,8 @@ void exchange(T* one, T* other, int64_t count) {
   }
 }
 
+static_assert(kTriangle <= FactorLoops<float>::kMostRows);
+
 template <class T>
 void solve_block(int64_t n, int64_t columns, const Triangle<T>& a, T* b, int64_t b_row) {
   const T* data = a.data;
