@@ -78,6 +78,12 @@ WORK = {
     "joining": lambda: (torch.cat((matrix, matrix), 1), torch.stack((matrix, matrix), 2), matrix.repeat(2, 3)),
     "padding": lambda: (F.pad(images, (1, 2, 3, 1), mode="reflect"), F.interpolate(images, scale_factor=2.5)),
     "linear algebra": lambda: torch.linalg.cholesky(matrix[:, :300].T @ matrix[:, :300]),
+    "systems": lambda: (
+        *torch.linalg.lu_factor(matrix),
+        torch.linalg.solve(matrix[:500, :500], matrix[:500, 500:]),
+        torch.linalg.inv(matrix[:300, :300]),
+        torch.linalg.solve_triangular(matrix[:500, :500] + torch.eye(500) * 50, matrix[:500], upper=True),
+    ),
 }
 
 

@@ -28,23 +28,19 @@ struct Library {
   Gemm<double> dgemm = nullptr;
 };
 
-// OpenBLAS takes recent AMD processors for an older kind and leaves AVX-512 unused; where the processor and the
-// system have it and the user has said nothing, it is told so, for the moment of loading only.
-class CoreChoice {
+// A variable of the environment while this lives, where the user has not set it.
+class Setting {
  public:
-  CoreChoice() {
-    if (std::getenv(kVariable) || best_level() < 2) return;
-    chosen_ = setenv(kVariable, "SKYLAKEX", 1) == 0;
+  Setting(const char* name, const char* value) : name_(name), set_(!std::getenv(name) && setenv(name, value, 1) == 0) {}
+  ~Setting() {
+    if (set_) unsetenv(name_);
   }
-  ~CoreChoice() {
-    if (chosen_) unsetenv(kVariable);
-  }
-  CoreChoice(const CoreChoice&) = delete;
-  CoreChoice& operator=(const CoreChoice&) = delete;
+  Setting(const Setting&) = delete;
+  Setting& operator=(const Setting&) = delete;
 
  private:
-  static constexpr const char* kVariable = "OPENBLAS_CORETYPE";
-  bool chosen_ = false;
+  const char* name_;
+  bool set_;
 };
 
 template <class F>
@@ -57,7 +53,11 @@ F find(void* handle, const char* name) {
 Library load_library() {
   LB_CHECK(resolve_library, Runtime, "no BLAS library was named");
   const std::string path = resolve_library();
-  const CoreChoice choice;
+  // OpenBLAS takes recent AMD processors for an older kind and leaves AVX-512 unused, where there is one.
+  std::optional<Setting> kind;
+  if (best_level() >= 2) kind.emplace("OPENBLAS_CORETYPE", "SKYLAKEX");
+  // Its threads would be started, and spin, before they can be told not to be.
+  const Setting threads("OPENBLAS_NUM_THREADS", "1");
   void* handle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   LB_CHECK(handle, Runtime, "the BLAS library cannot be loaded (pip install scipy-openblas32): ", dlerror());
   // The library's own threads would spin against ours, and its split of the work depends on their number.

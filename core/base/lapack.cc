@@ -33,36 +33,6 @@ Int with_workspace(F&& call) {
 }  // namespace
 
 template <class T>
-Int getrf(Int m, Int n, T* a, Int lda, Int* pivots) {
-  using F = void (*)(const Int*, const Int*, T*, const Int*, Int*, Int*);
-  static const F f = find<T, F>("getrf");
-  Int info = 0;
-  f(&m, &n, a, &lda, pivots, &info);
-  return info;
-}
-
-template <class T>
-Int getri(Int n, T* a, Int lda, const Int* pivots) {
-  using F = void (*)(const Int*, T*, const Int*, const Int*, T*, const Int*, Int*);
-  static const F f = find<T, F>("getri");
-  return with_workspace<T>([&](T* work, Int length) {
-    Int info = 0;
-    f(&n, a, &lda, pivots, work, &length, &info);
-    return info;
-  });
-}
-
-template <class T>
-Int getrs(bool transposed, Int n, Int columns, const T* a, Int lda, const Int* pivots, T* b, Int ldb) {
-  using F =
-      void (*)(const char*, const Int*, const Int*, const T*, const Int*, const Int*, T*, const Int*, Int*, Length);
-  static const F f = find<T, F>("getrs");
-  Int info = 0;
-  f(transposed ? "T" : "N", &n, &columns, a, &lda, pivots, b, &ldb, &info, 1);
-  return info;
-}
-
-template <class T>
 Int potrf(bool upper, Int n, T* a, Int lda) {
   using F = void (*)(const char*, const Int*, T*, const Int*, Int*, Length);
   static const F f = find<T, F>("potrf");
@@ -90,38 +60,6 @@ Int sytrs(Int n, Int columns, const T* a, Int lda, const Int* pivots, T* b, Int 
   Int info = 0;
   f("L", &n, &columns, a, &lda, pivots, b, &ldb, &info, 1);
   return info;
-}
-
-template <class T>
-void trsm(bool left, bool upper, bool transposed, bool unit, Int m, Int n, const T* a, Int lda, T* b, Int ldb) {
-  using F = void (*)(const char*, const char*, const char*, const char*, const Int*, const Int*, const T*, const T*,
-                     const Int*, T*, const Int*, Length, Length, Length, Length);
-  static const F f = find<T, F>("trsm");
-  const T one = 1;
-  f(left ? "L" : "R", upper ? "U" : "L", transposed ? "T" : "N", unit ? "U" : "N", &m, &n, &one, a, &lda, b, &ldb, 1, 1,
-    1, 1);
-}
-
-template <class T>
-Int geqrf(Int m, Int n, T* a, Int lda, T* tau) {
-  using F = void (*)(const Int*, const Int*, T*, const Int*, T*, T*, const Int*, Int*);
-  static const F f = find<T, F>("geqrf");
-  return with_workspace<T>([&](T* work, Int length) {
-    Int info = 0;
-    f(&m, &n, a, &lda, tau, work, &length, &info);
-    return info;
-  });
-}
-
-template <class T>
-Int orgqr(Int m, Int n, Int reflectors, T* a, Int lda, const T* tau) {
-  using F = void (*)(const Int*, const Int*, const Int*, T*, const Int*, const T*, T*, const Int*, Int*);
-  static const F f = find<T, F>("orgqr");
-  return with_workspace<T>([&](T* work, Int length) {
-    Int info = 0;
-    f(&m, &n, &reflectors, a, &lda, tau, work, &length, &info);
-    return info;
-  });
 }
 
 template <class T>
@@ -166,6 +104,14 @@ Int syevd(bool vectors, bool upper, Int n, T* a, Int lda, T* values) {
   integer_count = static_cast<Int>(integers.size());
   f(job, half, &n, a, &lda, values, work.data(), &length, integers.data(), &integer_count, &info, 1, 1);
   return info;
+}
+
+template <class T>
+void laic1(bool largest, Int count, const T* x, T estimate, const T* w, T gamma, T* next, T* s, T* c) {
+  using F = void (*)(const Int*, const Int*, const T*, const T*, const T*, const T*, T*, T*, T*);
+  static const F f = find<T, F>("laic1");
+  const Int job = largest ? 1 : 2;
+  f(&job, &count, x, &estimate, w, &gamma, next, s, c);
 }
 
 template <class T>
@@ -222,18 +168,13 @@ Int gelss(Int m, Int n, Int columns, T* a, Int lda, T* b, Int ldb, T* singular_v
 }
 
 #define LB_LAPACK(T)                                                                  \
-  template Int getrf<T>(Int, Int, T*, Int, Int*);                                     \
-  template Int getri<T>(Int, T*, Int, const Int*);                                    \
-  template Int getrs<T>(bool, Int, Int, const T*, Int, const Int*, T*, Int);          \
   template Int potrf<T>(bool, Int, T*, Int);                                          \
   template Int sytrf<T>(Int, T*, Int, Int*);                                          \
   template Int sytrs<T>(Int, Int, const T*, Int, const Int*, T*, Int);                \
-  template void trsm<T>(bool, bool, bool, bool, Int, Int, const T*, Int, T*, Int);    \
-  template Int geqrf<T>(Int, Int, T*, Int, T*);                                       \
-  template Int orgqr<T>(Int, Int, Int, T*, Int, const T*);                            \
   template Int ormqr<T>(bool, bool, Int, Int, Int, const T*, Int, const T*, T*, Int); \
   template Int gesdd<T>(char, Int, Int, T*, Int, T*, T*, Int, T*, Int);               \
   template Int syevd<T>(bool, bool, Int, T*, Int, T*);                                \
+  template void laic1<T>(bool, Int, const T*, T, const T*, T, T*, T*, T*);            \
   template Int gels<T>(Int, Int, Int, T*, Int, T*, Int);                              \
   template Int gelsy<T>(Int, Int, Int, T*, Int, T*, Int, T, Int*);                    \
   template Int gelsd<T>(Int, Int, Int, T*, Int, T*, Int, T*, T, Int*);                \

@@ -10,14 +10,6 @@ namespace lumbre::lapack {
 // LAPACK's integers.
 using Int = int32_t;
 
-// LU with partial pivoting; pivots are one-based row numbers.
-template <class T>
-Int getrf(Int m, Int n, T* a, Int lda, Int* pivots);
-template <class T>
-Int getri(Int n, T* a, Int lda, const Int* pivots);
-// B <- A^-1 B, or A^-T B, from the factors.
-template <class T>
-Int getrs(bool transposed, Int n, Int columns, const T* a, Int lda, const Int* pivots, T* b, Int ldb);
 template <class T>
 Int potrf(bool upper, Int n, T* a, Int lda);
 // LDL^T of a symmetric matrix, and its solver.
@@ -25,13 +17,6 @@ template <class T>
 Int sytrf(Int n, T* a, Int lda, Int* pivots);
 template <class T>
 Int sytrs(Int n, Int columns, const T* a, Int lda, const Int* pivots, T* b, Int ldb);
-// B (m x n) <- A^-1 B or B A^-1 for a triangular A.
-template <class T>
-void trsm(bool left, bool upper, bool transposed, bool unit, Int m, Int n, const T* a, Int lda, T* b, Int ldb);
-template <class T>
-Int geqrf(Int m, Int n, T* a, Int lda, T* tau);
-template <class T>
-Int orgqr(Int m, Int n, Int reflectors, T* a, Int lda, const T* tau);
 template <class T>
 Int ormqr(bool left, bool transposed, Int m, Int n, Int reflectors, const T* a, Int lda, const T* tau, T* c, Int ldc);
 // job: 'A' all of U and V^T, 'S' the first min(m, n) columns and rows, 'N' none.
@@ -40,6 +25,10 @@ Int gesdd(char job, Int m, Int n, T* a, Int lda, T* s, T* u, Int ldu, T* vt, Int
 // Eigenvalues in rising order; with `vectors`, they replace the matrix.
 template <class T>
 Int syevd(bool vectors, bool upper, Int n, T* a, Int lda, T* values);
+// One step of the estimate of a triangle's largest, or smallest, singular value: with x for the first `count` columns,
+// for (s x, c) when (w, gamma) is the next. Bischof, SIAM J. Matrix Anal. Appl. 11(2), 1990.
+template <class T>
+void laic1(bool largest, Int count, const T* x, T estimate, const T* w, T gamma, T* next, T* s, T* c);
 // Least squares; B holds the right-hand sides, max(m, n) rows.
 template <class T>
 Int gels(Int m, Int n, Int columns, T* a, Int lda, T* b, Int ldb);

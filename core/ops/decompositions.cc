@@ -5,6 +5,7 @@
 #include "ops/backward.h"
 #include "ops/linear_algebra.h"
 #include "ops/products.h"
+#include "ops/reflectors.h"
 #include "ops/views.h"
 
 namespace lumbre::ops {
@@ -46,8 +47,10 @@ std::tuple<Tensor, Tensor> geqrf(const Tensor& a) {
   const Tensor tau = Tensor::empty(joined(batch_sizes(a), {k}), a.dtype());
   visit_real(a.dtype(), [&]<class T>(T) {
     const Matrices<T> m = matrices<T>(qr);
-    for (int64_t i = 0; i < m.count && k > 0; ++i)
-      lapack::geqrf(m.rows, m.columns, m.at(i), m.leading(), tau.as<T>() + i * k);
+    T* const scales = tau.as<T>();
+    const double work = 2 * static_cast<double>(m.step) * static_cast<double>(k);
+    each_matrix(k > 0 ? m.count : 0, work,
+                [&](int64_t i) { factor_qr<T>(m.rows, m.columns, m.at(i), m.rows, scales + i * k); });
   });
   return {qr, tau};
 }
@@ -68,20 +71,22 @@ void check_reflectors(const Tensor& a, const Tensor& tau, const char* name) {
 }
 
 // Q's first columns (as many as `q` has), from the reflectors that stand below q's diagonal.
-void form_q(const Tensor& q, const Tensor& tau, int64_t reflectors) {
+void form_columns(const Tensor& q, const Tensor& tau, int64_t reflectors) {
   const Tensor scales = tau.contiguous();
   visit_real(q.dtype(), [&]<class T>(T) {
     const Matrices<T> m = matrices<T>(q);
-    for (int64_t i = 0; i < m.count && m.rows > 0 && m.columns > 0; ++i)
-      lapack::orgqr(m.rows, m.columns, static_cast<Int>(reflectors), m.at(i), m.leading(),
-                    scales.as<T>() + i * scales.sizes().back());
+    const T* const each = scales.as<T>();
+    const int64_t step = scales.sizes().back();
+    const double work = 2 * static_cast<double>(m.step) * static_cast<double>(reflectors);
+    each_matrix(m.step > 0 ? m.count : 0, work,
+                [&](int64_t i) { form_q<T>(m.rows, m.columns, reflectors, m.at(i), m.rows, each + i * step); });
   });
 }
 
 Tensor householder_product(const Tensor& a, const Tensor& tau) {
   check_reflectors(a, tau, "torch.linalg.householder_product");
   const Tensor q = column_major_copy(a);
-  form_q(q, tau, tau.sizes().back());
+  form_columns(q, tau, tau.sizes().back());
   return q;
 }
 
@@ -132,7 +137,7 @@ std::tuple<Tensor, Tensor> qr(const Tensor& a, const std::string& mode) {
   const Tensor q = column_major(joined(batch_sizes(a), {m, height}), a.dtype());
   const int64_t kept = std::min(height, n);
   first_columns(q, kept).copy_from(first_columns(packed, kept));
-  form_q(q, tau, k);
+  form_columns(q, tau, k);
   return {q, r};
 }
 
@@ -297,10 +302,14 @@ std::tuple<Tensor, Tensor, Tensor> least_squares(const Tensor& a, const Tensor& 
            ": parameter `driver` should be one of (gels, gelsy, gelsd, gelss)");
   const int64_t m = rows(a), n = columns(a), k = std::min(m, n);
   const Dims batch = broadcast_sizes(batch_sizes(a), batch_sizes(b));
-  const Tensor work = column_major_copy(a, joined(batch, {m, n}));
-  const Tensor x = column_major(joined(batch, {std::max(m, n), columns(b)}), a.dtype());
-  x.fill(0);
-  first_rows(x, m).copy_from(b);
+  const auto matrix = [&] { return column_major_copy(a, joined(batch, {m, n})); };
+  const auto right_side = [&] {
+    const Tensor result = column_major(joined(batch, {std::max(m, n), columns(b)}), a.dtype());
+    if (m < n) result.fill(0);
+    first_rows(result, m).copy_from(b);
+    return result;
+  };
+  const Tensor work = matrix(), x = right_side();
   const bool ranks = driver != "gels", values = driver == "gelsd" || driver == "gelss";
   const Tensor rank = Tensor::zeros(ranks ? batch : Dims{0}, DType::Int64);
   const Tensor s = Tensor::empty(values ? joined(batch, {k}) : Dims{0}, a.dtype());
@@ -308,7 +317,17 @@ std::tuple<Tensor, Tensor, Tensor> least_squares(const Tensor& a, const Tensor& 
   visit_real(a.dtype(), [&]<class T>(T) {
     const Matrices<T> from = matrices<T>(work), to = matrices<T>(x);
     const T limit = static_cast<T>(rcond);
+    Tensor work_again, x_again;
     for (int64_t i = 0; i < from.count && k > 0; ++i) {
+      if (!values && m >= n) {
+        if (solve_least_squares<T>(ranks, limit, m, n, to.columns, from.at(i), to.at(i))) {
+          if (ranks) rank.as<int64_t>()[i] = n;
+          continue;
+        }
+        if (!work_again.defined()) work_again = matrix(), x_again = right_side();
+        std::copy_n(matrices<T>(work_again).at(i), from.step, from.at(i));
+        std::copy_n(matrices<T>(x_again).at(i), to.step, to.at(i));
+      }
       Int found = 0;
       T* singular_values = values ? s.as<T>() + i * k : nullptr;
       const auto call = [&](auto function, auto... more) {

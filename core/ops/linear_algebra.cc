@@ -5,7 +5,10 @@
 
 #include <cmath>
 
+#include "base/threads.h"
 #include "ops/backward.h"
+#include "ops/factorizations.h"
+#include "ops/row_matrix.h"
 #include "ops/views.h"
 
 namespace lumbre::ops {
@@ -57,6 +60,22 @@ Tensor column_major_copy(const Tensor& a) { return column_major_copy(a, a.sizes(
 
 Tensor as_column_major(const Tensor& a) { return transpose(a, -1, -2).is_contiguous() ? a : column_major_copy(a); }
 
+Dense dense(const Tensor& a) {
+  if (a.is_contiguous()) return {a, {columns(a), 1}};
+  return {as_column_major(a), {1, rows(a)}};
+}
+
+void each_matrix(int64_t count, double work, FunctionRef<void(int64_t)> body) {
+  constexpr double kPart = 1 << 17, kLarge = 1 << 27;
+  const auto part = [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) body(i);
+  };
+  const double all = work * static_cast<double>(count);
+  if (count == 1 || work >= kLarge || all < 2 * kPart) return part(0, count);
+  const LongWork released(all >= 64 * kPart);
+  parallel_for(count, std::max<int64_t>(static_cast<int64_t>(kPart / std::max(work, 1.0)), 1), part);
+}
+
 void check_info(const Tensor& info, const char* name, FunctionRef<std::string(int)> sentence, ErrorKind kind) {
   const int32_t* each = info.as<int32_t>();
   for (int64_t i = 0; i < info.count(); ++i) {
@@ -69,20 +88,26 @@ namespace {
 
 // --- LU -------------------------------------------------------------------------------------------------------------
 
+// The matrices that `lu` holds have contiguous rows, or contiguous columns.
 struct Factors {
   Tensor lu, pivots, info;
 };
 
-Factors factored(Tensor lu) {
+double cube(int64_t n) { return static_cast<double>(n) * static_cast<double>(n) * static_cast<double>(n); }
+
+Factors factored(const Tensor& a) {
+  const Tensor lu = a.clone(MemoryFormat::Contiguous);
   const int64_t k = std::min(rows(lu), columns(lu));
   const Tensor pivots = Tensor::empty(joined(batch_sizes(lu), {k}), DType::Int32);
   const Tensor info = Tensor::zeros(batch_sizes(lu), DType::Int32);
+  int32_t *const places = pivots.as<int32_t>(), *const zeros = info.as<int32_t>();
   visit_real(lu.dtype(), [&]<class T>(T) {
-    const Matrices<T> a = matrices<T>(lu);
-    for (int64_t i = 0; i < a.count && k > 0; ++i)
-      info.as<int32_t>()[i] = lapack::getrf(a.rows, a.columns, a.at(i), a.leading(), pivots.as<int32_t>() + i * k);
+    const Matrices<T> m = matrices<T>(lu);
+    each_matrix(k > 0 ? m.count : 0, cube(k), [&](int64_t i) {
+      zeros[i] = static_cast<int32_t>(factor_lu<T>(m.rows, m.columns, m.at(i), m.columns, places + i * k));
+    });
   });
-  return {std::move(lu), pivots, info};
+  return {lu, pivots, info};
 }
 
 Factors factor(const Tensor& a, bool pivot) {
@@ -90,7 +115,9 @@ Factors factor(const Tensor& a, bool pivot) {
            " instead");
   check_floating(a, "torch.lu_factor");
   LB_CHECK(pivot, Runtime, "linalg.lu_factor: LU without pivoting is not implemented on the CPU");
-  return factored(column_major_copy(a));
+  Factors f = factored(a);
+  f.lu = column_major_copy(f.lu);
+  return f;
 }
 
 void check_factors(const Tensor& info, const char* name) {
@@ -121,20 +148,56 @@ void check_shapes(const Tensor& a, const Tensor& b, bool left, const char* name)
            rows(a), "x", columns(a), " and ", rows(b), "x", columns(b), ")");
 }
 
+// x <- A^-1 x, or A^-T x, from A's factors.
+template <class T>
+void solve_from_factors(bool adjoint, int64_t n, int64_t columns, const T* lu, MatrixLayout layout,
+                        const int32_t* pivots, T* x, int64_t x_row) {
+  const Triangle<T> lower{lu, layout, false, true}, upper{lu, layout, true, false};
+  if (adjoint) {
+    solve_triangle(n, columns, upper.transposed(), x, x_row);
+    solve_triangle(n, columns, lower.transposed(), x, x_row);
+    exchange_rows(n, pivots, true, columns, x, x_row);
+  } else {
+    exchange_rows(n, pivots, false, columns, x, x_row);
+    solve_triangle(n, columns, lower, x, x_row);
+    solve_triangle(n, columns, upper, x, x_row);
+  }
+}
+
+// Calls solve(i, x, row) with the rows of each matrix of b, a batch of contiguous matrices; what it makes of them is
+// the result, by columns.
+template <class T>
+void each_system(const Tensor& b, const Tensor& result, FunctionRef<void(int64_t, T*, int64_t)> solve) {
+  const Matrices<T> from = matrices<T>(b), to = matrices<T>(result);
+  const int64_t n = from.rows, columns = from.columns;
+  const double work = 2 * static_cast<double>(n) * static_cast<double>(n) * static_cast<double>(columns);
+  each_matrix(result.count() > 0 ? from.count : 0, work, [&](int64_t i) {
+    if (columns == 1) {
+      std::copy_n(from.at(i), n, to.at(i));
+      return solve(i, to.at(i), 1);
+    }
+    const RowMatrix<T> x(n, columns);
+    x.fill_from(from.at(i));
+    solve(i, x.data(), x.step());
+    x.turn_to(to.at(i), n);
+  });
+}
+
 // X of A X = B or X A = B, from A's factors; B's matrices may be fewer than A's and the other way round.
 Tensor solved(const Factors& f, const Tensor& b, bool left, bool adjoint) {
   const Dims batch = broadcast_sizes(batch_sizes(f.lu), batch_sizes(b));
-  const Tensor lu = as_column_major(expand(f.lu, joined(batch, {rows(f.lu), columns(f.lu)})));
+  const Dense lu = dense(expand(f.lu, joined(batch, {rows(f.lu), columns(f.lu)})));
   const Tensor pivots = expand(f.pivots, joined(batch, {rows(f.lu)})).contiguous();
   const Tensor wanted = left ? b : transpose(b, -1, -2);
-  const Tensor x = column_major_copy(wanted, joined(batch, {rows(wanted), columns(wanted)}));
-  if (x.count() > 0)
-    visit_real(x.dtype(), [&]<class T>(T) {
-      const Matrices<T> m = matrices<T>(lu), to = matrices<T>(x);
-      for (int64_t i = 0; i < to.count; ++i)
-        lapack::getrs(left == adjoint, m.rows, to.columns, m.at(i), m.leading(), pivots.as<int32_t>() + i * m.rows,
-                      to.at(i), to.leading());
+  const Tensor from = expand(wanted, joined(batch, {rows(wanted), columns(wanted)})).contiguous();
+  const Tensor x = column_major(from.sizes(), from.dtype());
+  const int32_t* const places = pivots.as<int32_t>();
+  visit_real(x.dtype(), [&]<class T>(T) {
+    const Matrices<T> m = matrices<T>(lu.tensor);
+    each_system<T>(from, x, [&](int64_t i, T* to, int64_t row) {
+      solve_from_factors<T>(left == adjoint, m.rows, columns(x), m.at(i), lu.layout, places + i * m.rows, to, row);
     });
+  });
   return left ? x : transpose(x, -1, -2);
 }
 
@@ -160,17 +223,28 @@ Tensor lu_solve(const Tensor& lu, const Tensor& pivots, const Tensor& b, bool le
 
 // --- inverses and solutions -----------------------------------------------------------------------------------------
 
+// U^-1 L^-1 P: of L's inverse, the half that is zero takes no work.
+template <class T>
+void invert_from_factors(int64_t n, const T* lu, const int32_t* pivots, T* to) {
+  const RowMatrix<T> x(n, n);
+  invert_lower<T>(n, {lu, {n, 1}, false, true}, x.data(), x.step());
+  solve_triangle<T>(n, n, {lu, {n, 1}, true, false}, x.data(), x.step());
+  x.turn_to(to, n);
+  exchange_rows(n, pivots, true, n, to, n);  // columns of the inverse
+}
+
 std::tuple<Tensor, Tensor> inverse_of(const Tensor& a, const char* name) {
   check_floating(a, name);
   check_square(a, name);
-  Factors f = factored(column_major_copy(a));
+  const Factors f = factored(a);
+  const Tensor inverse = column_major(a.sizes(), a.dtype());
+  const int32_t* const pivots = f.pivots.as<int32_t>();
   visit_real(a.dtype(), [&]<class T>(T) {
-    const Matrices<T> m = matrices<T>(f.lu);
-    for (int64_t i = 0; i < m.count && m.rows > 0; ++i)
-      if (f.info.as<int32_t>()[i] == 0)
-        lapack::getri(m.rows, m.at(i), m.leading(), f.pivots.as<int32_t>() + i * m.rows);
+    const Matrices<T> m = matrices<T>(f.lu), to = matrices<T>(inverse);
+    each_matrix(m.rows > 0 ? m.count : 0, 2 * cube(m.rows),
+                [&](int64_t i) { invert_from_factors<T>(m.rows, m.at(i), pivots + i * m.rows, to.at(i)); });
   });
-  return {f.lu, f.info};
+  return {inverse, f.info};
 }
 
 void check_inverse(const Tensor& info, const char* name) {
@@ -208,7 +282,7 @@ std::tuple<Tensor, Tensor> solution(const Tensor& a, const Tensor& b, bool left)
   const Tensor wanted = vector ? unsqueeze(b, -1) : b;
   check_matrix(wanted, name, "B");
   check_shapes(a, wanted, left, name);
-  const Factors f = factored(column_major_copy(a));
+  const Factors f = factored(a);
   const Tensor x = solved(f, wanted, left, false);
   return {vector ? squeeze(x, {-1}) : x, f.info};
 }
@@ -236,15 +310,20 @@ Tensor solve_triangular(const Tensor& a, const Tensor& b, bool upper, bool left,
   check_matrix(b, name, "B");
   check_shapes(a, b, left, name);
   const Dims batch = broadcast_sizes(batch_sizes(a), batch_sizes(b));
-  const Tensor full = as_column_major(expand(a, joined(batch, {rows(a), columns(a)})));
-  const Tensor x = column_major_copy(b, joined(batch, {rows(b), columns(b)}));
-  if (x.count() > 0)
-    visit_real(x.dtype(), [&]<class T>(T) {
-      const Matrices<T> m = matrices<T>(full), to = matrices<T>(x);
-      for (int64_t i = 0; i < to.count; ++i)
-        lapack::trsm(left, upper, false, unitriangular, to.rows, to.columns, m.at(i), m.leading(), to.at(i),
-                     to.leading());
-    });
+  const Dense full = dense(expand(a, joined(batch, {rows(a), columns(a)})));
+  const Dims sizes = joined(batch, {rows(b), columns(b)});
+  const Tensor x = left ? column_major(sizes, b.dtype()) : column_major_copy(b, sizes);
+  visit_real(x.dtype(), [&]<class T>(T) {
+    const Matrices<T> m = matrices<T>(full.tensor), to = matrices<T>(x);
+    const auto triangle = [&](int64_t i) { return Triangle<T>{m.at(i), full.layout, upper, unitriangular}; };
+    if (left)
+      return each_system<T>(expand(b, sizes).contiguous(), x, [&](int64_t i, T* rows, int64_t step) {
+        solve_triangle<T>(m.rows, columns(x), triangle(i), rows, step);
+      });
+    const double work = static_cast<double>(m.step) * static_cast<double>(to.rows);
+    each_matrix(x.count() > 0 ? to.count : 0, work,
+                [&](int64_t i) { solve_triangle<T>(m.rows, to.rows, triangle(i).transposed(), to.at(i), to.rows); });
+  });
   return x;
 }
 
@@ -313,7 +392,7 @@ void each_diagonal(const Factors& f, Body&& body) {
 Tensor det(const Tensor& a) {
   check_square(a, "linalg.det");
   check_floating(a, "linalg.det");
-  const Factors f = factored(column_major_copy(a));
+  const Factors f = factored(a);
   const Tensor result = Tensor::empty(batch_sizes(a), a.dtype());
   visit_real(a.dtype(), [&]<class T>(T) {
     each_diagonal<T>(f, [&](int64_t i, const T* diagonal, int64_t step, Int n, T sign) {
@@ -328,7 +407,7 @@ Tensor det(const Tensor& a) {
 std::tuple<Tensor, Tensor> slogdet(const Tensor& a) {
   check_square(a, "linalg.slogdet");
   check_floating(a, "linalg.slogdet");
-  const Factors f = factored(column_major_copy(a));
+  const Factors f = factored(a);
   const Tensor signs = Tensor::empty(batch_sizes(a), a.dtype()), logs = Tensor::empty(batch_sizes(a), a.dtype());
   visit_real(a.dtype(), [&]<class T>(T) {
     each_diagonal<T>(f, [&](int64_t i, const T* diagonal, int64_t step, Int n, T sign) {

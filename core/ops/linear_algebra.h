@@ -1,8 +1,9 @@
-// Batches of matrices as LAPACK takes them: column-major copies, one call per matrix, `info` per matrix.
+// Batches of matrices for our own factorizations and LAPACK's: dense copies, one call per matrix, `info` per matrix.
 #pragma once
 
 #include "base/function_ref.h"
 #include "base/lapack.h"
+#include "kernels/products.h"
 #include "ops/registry.h"
 
 namespace lumbre::ops {
@@ -39,12 +40,24 @@ struct Matrices {
 template <class T>
 Matrices<T> matrices(const Tensor& a) {
   LB_CHECK(rows(a) <= INT32_MAX && columns(a) <= INT32_MAX, Runtime,
-           "a matrix is beyond what LAPACK takes: ", a.sizes());
+           "a matrix is beyond what 32-bit row numbers can say: ", a.sizes());
   const int64_t step = rows(a) * columns(a);
   int64_t count = 1;
   for (int64_t size : batch_sizes(a)) count *= size;
   return {a.as<T>(), count, step, static_cast<lapack::Int>(rows(a)), static_cast<lapack::Int>(columns(a))};
 }
+
+// A batch of matrices to read: as it lies where either its rows or its columns are contiguous and nothing has gaps,
+// else a copy.
+struct Dense {
+  Tensor tensor;
+  MatrixLayout layout;
+};
+Dense dense(const Tensor& a);
+
+// Calls body(i) for each matrix of a batch: many small ones are divided among threads, few large ones are left to their
+// own loops. `work` is of one matrix, in multiply-adds.
+void each_matrix(int64_t count, double work, FunctionRef<void(int64_t)> body);
 
 // Calls body(float{}) or body(double{}).
 template <class Body>
