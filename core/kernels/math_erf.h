@@ -127,7 +127,8 @@ template <class T>
 LB_MATH T normal_share(T x) {
   if constexpr (sizeof(T) == 4) {
     const T a = abs(x), c = a > T(5.6) ? T(5.6) : a;
-    const T tail = exp2(-fma(a - c, T(12), poly(kNormalTailF, c)));
+    const T l = fma(a - c, T(12), poly_in_halves(kNormalTailF, c));
+    const T tail = l < T(126) ? exp2_normal(-l) : T(0);
     return x > T(0) ? T(1) - tail : tail;
   } else {
     return T(0.5) * (T(1) + erf(x * kSqrtHalf<T>));
