@@ -151,7 +151,15 @@ def main() -> None:
     poly("kSinh", root(lambda x: (mp.sinh(x) - x) / x**3), 0, 1, 4, 7, "(sinh(x) - x) / x^3 in x^2")
     poly("kErf", root(lambda x: mp.erf(x) / x - 1), 0, 1, 7, 12, "erf(x) / x - 1 in x^2")
     poly_of("float", "kLogErfcF", lambda x: -mp.log(mp.erfc(x)), 1, 4, 9, "-log(erfc(x))")
-    poly_of("float", "kNormalTailF", lambda x: -mp.log(mp.erfc(x / mp.sqrt(2)) / 2, 2), 0, 5.6, 12, "-log2(erfc(x / sqrt(2)) / 2)")
+    poly_of(
+        "float",
+        "kNormalTailF",
+        lambda x: -mp.log(mp.erfc(x / mp.sqrt(2)) / 2, 2),
+        0,
+        5.6,
+        12,
+        "-log2(erfc(x / sqrt(2)) / 2)",
+    )
     poly_of("double", "kLogErfcD", lambda x: -mp.log(mp.erfc(x + 1)), 0, 5, 26, "-log(erfc(x + 1))")
     series(
         "kErfcx",
