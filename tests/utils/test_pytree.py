@@ -117,13 +117,18 @@ class Colour(enum.Enum):
     RED = 1
 
 
+class Nameless:
+    def __repr__(self) -> str:
+        return "nameless"
+
+
 class Box:
     class Inner(dict):
         pass
 
 
 DUMPED = [
-    *TREES, collections.defaultdict(Box.Inner, a=1), {Colour.RED: 1}, {(1, 2): 3}, {1.5: 2}, {object(): 1},
+    *TREES, collections.defaultdict(Box.Inner, a=1), {Colour.RED: 1}, {(1, 2): 3}, {1.5: 2}, {Nameless(): 1},
     collections.defaultdict(None, a=1), ours.Size([1, 2]),
 ]  # fmt: skip
 
