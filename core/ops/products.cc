@@ -1,6 +1,11 @@
 #include "ops/gradients.h"
 #include "ops/products.h"
 
+#include <algorithm>
+#include <functional>
+#include <numeric>
+#include <vector>
+
 #include "base/threads.h"
 #include "kernels/products.h"
 #include "ops/gemm.h"
