@@ -1,6 +1,6 @@
 """Compiled programs: Lumbre's eager step and its compiled one, PyTorch's ``torch.compile``, and JAX's where it is there.
 
-``python benchmarks/compiled.py`` prints a table. All run in one process, in turn, for many short rounds; a figure is
+``python benchmarks/compiled.py`` prints a table; ``--write`` puts it into ``docs/performance.md``. All run in one process, in turn, for many short rounds; a figure is
 the ratio of the best of each, which a busy machine leaves nearly alone. PyTorch compiles with g++ before the rounds begin;
 ``--without-torch`` leaves it out.
 """
@@ -18,9 +18,12 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 ROUNDS = 40
 SECONDS = 0.004
+DOCUMENT = ROOT / "docs" / "performance.md"
+BEGIN, END = "<!-- compiled programs: written by benchmarks/compiled.py -->", "<!-- /compiled -->"
 SETTLE = 0.2  # until PyTorch's threads have stopped spinning on the other core
 
 import lumbre
+from benchmarks.report import fill
 
 try:
     import jax
@@ -153,10 +156,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", help="a word of the rows to run")
     parser.add_argument("--without-torch", action="store_true")
+    parser.add_argument("--write", action="store_true", help="into docs/performance.md: with PyTorch, JAX and all rows")
     options = parser.parse_args()
+    if options.write and (options.rows or options.without_torch or jax is None):
+        parser.error("--write needs all rows, PyTorch, and an interpreter that finds JAX")
     names = ["as written", "torch.compile", "JAX"]
-    print("| program | Lumbre compiled | " + " | ".join(f"{name}, times as long" for name in names) + " |")
-    print("|---" * (len(names) + 2) + "|")
+    head = "| program | Lumbre compiled | " + " | ".join(f"{name}, times as long" for name in names) + " |"
+    lines = [head, "|---" * (len(names) + 2) + "|"]
+    print("\n".join(lines))
     for name, calls in gather(not options.without_torch, options.rows):
         for call in calls.values():
             for _ in range(4):
@@ -167,7 +174,10 @@ def main() -> None:
             rounds.append({who: measure(call) for who, call in calls.items()})
         best = {who: min(one[who] for one in rounds) for who in calls}
         shown = [f"{best[who] / best['compiled']:.2f}" if who in calls else "" for who in names]
-        print(f"| {name} | {best['compiled'] * 1e6:.1f} µs | " + " | ".join(shown) + " |", flush=True)
+        lines.append(f"| {name} | {best['compiled'] * 1e6:.1f} µs | " + " | ".join(shown) + " |")
+        print(lines[-1], flush=True)
+    if options.write:
+        fill(DOCUMENT, BEGIN, END, "\n".join(lines))
 
 
 if __name__ == "__main__":
