@@ -24,7 +24,11 @@ STATE_SIZE = 5056
 @pytest.fixture(scope="module")
 def lib(tmp_path_factory):
     out = tmp_path_factory.mktemp("random") / "librandom.so"
-    sources = [ROOT / "tests/core/random_harness.cc", *sorted((ROOT / "core/random").glob("*.cc"))]
+    sources = [
+        ROOT / "tests/core/random_harness.cc",
+        ROOT / "core/base/error.cc",
+        *sorted((ROOT / "core/random").glob("*.cc")),
+    ]
     flags = ["-std=c++20", "-O2", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off", "-Wall", "-Wextra"]
     flags += ["-fPIC", "-shared", f"-I{ROOT / 'core'}", "-Wno-missing-field-initializers"]
     subprocess.run([compiler, *flags, *map(str, sources), "-o", str(out)], check=True)
