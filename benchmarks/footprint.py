@@ -42,12 +42,47 @@ for _ in range(20):
     torch.nn.functional.cross_entropy(net(torch.randn(64, 1, 28, 28)), torch.randint(0, 10, (64,))).backward()
     optimizer.step()
 """
+PERCEPTRON = """
+w, b = torch.zeros(1, 64, requires_grad=True), torch.zeros(1, requires_grad=True)
+x, y = torch.randn(64), torch.ones(1)
+for _ in range(20):
+    torch.nn.functional.binary_cross_entropy(torch.sigmoid(w @ x + b), y).backward()
+"""
+POLICY = """
+net = torch.nn.Sequential(
+    torch.nn.Linear(4, 64), torch.nn.Tanh(), torch.nn.Linear(64, 64), torch.nn.Tanh(), torch.nn.Linear(64, 2)
+)
+with torch.no_grad():
+    for _ in range(20):
+        net(torch.randn(4))
+"""
+SEQUENCES = """
+net = torch.nn.LSTM(32, 64, batch_first=True)
+optimizer = torch.optim.Adam(net.parameters())
+for _ in range(20):
+    optimizer.zero_grad()
+    net(torch.randn(16, 32, 32))[0].square().mean().backward()
+    optimizer.step()
+"""
+ATTENTION = """
+net = torch.nn.TransformerEncoderLayer(128, 4, batch_first=True)
+optimizer = torch.optim.Adam(net.parameters())
+for _ in range(20):
+    optimizer.zero_grad()
+    net(torch.randn(8, 64, 128)).square().mean().backward()
+    optimizer.step()
+"""
 # The program after its import, and whether its time, its peak of memory or both are rows.
 PROGRAMS = {
     "import": ("", "time, memory"),
     "import and a first step of 2-8-1": (FIRST_STEP, "time, memory"),
     "20 steps of 784-256-10": (DIGITS, "memory"),
     "20 steps of a CNN": (IMAGES, "memory"),
+    "20 steps of a perceptron": (PERCEPTRON, "memory"),
+    "a first step of 2-8-1 with Adam": (FIRST_STEP.replace("SGD", "Adam"), "memory"),
+    "20 steps of a 4-64-64-2 policy, inference": (POLICY, "memory"),
+    "20 steps of an LSTM": (SEQUENCES, "memory"),
+    "20 steps of a transformer layer": (ATTENTION, "memory"),
     "a + b of 100 MB, ten times": (
         "a, b = torch.ones(25_000_000), torch.ones(25_000_000)\nfor _ in range(10): c = a + b",
         "memory",

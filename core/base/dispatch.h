@@ -2,6 +2,8 @@
 // then LB_BEST(name).
 #pragma once
 
+#include <type_traits>
+
 #include "base/cpu.h"
 #include "base/level.h"
 
@@ -10,6 +12,15 @@ template <class Table>
 const Table& best_table(const Table* const (&tables)[kLevelCount]) {
   const int level = best_level();
   return *tables[level < kLevelCount ? level : kLevelCount - 1];
+}
+
+// A table's loops for a floating type that has loops of its own.
+template <class T, class Table>
+const auto& loops_of(const Table& table) {
+  if constexpr (std::is_same_v<T, float>)
+    return table.f32;
+  else
+    return table.f64;
 }
 }  // namespace lumbre
 

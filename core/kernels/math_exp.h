@@ -80,21 +80,25 @@ LB_MATH T exp_normal(T x) {
   return std::bit_cast<T>(bits_of(exp_significand_fast(e)) + (bits_of(e.shifted) << kMantissa<T>));
 }
 
+// 2^(x - n) for n = shifted - kRound, the whole number next to x.
+template <class T>
+LB_MATH T exp2_significand(T x, T shifted) {
+  const T r = x - (shifted - kRound<T>);
+  return T(1) + fma(r * r, poly(kExp2<T>, r), r * kLn2<T>);
+}
+
 // 2^x for x whose result is normal; nonsense otherwise.
 template <class T>
 LB_MATH T exp2_normal(T x) {
   const T shifted = x + kRound<T>;
-  const T r = x - (shifted - kRound<T>);
-  const T y = T(1) + fma(r * r, poly(kExp2<T>, r), r * kLn2<T>);
-  return std::bit_cast<T>(bits_of(y) + (bits_of(shifted) << kMantissa<T>));
+  return std::bit_cast<T>(bits_of(exp2_significand(x, shifted)) + (bits_of(shifted) << kMantissa<T>));
 }
 
 template <class T>
 LB_MATH T exp2(T x) {
   constexpr T top = T(kBias<T> + 1), tiny = T(4 - kBias<T>), zero = T(-kBias<T> - kMantissa<T> - 1);
   const T shifted = x + kRound<T>;
-  const T r = x - (shifted - kRound<T>);
-  T y = scale_down(T(1) + fma(r * r, poly(kExp2<T>, r), r * kLn2<T>), shifted, x < tiny);
+  T y = scale_down(exp2_significand(x, shifted), shifted, x < tiny);
   y = x >= top ? kInf<T> : y;
   return x < zero ? T(0) : y;
 }

@@ -11,6 +11,7 @@
 #include <type_traits>
 
 #include "base/dims.h"
+#include "base/dispatch.h"
 #include "base/memory.h"
 #include "base/threads.h"
 #include "kernels/attention.h"
@@ -53,10 +54,7 @@ class Parts {
 
 template <class T>
 const AttentionLoops<T>& attention_loops() {
-  if constexpr (std::is_same_v<T, float>)
-    return attention_table().f32;
-  else
-    return attention_table().f64;
+  return loops_of<T>(attention_table());
 }
 
 // What a tile's products and steps have in common, and the room they need.

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <cstring>
-#include <type_traits>
 
+#include "base/dispatch.h"
 #include "base/error.h"
 #include "base/threads.h"
 #include "kernels/factors.h"
@@ -23,10 +23,7 @@ constexpr double kReleasingWork = 1 << 24;  // from which the interpreter lock i
 
 template <class T>
 const FactorLoops<T>& loops() {
-  if constexpr (std::is_same_v<T, float>)
-    return factor_table().f32;
-  else
-    return factor_table().f64;
+  return loops_of<T>(factor_table());
 }
 
 int64_t half(int64_t n, int64_t unit) { return (n / 2 + unit - 1) / unit * unit; }

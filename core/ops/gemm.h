@@ -3,18 +3,15 @@
 #pragma once
 
 #include <cstdint>
-#include <type_traits>
 
+#include "base/dispatch.h"
 #include "kernels/gemm.h"
 
 namespace lumbre::ops {
 
 template <class T>
 const GemmLoops<T>& gemm_loops() {
-  if constexpr (std::is_same_v<T, float>)
-    return gemm_table().f32;
-  else
-    return gemm_table().f64;
+  return loops_of<T>(gemm_table());
 }
 
 // c (m x n, contiguous rows `c_row` elements apart) = alpha a b + beta c; a and b of any strides. With beta 0 c is not

@@ -11,20 +11,8 @@ from lumbre.distributions.categorical import Categorical
 from lumbre.distributions.utils import lazy_property, logits_to_probs, probs_to_logits
 
 
-class OfOdds:
-    """A distribution given by ``probs`` or by ``logits``; the other is computed when it is first asked for."""
-
-    _param: Tensor  # the one that was given
-
-    def _set_param(self, param: Tensor, is_logits: bool) -> None:
-        self._param = param
-        if is_logits:
-            self.logits = param
-        else:
-            self.probs = param
-
-    def _new(self, *args: Any, **kwargs: Any) -> Tensor:
-        return self._param.new(*args, **kwargs)
+class BothOdds:
+    """``probs`` and ``logits``: the one that was not given is computed when it is first asked for."""
 
     @lazy_property
     def logits(self) -> Tensor:
@@ -35,6 +23,22 @@ class OfOdds:
     def probs(self) -> Tensor:
         """Probabilities of one, or of success."""
         return logits_to_probs(self.logits, is_binary=True)
+
+
+class OfOdds(BothOdds):
+    """A distribution whose parameter is the one of ``probs`` and ``logits`` that was given."""
+
+    _param: Tensor
+
+    def _set_param(self, param: Tensor, is_logits: bool) -> None:
+        self._param = param
+        if is_logits:
+            self.logits = param
+        else:
+            self.probs = param
+
+    def _new(self, *args: Any, **kwargs: Any) -> Tensor:
+        return self._param.new(*args, **kwargs)
 
     @property
     def param_shape(self) -> Size:

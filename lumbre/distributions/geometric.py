@@ -8,13 +8,14 @@ if TYPE_CHECKING:
 
 from lumbre import Size, Tensor, nn, no_grad
 from lumbre.distributions import constraints
+from lumbre.distributions._parameters import BothOdds
 from lumbre.distributions.distribution import Distribution
-from lumbre.distributions.utils import broadcast_all, is_number, lazy_property, limits, logits_to_probs, probs_to_logits
+from lumbre.distributions.utils import broadcast_all, is_number, limits
 
 __all__ = ["Geometric"]
 
 
-class Geometric(Distribution):
+class Geometric(BothOdds, Distribution):
     """Failures before the first success of probability ``probs`` (or log-odds ``logits``).
 
     >>> torch.distributions.Geometric(0.25).mean
@@ -54,16 +55,6 @@ class Geometric(Distribution):
     @property
     def variance(self) -> Tensor:
         return (1.0 / self.probs - 1.0) / self.probs
-
-    @lazy_property
-    def logits(self) -> Tensor:
-        """Log-odds of success."""
-        return probs_to_logits(self.probs, is_binary=True)
-
-    @lazy_property
-    def probs(self) -> Tensor:
-        """Probabilities of success."""
-        return logits_to_probs(self.logits, is_binary=True)
 
     def sample(self, sample_shape: Any = Size()) -> Tensor:
         with no_grad():
