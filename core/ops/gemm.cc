@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "base/dims.h"
-#include "base/error.h"
 #include "base/memory.h"
 #include "base/threads.h"
 #include "kernels/gemm_bfloat16.h"
@@ -25,11 +24,7 @@ constexpr int64_t kFewRows = 8;
 
 template <class T>
 int64_t bytes_of(int64_t rows, int64_t columns) {
-  int64_t count = 0, bytes = 0;
-  LB_CHECK(!__builtin_mul_overflow(rows, columns, &count) &&
-               !__builtin_mul_overflow(count, static_cast<int64_t>(sizeof(T)), &bytes),
-           Runtime, "a matrix product of this size overflows");
-  return bytes;
+  return checked_multiply(checked_multiply(rows, columns), sizeof(T));
 }
 
 // body(begin, end) over [0, n) in multiples of `unit`; on one thread where the work is not worth more.

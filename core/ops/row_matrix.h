@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "base/error.h"
+#include "base/dims.h"
 #include "base/memory.h"
 #include "tensor/plan.h"
 
@@ -14,18 +14,10 @@ namespace lumbre::ops {
 template <class T>
 class Numbers {
  public:
-  Numbers(int64_t rows, int64_t columns) : memory_(bytes(rows, columns)) {}
+  Numbers(int64_t rows, int64_t columns) : memory_(checked_multiply(checked_multiply(rows, columns), sizeof(T))) {}
   T* data() const { return memory_.template as<T>(); }
 
  private:
-  static size_t bytes(int64_t rows, int64_t columns) {
-    int64_t bytes = 0;
-    LB_CHECK(!__builtin_mul_overflow(rows, columns, &bytes) &&
-                 !__builtin_mul_overflow(bytes, static_cast<int64_t>(sizeof(T)), &bytes),
-             Runtime, "a matrix of this size overflows");
-    return static_cast<size_t>(bytes);
-  }
-
   Scratch memory_;
 };
 
