@@ -128,6 +128,21 @@ def test_a_child_has_a_pool_of_its_own():
     assert torch.equal(matrix.exp().sum(), expected)
 
 
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="there is one processor")
+def test_workers_keep_off_the_processor_of_their_caller():
+    torch.set_num_threads(2)
+    ours = os.sched_getaffinity(0)
+
+    def kept_off():
+        """Some thread may run on every processor but one."""
+        matrix.exp()
+        masks = [os.sched_getaffinity(int(task)) for task in os.listdir("/proc/self/task")]
+        return any(mask < ours and len(mask) == len(ours) - 1 for mask in masks)
+
+    assert any(kept_off() for _ in range(1000))  # from the second job on that finds the caller where it was
+    assert os.sched_getaffinity(threading.get_native_id()) == ours
+
+
 def test_an_error_on_a_worker_is_raised_here():
     torch.set_num_threads(2)
     index = torch.zeros(700, 900, dtype=torch.int64)

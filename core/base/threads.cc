@@ -12,6 +12,8 @@
 #include <memory>
 #include <mutex>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "base/error.h"
 
@@ -119,6 +121,7 @@ class Pool {
       return;
     }
     start(threads - 1);
+    keep_apart();
     {
       const std::lock_guard lock(mutex_);
       job_ = &job;
@@ -142,7 +145,25 @@ class Pool {
   void start(int count) {
     while (started_ < count) {
       ++started_;
-      std::thread([this, number = started_] { loop(number); }).detach();
+      std::thread worker([this, number = started_] { loop(number); });
+      workers_.push_back(worker.native_handle());
+      worker.detach();
+      apart_from_ = -1;
+    }
+  }
+
+  // Keeps the workers off the caller's processor: where another process held the rest for a moment, the system wakes
+  // them there, and they wait for the caller to finish what they should have shared. Callers that alternate between
+  // processors are left alone.
+  void keep_apart() {
+    const int processor = sched_getcpu();
+    if (processor >= 0 && processor == std::exchange(caller_on_, processor) && processor != apart_from_) {
+      apart_from_ = processor;
+      cpu_set_t others;
+      if (sched_getaffinity(0, sizeof(others), &others) != 0) return;
+      CPU_CLR(static_cast<size_t>(processor), &others);
+      if (CPU_COUNT(&others) == 0) return;
+      for (const pthread_t worker : workers_) pthread_setaffinity_np(worker, sizeof(others), &others);
     }
   }
 
@@ -188,6 +209,9 @@ class Pool {
   Job* job_ = nullptr;
   int limit_ = 0;
   int started_ = 0;
+  std::vector<pthread_t> workers_;
+  int caller_on_ = -1;   // the processor of the last job's caller
+  int apart_from_ = -1;  // the processor that the workers may not run on
 };
 
 std::atomic<int>& thread_count() {
