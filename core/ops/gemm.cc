@@ -14,12 +14,13 @@ namespace {
 // Multiply-adds below which a product stays on its thread, and from which the interpreter lock is let go.
 constexpr int64_t kParallelWork = 1 << 20, kLongWork = 1 << 24;
 constexpr double kReading = 8;       // multiply-adds that are done in the time that a number of a large matrix is read
-constexpr int64_t kDepth = 256;      // of k in one pass over a block of c
+constexpr int64_t kDepth = 512;      // of k in one pass over a block of c, which is read and written once for each
 constexpr int64_t kBlockRows = 168;  // of packed A in the second-level cache
-constexpr int64_t kOwnLength = 256;  // rows or columns that a thread packs at a time
-constexpr int64_t kSharedLength = 1024;       // rows or columns packed at a time for all threads,
-constexpr int64_t kSharedDepth = 8 * kDepth;  // this deep
-constexpr int64_t kDirectWork = 1 << 18;      // multiply-adds below which packing does not pay
+template <class T>
+constexpr int64_t kOwnLength = 1024 / sizeof(T);  // rows or columns that a thread packs at a time, half a megabyte
+constexpr int64_t kSharedLength = 1024;           // rows or columns packed at a time for all threads,
+constexpr int64_t kSharedDepth = 4 * kDepth;      // this deep
+constexpr int64_t kDirectWork = 1 << 18;          // multiply-adds below which packing does not pay
 constexpr int64_t kFewRows = 8;
 
 template <class T>
@@ -109,7 +110,7 @@ template <class T>
 void multiply_columns(const GemmBlock<T>& whole, double work) {
   const auto& table = gemm_loops<T>();
   divide(whole.n, table.columns, work, [&](int64_t begin, int64_t end) {
-    const int64_t step = std::min<int64_t>(kOwnLength, round_up(end - begin, table.columns));
+    const int64_t step = std::min<int64_t>(kOwnLength<T>, round_up(end - begin, table.columns));
     const Scratch scratch(bytes_of<T>(step, std::min(kDepth, whole.k)));
     T* const own = scratch.template as<T>();
     GemmBlock<T> pass = whole;
@@ -160,7 +161,7 @@ void multiply_strip(const GemmBlock<T>& strip, double work, T* shared) {
   const int64_t own_part = in_place && own_length < 8 * own_unit ? (own_length + 3) / 4 : own_unit;
   divide(own_length, own_part, work, [&](int64_t begin, int64_t end) {
     const int64_t step =
-        in_place ? end - begin : std::min(round_up(kOwnLength, own_unit), round_up(end - begin, own_unit));
+        in_place ? end - begin : std::min(round_up(kOwnLength<T>, own_unit), round_up(end - begin, own_unit));
     const Scratch scratch(in_place ? 0 : bytes_of<T>(step, std::min(kDepth, strip.k)));
     T* const own = scratch.template as<T>();
     for (int64_t p = 0; p < strip.k; p += kDepth) {
