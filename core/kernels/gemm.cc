@@ -19,6 +19,7 @@ constexpr int kVectorBytes = 32, kRows = 6;
 constexpr int kVectorBytes = 16, kRows = 4;
 #endif
 constexpr int kVectors = 2;  // in a tile's row
+constexpr int kAhead = 12;   // rows of B
 // Rows of A that lie a multiple of this apart share the few places of one set of the first cache: fewer make a tile.
 constexpr int64_t kSetBytes = 4096, kSetRows = std::min(kRows, 8);
 
@@ -167,6 +168,7 @@ struct Tile {
   T* c;
   int64_t c_row;
   int64_t rows, columns;  // of c that are there
+  T* panel;               // where the rows of B that are read are packed
 };
 
 // A tile of which only a part is there.
@@ -189,7 +191,7 @@ template <class T, int kR, int kV, bool kAdds>
     }
 }
 
-template <class T, int kR, int kV>
+template <class T, int kR, int kV, bool kPacks = false>
 void multiply_tile(const Tile<T>& tile) {
   constexpr int lanes = kLanes<T>, kGroup = 4, kGroups = (kR + kGroup - 1) / kGroup;
   const bool whole = tile.columns == kV * lanes && tile.rows == kR;
@@ -206,10 +208,18 @@ void multiply_tile(const Tile<T>& tile) {
 #pragma GCC unroll 4
   for (int g = 0; g < kGroups; ++g) a[g] = tile.a + g * kGroup * a_row;
   const T* b = tile.b;
+  [[maybe_unused]] T* panel = tile.panel;
   for (int64_t p = 0; p < tile.k; ++p, b += b_step) {
     Vector<T> row[kV];
 #pragma GCC unroll 8
-    for (int v = 0; v < kV; ++v) row[v] = load(b + v * lanes);
+    for (int v = 0; v < kV; ++v) {
+      row[v] = load(b + v * lanes);
+      if constexpr (kPacks) {
+        store(panel + v * lanes, row[v]);
+        __builtin_prefetch(b + kAhead * b_step + v * lanes);  // the rows lie too far apart for the processor to foresee
+      }
+    }
+    if constexpr (kPacks) panel += kV * lanes;
 #pragma GCC unroll 14
     for (int r = 0; r < kR; ++r) {
       const T factor = a[r / kGroup][(r % kGroup) * a_row];
@@ -275,7 +285,8 @@ void multiply_block(const GemmBlock<T>& g) {
                nullptr,
                g.c_row,
                0,
-               0};
+               0,
+               nullptr};
   const bool one_set = !packed_a && g.layout_a.row * static_cast<int64_t>(sizeof(T)) % kSetBytes == 0;
   const int64_t most = one_set ? kSetRows : kRows;
   int64_t j = 0;
@@ -300,6 +311,26 @@ void multiply_block(const GemmBlock<T>& g) {
       }
     }
   }
+}
+
+// The first rows of the product, in whose course the B that they read is packed: it takes no time beside the sums.
+template <class T>
+void multiply_and_pack(const GemmBlock<T>& g, T* panels, int64_t panel_stride) {
+  Tile<T> tile{g.k,          g.alpha, g.a,     g.layout_a.row, g.layout_a.column, g.b,   g.layout_b.row,
+               g.accumulate, g.c,     g.c_row, kRows,          kColumns<T>,       panels};
+  int64_t j = 0;
+  for (; j + kColumns<T> <= g.n; j += kColumns<T>) {
+    multiply_tile<T, kRows, kVectors, true>(tile);
+    tile.b += kColumns<T>;
+    tile.c += kColumns<T>;
+    tile.panel += panel_stride;
+  }
+  if (j == g.n) return;
+  tile.columns = g.n - j;
+  pack_b(tile.columns, g.k, tile.b, g.layout_b, tile.panel, panel_stride);
+  tile.b = tile.panel;
+  tile.b_step = kColumns<T>;
+  multiply_tile<T, kRows, kVectors>(tile);
 }
 
 // --- few rows times a transposed matrix
@@ -362,8 +393,10 @@ void multiply_dots(const GemmBlock<T>& g) {
 }
 
 extern constinit const GemmTable gemm_loops = {
-    {kRows, kColumns<float>, &pack_a<float>, &pack_b<float>, &multiply_block<float>, &multiply_dots<float>},
-    {kRows, kColumns<double>, &pack_a<double>, &pack_b<double>, &multiply_block<double>, &multiply_dots<double>}};
+    {kRows, kColumns<float>, &pack_a<float>, &pack_b<float>, &multiply_block<float>, &multiply_and_pack<float>,
+     &multiply_dots<float>},
+    {kRows, kColumns<double>, &pack_a<double>, &pack_b<double>, &multiply_block<double>, &multiply_and_pack<double>,
+     &multiply_dots<double>}};
 
 }  // namespace LB_LEVEL
 }  // namespace lumbre

@@ -41,6 +41,9 @@ struct GemmLoops {
   // (layout_b.column == 0, layout_b.row its panel stride), or where it lies if its rows are contiguous (layout_b.column
   // == 1) and n is a multiple of `columns`.
   void (*multiply)(const GemmBlock<T>& block);
+  // The first `rows` rows of the product (block.m says nothing), and B into `panels` as pack_b does it. A where it
+  // lies; rows of B contiguous (layout_b.column == 1).
+  void (*multiply_and_pack)(const GemmBlock<T>& block, T* panels, int64_t panel_stride);
   // Rows of A and columns of B contiguous (layout_a.column == 1, layout_b.row == 1): dot products, nothing packed.
   void (*dots)(const GemmBlock<T>& block);
 };

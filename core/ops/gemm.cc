@@ -114,17 +114,27 @@ void multiply_columns(const GemmBlock<T>& whole, double work) {
     const Scratch scratch(bytes_of<T>(step, std::min(kDepth, whole.k)));
     T* const own = scratch.template as<T>();
     GemmBlock<T> pass = whole;
-    pass.b = own;
     for (int64_t j = begin; j < end; j += step)
       for (int64_t p = 0; p < whole.k; p += kDepth) {
-        pass.k = std::min(kDepth, whole.k - p);
+        pass.m = whole.m;
         pass.n = std::min(step, end - j);
-        pass.layout_b = {table.columns * pass.k, 0};
-        table.pack_b(pass.n, pass.k, whole.b + j * whole.layout_b.column + p * whole.layout_b.row, whole.layout_b, own,
-                     table.columns * pass.k);
+        pass.k = std::min(kDepth, whole.k - p);
         pass.a = whole.a + p * whole.layout_a.column;
+        pass.b = whole.b + j * whole.layout_b.column + p * whole.layout_b.row;
+        pass.layout_b = whole.layout_b;
         pass.c = whole.c + j;
         pass.accumulate = whole.accumulate || p > 0;
+        const int64_t panel = table.columns * pass.k;
+        if (pass.layout_b.column == 1 && pass.m > table.rows) {
+          table.multiply_and_pack(pass, own, panel);
+          pass.m -= table.rows;
+          pass.a += table.rows * pass.layout_a.row;
+          pass.c += table.rows * pass.c_row;
+        } else {
+          table.pack_b(pass.n, pass.k, pass.b, pass.layout_b, own, panel);
+        }
+        pass.b = own;
+        pass.layout_b = {panel, 0};
         multiply_pass(pass);
       }
   });
