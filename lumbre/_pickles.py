@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import pickle
 import pickletools
 from importlib import import_module
@@ -37,29 +38,42 @@ def _pytorch_name(module: str, name: str) -> tuple[str, str]:
     return module, name
 
 
-class Writer(_Pickler):
-    """Pickles whose globals have PyTorch's names; ``reference`` gives the persistent ids of storages."""
+def _written_name(module: str, name: str) -> tuple[str, str]:
+    """The place that a file gives to what stands at a place here."""
+    if name.endswith("Storage") and module.partition(".")[0] in (_PACKAGE, "torch"):
+        return ("torch.storage" if name in ("UntypedStorage", "TypedStorage") else "torch"), name
+    return _pytorch_name(module, name)
+
+
+def pickled(obj: Any, protocol: int, reference: Callable) -> bytes:
+    """A pickle whose globals have PyTorch's names; ``reference`` gives the persistent ids of storages."""
+    file = io.BytesIO()
+    if protocol not in (2, 3):
+        _TextWriter(file, protocol, reference).dump(obj)
+        return file.getvalue()
+    _Writer(file, protocol, reference).dump(obj)
+    return _C._rename_globals(file.getbuffer(), _written_name)
+
+
+class _Writer(pickle.Pickler):
+    def __init__(self, file: IO[bytes], protocol: int, reference: Callable) -> None:
+        super().__init__(file, protocol=protocol)
+        self.persistent_id = reference  # type: ignore[method-assign]
+
+
+class _TextWriter(_Pickler):
+    """For the protocols whose globals are not opcodes of their own, or are text like the rest."""
 
     def __init__(self, file: IO[bytes], protocol: int, reference: Callable) -> None:
         super().__init__(file, protocol=protocol)
-        self._reference = reference
-
-    def persistent_id(self, obj: Any) -> Any:
-        return self._reference(obj)
+        self.persistent_id = reference
 
     def save_global(self, obj: Any, name: str | None = None) -> None:
         if isinstance(obj, _C.dtype):
             name = str(obj).rpartition(".")[2]
         name = name or getattr(obj, "__qualname__", None) or obj.__name__
         module = getattr(obj, "__module__", None) or whichmodule(obj, name)
-        if isinstance(obj, _C.dtype):
-            module = "torch"
-        elif name.endswith("Storage") and isinstance(obj, type):
-            module, name = "torch", obj.__name__
-            if name in ("UntypedStorage", "TypedStorage"):
-                module = "torch.storage"
-        else:
-            module, name = _pytorch_name(module, name)
+        module, name = ("torch", name) if isinstance(obj, _C.dtype) else _written_name(module, name)
         if module.split(".")[0] != "torch":
             super().save_global(obj, name)
             return

@@ -14,21 +14,22 @@ import sys
 from contextlib import contextmanager
 
 from lumbre import _C, _identity
+from lumbre._archive import PIECE, ArchiveWriter
 from lumbre._pickles import (
     RestrictedUnpickler,
     TrustingUnpickler,
-    Writer,
     add_safe_globals,
     clear_safe_globals,
     get_safe_globals,
     get_unsafe_globals_in_checkpoint,
+    pickled,
     safe_globals,
 )
 from lumbre.storage import TypedStorage, UntypedStorage
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
     from typing import IO, Any
 
 __all__ = [
@@ -41,8 +42,6 @@ __all__ = [
 DEFAULT_PROTOCOL = 2
 MAGIC_NUMBER = 0x1950A86A20F9469CFC6C
 PROTOCOL_VERSION = 1001
-_ALIGNMENT = 64
-_PIECE = 1 << 20  # bytes that are copied at a time
 
 
 class SourceChangeWarning(Warning):
@@ -165,38 +164,25 @@ def _tells(file: IO[bytes]) -> bool:
 
 
 def _save_zip(obj: Any, file: IO[bytes], name: str, protocol: int) -> None:
-    import zipfile
-
     storages = _Storages()
-    text = io.BytesIO()
-    Writer(text, protocol, storages.reference).dump(obj)
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+    program = pickled(obj, protocol, storages.reference)
+    archive = ArchiveWriter(file)
 
-        def record(path: str, size: int, pieces: Iterable[bytes]) -> None:
-            info = zipfile.ZipInfo(f"{name}/{path}")
-            # Records start at multiples of 64 bytes, so that a mapped file can be used as it is.
-            start = file.tell() + 30 + len(info.filename.encode()) + 4
-            padding = -start % _ALIGNMENT
-            info.extra = b"FB" + struct.pack("<H", padding) + b"Z" * padding
-            info.file_size = size
-            with archive.open(info, "w") as target:
-                for piece in pieces:
-                    target.write(piece)
+    def note(path: str, data: bytes) -> None:
+        archive.record(f"{name}/{path}", len(data), [data])
 
-        def note(path: str, data: bytes) -> None:
-            record(path, len(data), [data])
-
-        note("data.pkl", text.getvalue())
-        note("byteorder", sys.byteorder.encode())
-        for i, memory in enumerate(storages.kept):
-            record(f"data/{i}", memory.nbytes(), _pieces(memory))
-        note("version", b"3\n")
-        note(".data/serialization_id", b"0" * 40)
+    note("data.pkl", program)
+    note("byteorder", sys.byteorder.encode())
+    for i, memory in enumerate(storages.kept):
+        archive.record(f"{name}/data/{i}", memory.nbytes(), _pieces(memory))
+    note("version", b"3\n")
+    note(".data/serialization_id", b"0" * 40)
+    archive.end()
 
 
 def _pieces(memory: UntypedStorage) -> Iterator[bytes]:
-    for start in range(0, memory.nbytes(), _PIECE):
-        yield memory._bytes(start, start + _PIECE)
+    for start in range(0, memory.nbytes(), PIECE):
+        yield memory._bytes(start, start + PIECE)
 
 
 def _filled(file: Any, size: int) -> UntypedStorage:
@@ -204,7 +190,7 @@ def _filled(file: Any, size: int) -> UntypedStorage:
     memory = _C._functions["empty"]((size,), dtype=_C.uint8).untyped_storage()  # not cleared first
     place = 0
     while place < size:
-        data = file.read(min(_PIECE, size - place))
+        data = file.read(min(PIECE, size - place))
         if not data:
             raise EOFError("Ran out of input")
         memory._put(place, data)
@@ -225,7 +211,6 @@ def _save_legacy(obj: Any, file: IO[bytes], protocol: int) -> None:
     }  # fmt: skip
     for value in (MAGIC_NUMBER, PROTOCOL_VERSION, system):
         pickle.dump(value, file, protocol=protocol)
-    body = io.BytesIO()
     dtypes: dict[str, int] = {}
 
     def noted(value: Any) -> Any:
@@ -234,8 +219,7 @@ def _save_legacy(obj: Any, file: IO[bytes], protocol: int) -> None:
             dtypes[found[2]] = value.dtype.itemsize if isinstance(value, TypedStorage) else 1
         return found
 
-    Writer(body, protocol, noted).dump(obj)
-    file.write(body.getvalue())
+    file.write(pickled(obj, protocol, noted))
     pickle.dump([str(i) for i in range(len(storages.kept))], file, protocol=protocol)
     for i, memory in enumerate(storages.kept):
         file.write(struct.pack("<q", memory.nbytes() // dtypes[str(i)]))

@@ -6,11 +6,15 @@ import collections
 import io
 import os
 import pickle
+import pickletools
 import random
+import zipfile
+import zlib
 
 import pytest
 
 import lumbre
+from lumbre import _pickles
 
 torch = pytest.importorskip("torch", reason="PyTorch is the reference")
 
@@ -136,3 +140,74 @@ def test_map_location():
     file.seek(0)
     with pytest.raises(RuntimeError, match="CUDA"):
         lumbre.load(file, map_location="cuda")
+
+
+@pytest.mark.parametrize("protocol", [2, 3])
+def test_globals_get_pytorchs_names(protocol):
+    """The opcodes are renamed where they stand: as the writer in Python has it, which writes the names itself."""
+    net = lumbre.nn.Sequential(lumbre.nn.Flatten(), lumbre.nn.Linear(2, 3), lumbre.nn.PixelShuffle(1))
+    value = [
+        content(lumbre),
+        net,
+        lumbre.nn.functional.relu,
+        "clumbre\nTensor\n",
+        b"clumbre\nTensor\n",
+        1 << 40,
+        2.5,
+        len,
+    ]
+    value += [list(range(300)), "é" * 300, -1, 70000, {3: [net]}, lumbre.FloatStorage, lumbre.storage.UntypedStorage]
+
+    def reference(found):
+        return ("storage", found.nbytes()) if isinstance(found, lumbre.UntypedStorage) else None
+
+    whole = io.BytesIO()
+    _pickles._TextWriter(whole, protocol, reference).dump(value)
+    assert _pickles.pickled(value, protocol, reference) == whole.getvalue()
+    names = [argument for opcode, argument, _ in pickletools.genops(whole.getvalue()) if opcode.name == "GLOBAL"]
+    assert "torch._utils _rebuild_tensor_v2" in names and "torch FloatStorage" in names
+    assert not any(name.startswith("lumbre") for name in names)
+
+
+@pytest.mark.parametrize(
+    "program", [b"", b"\x80\x02clumbre\nTen", b"\x80\x02X\xff\xff\xff\x7fab", b"\x80\x02U", b"\x80\x04\x95"]
+)
+def test_only_whole_pickles_are_renamed(program):
+    if not program:
+        assert lumbre._C._rename_globals(program, _pickles._written_name) == b""
+        return
+    with pytest.raises(RuntimeError, match="a pickle"):
+        lumbre._C._rename_globals(program, _pickles._written_name)
+
+
+@pytest.mark.skipif(not hasattr(lumbre._C, "_crc32"), reason="the processor has no products of polynomials")
+def test_checksums():
+    rng = random.Random(0)
+    for size in [*range(200), 4096, 100_003]:
+        data = rng.randbytes(size)
+        cut = rng.randint(0, size)
+        assert lumbre._C._crc32(data) == zlib.crc32(data)
+        assert lumbre._C._crc32(memoryview(data)[cut:], zlib.crc32(data[:cut])) == zlib.crc32(data)
+
+
+class WithHoles(io.FileIO):
+    """Leaves out what is nothing but zeros."""
+
+    def write(self, data):
+        if len(data) >= 1 << 20 and not any(data[:: 1 << 12]):
+            return self.seek(len(data), os.SEEK_CUR) and len(data)
+        return super().write(data)
+
+
+def test_records_and_places_beyond_4_gigabytes(tmp_path):
+    path, large = tmp_path / "large.pt", lumbre.zeros((1 << 32) + 12345, dtype=lumbre.uint8)
+    with WithHoles(path, "w") as file:
+        lumbre.save({"large": large, "after": lumbre.arange(3.0)}, file)
+    assert path.stat().st_size > 1 << 32
+    with zipfile.ZipFile(path) as archive:
+        sizes = {info.filename: info.file_size for info in archive.infolist()}
+        assert sizes["archive/data/0"] == large.numel()
+        assert archive.read("archive/version") == b"3\n"  # its place and its checksum
+    for module in (torch, lumbre):
+        found = module.load(path, mmap=True)
+        assert found["large"].shape == large.shape and found["after"].tolist() == [0, 1, 2]

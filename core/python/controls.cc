@@ -17,6 +17,7 @@ namespace lumbre::python {
 void add_numpy(PyObject* module);
 void add_dlpack(PyObject* module);
 void add_buffers(PyObject* module);
+void add_files(PyObject* module);
 
 namespace {
 
@@ -313,6 +314,7 @@ void add_bridges(PyObject* module) {
   add_numpy(module);
   add_dlpack(module);
   add_buffers(module);
+  add_files(module);
 }
 
 void add_controls(PyObject* module) {
