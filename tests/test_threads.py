@@ -100,6 +100,32 @@ def test_results_do_not_depend_on_the_number_of_threads(name):
             assert one.dtype == other.dtype and torch.equal(one, other), f"{count} threads"
 
 
+BEYOND_THE_CACHE = {
+    "two inputs": lambda x, y: x + y,
+    "a number": lambda x, y: x * 2,
+    "a repeated row": lambda x, y: x.view(-1, 1) - y[:1],
+    "off its line": lambda x, y: torch.maximum(x[1:], y[:-1]),
+    "into an output": lambda x, y: torch.add(x[1:], y[1:], out=torch.empty(len(x))[1:]),
+    "in place": lambda x, y: x.clone().mul_(y),
+    "other dtypes": lambda x, y: x.double() * y,
+    "three inputs": lambda x, y: torch.where(x > y, x, y),
+    "apart": lambda x, y: torch.stack((x, y), 1)[:, 0] + y,
+}
+
+
+@pytest.mark.parametrize("name", BEYOND_THE_CACHE)
+def test_what_is_written_past_the_cache(name):
+    """Results of more than 48 MB are what their pieces are."""
+    function, count, piece = BEYOND_THE_CACHE[name], 13_000_003, 1_000_001
+    x, y = numbers(count), numbers(count).flip(0)
+    whole, done = function(x, y).flatten(), 0
+    for start in range(0, count, piece):
+        part = function(x[start : start + piece], y[start : start + piece] if "row" not in name else y).flatten()
+        assert torch.equal(whole[start : start + len(part)], part)
+        done += len(part)
+    assert done >= count - count // piece - 1
+
+
 def test_python_threads_share_the_pool():
     torch.set_num_threads(2)
     expected = [(matrix * k).sum() for k in range(8)]

@@ -359,8 +359,29 @@ bool Plan::outgrows_cache() const {
   return true;
 }
 
+// The same, of contiguous or repeated elements of the loop's own dtypes: a block at a time, that the first cache holds.
+void Plan::run_past_cache(Loop loop, const void* context) const {
+  constexpr int64_t kBlockBytes = 8192;
+  const LongWork released(true);
+  parallel_for(elements_, kGrain, [&](int64_t begin, int64_t end) {
+    alignas(64) char block[kBlockBytes];
+    const int64_t item = stride_[0][0], some = kBlockBytes / item;
+    for (int64_t at = begin; at < end; at += some) {
+      const int64_t count = std::min(some, end - at);
+      char* data[kMaxOperands] = {block};
+      for (int i = 1; i < count_; ++i) data[i] = operands_[i].data + at * stride_[0][i];
+      loop(data, stride_[0], count, context);
+      stream_loop()(operands_[0].data + at * item, block, count * item);
+    }
+  });
+}
+
 void Plan::run_elementwise(Loop loop, std::span<const DType> loop_dtypes, const void* context) {
   stream_ = loop_dtypes[0] == operands_[0].dtype && outgrows_cache();
+  bool plain = stream_;
+  for (int i = 1; i < count_; ++i)
+    plain &= operands_[i].dtype == loop_dtypes[i] && !lies_apart(stride_[0][i], operands_[i].dtype);
+  if (plain) return run_past_cache(loop, context);
   bool apart = stream_;
   for (int i = outputs_; i < count_; ++i) apart |= lies_apart(stride_[0][i], operands_[i].dtype);
   if (!apart || elements_ < 64) return run(loop, loop_dtypes, context);

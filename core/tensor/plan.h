@@ -84,6 +84,7 @@ class Plan {
                      const int64_t* strides, int64_t count) const;
   bool outgrows_cache() const;
   void copy_past_cache(Loop loop);
+  void run_past_cache(Loop loop, const void* context) const;
   int turned_dimension() const;
   int64_t tile_count(int turned) const;
   void run_tiles(Loop loop, const DType* loop_dtypes, const void* context, int turned, int64_t begin,
