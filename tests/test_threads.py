@@ -115,7 +115,7 @@ BEYOND_THE_CACHE = {
 
 @pytest.mark.parametrize("name", BEYOND_THE_CACHE)
 def test_what_is_written_past_the_cache(name):
-    """Results of more than 48 MB are what their pieces are."""
+    """Results of more than 32 MB are what their pieces are."""
     function, count, piece = BEYOND_THE_CACHE[name], 13_000_003, 1_000_001
     x, y = numbers(count), numbers(count).flip(0)
     whole, done = function(x, y).flatten(), 0
