@@ -32,6 +32,9 @@ class Scratch {
   void* data_;
 };
 
+// Makes bytes zero, many of them on several threads.
+void clear(void* memory, size_t bytes);
+
 // Gives all idle blocks back to the system.
 void empty_cache() noexcept;
 

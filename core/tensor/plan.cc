@@ -290,7 +290,6 @@ void Plan::run_converted(Loop loop, const DType* loop_dtypes, const void* contex
 
 namespace {
 constexpr int64_t kTileColumns = 256, kTileRows = 16;
-constexpr int64_t kStreamBytes = int64_t{32} << 20;
 }  // namespace
 
 // The dimension along which inputs lie that lie apart in the innermost one; 0 where there is none.

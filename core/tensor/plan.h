@@ -13,7 +13,8 @@ using Loop = void (*)(char* const* data, const int64_t* strides, int64_t count, 
 
 inline constexpr int64_t kGrain = 32768;  // elements below which an operation stays on its thread
 
-inline constexpr int64_t kLongWork = 1 << 19;  // elements from which the interpreter lock is let go
+inline constexpr int64_t kStreamBytes = int64_t{32} << 20;  // of results that are written past the cache
+inline constexpr int64_t kLongWork = 1 << 19;               // elements from which the interpreter lock is let go
 
 // Loop that converts elements of one dtype to another (data[0] <- data[1]).
 Loop conversion_loop(DType from, DType to);

@@ -2,10 +2,13 @@
 
 #include "tensor/reads.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <cstring>
 
+#include "base/memory.h"
+#include "base/threads.h"
 #include "tensor/plan.h"
 
 namespace lumbre {
@@ -321,6 +324,12 @@ void Tensor::fill(Scalar value) const {
     char* const data[2] = {bytes(), item};
     const int64_t steps[2] = {static_cast<int64_t>(item_bytes()), 0};
     return conversion_loop(dtype(), dtype())(data, steps, count(), nullptr);
+  }
+  const auto size = static_cast<size_t>(count()) * item_bytes();
+  const bool zero = std::all_of(item, item + item_bytes(), [](char byte) { return byte == 0; });
+  if (zero && is_contiguous() && size < kStreamBytes) {
+    const LongWork released(count() >= kLongWork);
+    return clear(bytes(), size);
   }
   // Elements that an expanded tensor repeats are written once.
   Dims once = sizes();
