@@ -1,12 +1,21 @@
 // Loops that only move elements, by item size: compiled once per instruction set, chosen at run time.
 #pragma once
 
+#include <atomic>
+
 #include "tensor/plan.h"
 
 namespace lumbre {
 
+// Positions along a dimension of `size` elements, `step` bytes apart.
+struct Positions {
+  int64_t size, step;
+  std::atomic<bool>* outside;  // set where one is not in [0, size)
+};
+
 struct MoveLoops {
   Loop fetch;        // (result, source, offsets): result <- source[offset]
+  Loop gather;       // (result, source, positions), the context being Positions: result <- source[step * position]
   Loop set;          // (target, values, offsets): target[offset] <- value
   Loop copy;         // (result, source): any strides, negative ones included
   Loop fill_masked;  // (target, mask, value): target <- value where the mask is true

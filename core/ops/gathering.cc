@@ -1,6 +1,8 @@
 // Reading and writing along one dimension: gather, scatter, the index_ family, take and put.
+#include <atomic>
 #include <limits>
 
+#include "kernels/index.h"
 #include "ops/gradients.h"
 #include "ops/indexing.h"
 #include "ops/views.h"
@@ -27,6 +29,20 @@ int64_t stride_bytes(const Tensor& t, int dim) {
 }  // namespace
 
 namespace {
+// Into a new result, with positions as they lie; false where one is outside.
+bool gather_inside(const Tensor& result, const Tensor& input, int d, const Tensor& index) {
+  std::atomic<bool> outside{false};
+  const Positions positions{input.sizes()[d], stride_bytes(input, d), &outside};
+  Plan plan;
+  plan.add_output(at_least_1d(result));
+  plan.add_input(along(input, d, index.sizes()));
+  plan.add_input(index);
+  plan.build_fixed("gather");
+  const DType dtypes[3] = {input.dtype(), input.dtype(), DType::Int64};
+  plan.run(move_loops(input.item_bytes()).gather, dtypes, &positions);
+  return !outside;
+}
+
 Tensor gather_from(const Tensor& given, int64_t dim, const Tensor& given_index, bool allow_negative) {
   LB_CHECK(is_index_type(given_index) || given_index.count() == 0, Runtime,
            "gather(): Expected dtype int32/int64 for index");
@@ -40,6 +56,8 @@ Tensor gather_from(const Tensor& given, int64_t dim, const Tensor& given_index, 
     LB_CHECK(i == d || index.sizes()[i] <= input.sizes()[i], Runtime, "Size does not match at dimension ", i,
              " expected index ", index.sizes(), " to be no larger than self ", input.sizes(), " apart from dimension ",
              d);
+  const bool plain = index.dtype() == DType::Int64 && !allow_negative && input.count() > 0;
+  if (plain && gather_inside(result, input, d, index)) return result;
   const Tensor offsets =
       offsets_along(index, d, input.sizes()[d], stride_bytes(input, d), allow_negative, ErrorKind::Runtime);
   Plan plan;
