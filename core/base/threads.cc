@@ -157,6 +157,8 @@ class Pool {
   // processors are left alone.
   void keep_apart() {
     const int processor = sched_getcpu();
+    if (const pthread_t self = pthread_self(); !pthread_equal(self, std::exchange(caller_, self)))
+      caller_on_ = apart_from_ = -1;  // its workers may run where it may
     if (processor >= 0 && processor == std::exchange(caller_on_, processor) && processor != apart_from_) {
       apart_from_ = processor;
       cpu_set_t others;
@@ -210,7 +212,8 @@ class Pool {
   int limit_ = 0;
   int started_ = 0;
   std::vector<pthread_t> workers_;
-  int caller_on_ = -1;   // the processor of the last job's caller
+  pthread_t caller_{};   // of the last job,
+  int caller_on_ = -1;   // and its processor
   int apart_from_ = -1;  // the processor that the workers may not run on
 };
 
