@@ -29,17 +29,21 @@ int64_t stride_bytes(const Tensor& t, int dim) {
 }  // namespace
 
 namespace {
+void run_fetch(const Tensor& result, const Tensor& input, int d, const Tensor& places, Loop loop, const void* context) {
+  Plan plan;
+  plan.add_output(at_least_1d(result));
+  plan.add_input(along(input, d, places.sizes()));
+  plan.add_input(places);
+  plan.build_fixed("gather");
+  const DType dtypes[3] = {input.dtype(), input.dtype(), DType::Int64};
+  plan.run(loop, dtypes, context);
+}
+
 // Into a new result, with positions as they lie; false where one is outside.
 bool gather_inside(const Tensor& result, const Tensor& input, int d, const Tensor& index) {
   std::atomic<bool> outside{false};
   const Positions positions{input.sizes()[d], stride_bytes(input, d), &outside};
-  Plan plan;
-  plan.add_output(at_least_1d(result));
-  plan.add_input(along(input, d, index.sizes()));
-  plan.add_input(index);
-  plan.build_fixed("gather");
-  const DType dtypes[3] = {input.dtype(), input.dtype(), DType::Int64};
-  plan.run(move_loops(input.item_bytes()).gather, dtypes, &positions);
+  run_fetch(result, input, d, index, move_loops(input.item_bytes()).gather, &positions);
   return !outside;
 }
 
@@ -60,13 +64,7 @@ Tensor gather_from(const Tensor& given, int64_t dim, const Tensor& given_index, 
   if (plain && gather_inside(result, input, d, index)) return result;
   const Tensor offsets =
       offsets_along(index, d, input.sizes()[d], stride_bytes(input, d), allow_negative, ErrorKind::Runtime);
-  Plan plan;
-  plan.add_output(at_least_1d(result));
-  plan.add_input(along(input, d, index.sizes()));
-  plan.add_input(offsets);
-  plan.build_fixed("gather");
-  const DType dtypes[3] = {input.dtype(), input.dtype(), DType::Int64};
-  plan.run(fetch_loop(input.item_bytes()), dtypes, nullptr);
+  run_fetch(result, input, d, offsets, fetch_loop(input.item_bytes()), nullptr);
   return result;
 }
 }  // namespace
