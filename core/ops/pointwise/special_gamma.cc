@@ -26,11 +26,18 @@ struct IGammaC : Floats {
   }
 };
 LB_LOOPS(IGammaC, .name = "igammac_cpu", .accepts = kFloatingDTypes);
+struct TriGamma : Floats {
+  template <class T>
+  LB_MATH T operator()(T x) const {
+    return math::trigamma(x);
+  }
+};
+LB_LOOPS(TriGamma, .name = "polygamma", .promotion = Promotion::Floating);
 struct PolyGamma : Floats {
   int64_t n;
   template <class T>
   T operator()(T x) const {
-    return n == 0 ? static_cast<T>(math::digamma(x)) : static_cast<T>(math::polygamma(n, x));
+    return static_cast<T>(math::polygamma(n, x));
   }
 };
 LB_LOOPS(PolyGamma, .name = "polygamma", .promotion = Promotion::Floating);
@@ -55,6 +62,7 @@ Tensor mvlgamma(const Out& out, const Tensor& input, int64_t p) {
 }
 Tensor polygamma(const Out& out, int64_t n, const Tensor& input) {
   LB_CHECK(n >= 0, Runtime, "polygamma(n, x) does not support negative n.");
+  if (n == 1) return pointwise(TriGamma_spec, out, {input});
   const PolyGamma functor{{}, n};
   return pointwise(PolyGamma_spec, out, {input}, &functor);
 }
