@@ -185,10 +185,17 @@ inline T bessel_y1(T x) {
   return trig<YNear<1>>(x);
 }
 
-inline double spherical_bessel_j0(double x) {
-  if (std::fabs(x) == kInf<double>) return 0;
-  if (std::fabs(x) < 1e-4) return 1 - x * x / 6;
-  return ::sin(x) / x;
+// sin(x) / x.
+struct SphericalNear {
+  template <class T>
+  LB_MATH static T near(T x) {
+    return x == T(0) ? T(1) : sin_near(x) / x;
+  }
+  static double far(double x) { return abs(x) == kInf<double> ? 0 : sin_far(x, 0) / x; }
+};
+template <class T>
+inline T spherical_bessel_j0(T x) {
+  return trig<SphericalNear>(x);
 }
 
 // |x| <= 3: a Chebyshev series. Beyond: exponential decay, or a wave, with series in 1/z, z = 2/3 |x|^(3/2).
@@ -203,11 +210,7 @@ inline double airy_ai(double x) {
   return scale * (::sin(t) * chebyshev_sum(kAiryCos, u) - ::cos(t) * chebyshev_sum(kAirySin, u));
 }
 
-#define LB_MATH_THROUGH_DOUBLE(name) \
-  inline float name(float x) { return static_cast<float>(name(static_cast<double>(x))); }
-LB_MATH_THROUGH_DOUBLE(spherical_bessel_j0)
-LB_MATH_THROUGH_DOUBLE(airy_ai)
-#undef LB_MATH_THROUGH_DOUBLE
+inline float airy_ai(float x) { return static_cast<float>(airy_ai(static_cast<double>(x))); }
 
 }  // namespace math
 }  // namespace LB_LEVEL

@@ -7,21 +7,21 @@ namespace lumbre {
 namespace LB_LEVEL {
 namespace math {
 
-// |x| < 1: x + x P(x^2). Beyond: 1 - exp(-Q(|x|)) with Q a fit of -log(erfc).
+// Near 0: x + x P(x^2). Beyond: 1 - erfc, of whose logarithm (float) or eighth root (double) there is a fit.
 template <class T>
 LB_MATH T erf(T x) {
   const T a = abs(x);
   const T near = fma(a, poly(kErf<T>, a * a), a);
-  T q;
+  T rest;
   if constexpr (sizeof(T) == 4) {
-    const T c = a > T(4) ? T(4) : a;
-    q = poly(kLogErfcF, c);
+    rest = exp_normal(-poly(kLogErfcF, a > T(4) ? T(4) : a));
   } else {
-    const T c = a > T(6) ? T(6) : a;
-    q = poly_in_halves(kLogErfcD, c - T(1));
+    const T root = poly_in_halves(kErfcRootD, (a > T(6) ? T(6) : a) - T(3.5));
+    const T square = root * root, fourth = square * square;
+    rest = fourth * fourth;
   }
-  const T far = T(1) - exp_normal(-q);
-  const T y = copysign(a < T(1) ? near : far, x);
+  const T far = T(1) - rest;
+  const T y = copysign(a < (sizeof(T) == 4 ? T(1) : T(1.18)) ? near : far, x);
   return x == x ? y : x;
 }
 
@@ -119,19 +119,49 @@ LB_MATH double ndtri(double p) {
 }
 LB_MATH float ndtri(float p) { return static_cast<float>(ndtri(static_cast<double>(p))); }
 
+// -log(1 - a^2) for a < 1.
+template <class T>
+LB_MATH T minus_log_rest(T a) {
+  return -log_sum(log_reduce_normal((T(1) - a) * (T(1) + a), T(0)), T(0));
+}
+
 // Float: fits in w = -log(1 - x^2) and its root (as Giles does, 2010).
 template <class T>
 LB_MATH T erfinv(T x) {
   const T a = abs(x);
   T y;
   if constexpr (sizeof(T) == 4) {
-    const T w = -log((T(1) - a) * (T(1) + a));
+    const T w = minus_log_rest(a);
     y = x * (w < T(5) ? poly_in_halves(kErfInvNear, w - T(2.5)) : poly_in_halves(kErfInvFar, sqrt(w) - T(3)));
   } else {
     y = normal_quantile(x / 2, (1 - a) / 2) * kSqrtHalf<T>;
   }
   y = a == T(1) ? x * kInf<T> : y;
   return a <= T(1) ? y : kNan<T>;
+}
+
+// out = erfinv(in). Of doubles up to this bound one fit will do, so that the few beyond it are mended afterwards.
+inline constexpr double kErfInvBound = 0.999;  // where w = 6.2
+inline void map_erfinv(double* out, const double* in, int64_t count) {
+  constexpr int64_t kBlock = 256;
+  for (int64_t from = 0; from < count; from += kBlock) {
+    const int64_t some = count - from < kBlock ? count - from : kBlock;
+    double x[kBlock];
+    int64_t far = 0;
+    for (int64_t i = 0; i < some; ++i) {
+      x[i] = in[from + i];
+      far += abs(x[i]) < kErfInvBound ? 0 : 1;
+    }
+#pragma GCC ivdep
+    for (int64_t i = 0; i < some; ++i)
+      out[from + i] = x[i] * poly_in_halves(kErfInvNearD, minus_log_rest(abs(x[i])) - 3.125);
+    for (int64_t i = 0; far > 0 && i < some; ++i)
+      if (!(abs(x[i]) < kErfInvBound)) out[from + i] = erfinv(x[i]);
+  }
+}
+inline void map_erfinv(float* out, const float* in, int64_t count) {
+#pragma GCC ivdep
+  for (int64_t i = 0; i < count; ++i) out[i] = erfinv(in[i]);
 }
 
 // The normal distribution's smaller side, without the factor exp(-x^2 / 2).

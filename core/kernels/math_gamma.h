@@ -19,20 +19,40 @@ inline double lgamma(double x) {
 // x - n for n the whole number next to it, times pi.
 LB_MATH double pi_times_rest(double x) { return kPi<double> * (x - std::nearbyint(x)); }
 
-// Float: Stirling's series in double beyond 8, where eight steps of the recurrence lead; reflection on the left.
+// Float: Stirling's series in double beyond 8, where eight steps of the recurrence lead; reflection on the left, if
+// there may be any.
+template <bool kReflects = true>
 LB_MATH float lgamma(float value) {
   constexpr std::array<double, 8> c{1.0 / 12,   -1.0 / 360,      1.0 / 1260, -1.0 / 1680,
                                     1.0 / 1188, -691.0 / 360360, 1.0 / 156,  -3617.0 / 122400};
-  const double x = value, right = x < 0 ? 1 - x : x;
+  const double x = value, right = kReflects && x < 0 ? 1 - x : x;
   const bool near = right < 8;
   double product = right;
   for (int k = 1; k < 8; ++k) product *= right + k;
   product = near ? product : 1;
   const double y = near ? right + 8 : right, inverse = 1 / y;
   const double stirling = fma(y - 0.5, log(y), inverse * poly(c, inverse * inverse) - y) + 0.91893853320467274178;
-  const double taken = log(x < 0 ? product * kPi<double> / abs(sin_near(pi_times_rest(x))) : product);
-  const double result = x < 0 ? taken - stirling : stirling - taken;
+  double argument = product;
+  if constexpr (kReflects) argument = x < 0 ? product * kPi<double> / abs(sin_near(pi_times_rest(x))) : product;
+  const double taken = log(argument);
+  const double result = kReflects && x < 0 ? taken - stirling : stirling - taken;
   return static_cast<float>(abs(x) == kInf<double> ? kInf<double> : result);
+}
+
+// out = lgamma(in).
+inline void map_lgamma(float* out, const float* in, int64_t count) {
+  bool left = false;
+  for (int64_t i = 0; i < count; ++i) left |= in[i] < 0;
+  if (left) {
+#pragma GCC ivdep
+    for (int64_t i = 0; i < count; ++i) out[i] = lgamma(in[i]);
+  } else {
+#pragma GCC ivdep
+    for (int64_t i = 0; i < count; ++i) out[i] = lgamma<false>(in[i]);
+  }
+}
+inline void map_lgamma(double* out, const double* in, int64_t count) {
+  for (int64_t i = 0; i < count; ++i) out[i] = lgamma(in[i]);
 }
 
 // Ten steps of the recurrence below 10, then the asymptotic series (Abramowitz and Stegun 6.3.18); reflection on the
@@ -148,9 +168,10 @@ inline double gamma_density(double a, double x) {
   return ::exp(-a * log1p_defect((x - a) / a) - stirling) / std::sqrt(2 * kPi<double> * a);
 }
 
-inline double igamma_series(double a, double x) {
+// Sums end where terms fall below `precision`: 1e-17, or 1e-10 for floats.
+inline double igamma_series(double a, double x, double precision) {
   double term = 1, sum = 1;
-  for (double k = a + 1; term > 1e-17 * sum; k += 1) {
+  for (double k = a + 1; term > precision * sum; k += 1) {
     term *= x / k;
     sum += term;
   }
@@ -158,7 +179,7 @@ inline double igamma_series(double a, double x) {
 }
 
 // The upper function for x > a by Legendre's continued fraction, evaluated as Lentz does.
-inline double igammac_fraction(double a, double x) {
+inline double igammac_fraction(double a, double x, double precision) {
   double b = x + 1 - a, c = 1e300, d = 1 / b, h = d;
   for (double k = 1; k < 1e6; k += 1) {
     const double n = -k * (k - a);
@@ -167,7 +188,7 @@ inline double igammac_fraction(double a, double x) {
     c = b + n / c;
     const double factor = c * d;
     h *= factor;
-    if (std::fabs(factor - 1) <= 1e-16) break;
+    if (std::fabs(factor - 1) <= 10 * precision) break;
   }
   return gamma_density(a, x) * a * h;
 }
@@ -204,7 +225,7 @@ inline double igamma_temme(double a, double x, bool upper) {
 
 inline bool temme_applies(double a, double x) { return a > 1e5 && std::fabs(x - a) < 0.1 * a; }
 
-inline double igamma(double a, double x) {
+inline double igamma(double a, double x, double precision = 1e-17) {
   if (x < 0 || a < 0) return kNan<double>;
   if (a == 0) return x > 0 ? 1.0 : kNan<double>;
   if (x == 0) return 0.0;
@@ -212,10 +233,10 @@ inline double igamma(double a, double x) {
   if (x == kInf<double>) return 1.0;
   if (a != a || x != x) return kNan<double>;
   if (temme_applies(a, x)) return igamma_temme(a, x, false);
-  return x > a && x > 1 ? 1 - igammac_fraction(a, x) : igamma_series(a, x);
+  return x > a && x > 1 ? 1 - igammac_fraction(a, x, precision) : igamma_series(a, x, precision);
 }
 
-inline double igammac(double a, double x) {
+inline double igammac(double a, double x, double precision = 1e-17) {
   if (x < 0 || a < 0) return kNan<double>;
   if (a == 0) return x > 0 ? 0.0 : kNan<double>;
   if (x == 0) return 1.0;
@@ -224,14 +245,14 @@ inline double igammac(double a, double x) {
   if (a != a || x != x) return kNan<double>;
   if (temme_applies(a, x)) return igamma_temme(a, x, true);
   if (x <= 1.1 && a < 1) return igammac_series(a, x);
-  return x > a && x > 1 ? igammac_fraction(a, x) : 1 - igamma_series(a, x);
+  return x > a && x > 1 ? igammac_fraction(a, x, precision) : 1 - igamma_series(a, x, precision);
 }
 
 inline float igamma(float a, float x) {
-  return static_cast<float>(igamma(static_cast<double>(a), static_cast<double>(x)));
+  return static_cast<float>(igamma(static_cast<double>(a), static_cast<double>(x), 1e-10));
 }
 inline float igammac(float a, float x) {
-  return static_cast<float>(igammac(static_cast<double>(a), static_cast<double>(x)));
+  return static_cast<float>(igammac(static_cast<double>(a), static_cast<double>(x), 1e-10));
 }
 
 }  // namespace math

@@ -223,8 +223,15 @@ template <class T>
 LB_MATH ArcParts<T> arc_parts(T a) {
   const bool near = a <= T(0.5);
   const T z = near ? a * a : T(0.5) - T(0.5) * a;
-  const T root = sqrt(z), h = high_half(root);
-  const T sum = root + h;
+  const T root = sqrt(z);
+#ifdef __FMA__
+  if constexpr (sizeof(T) == 8) {
+    // What the root lacks needs few digits: a division of floats will do.
+    const T lost = fma(-root, root, z) * static_cast<T>(0.5f / (static_cast<float>(root) + 1e-30f));
+    return {near ? a : root, (near ? T(0) : lost) + (near ? a : root) * z * poly(kAsin<T>, z)};
+  }
+#endif
+  const T h = high_half(root), sum = root + h;
   const T lost = (z - h * h) / (sum == T(0) ? T(1) : sum);
   const T s = near ? a : h;
   return {s, (near ? T(0) : lost) + (near ? a : root) * z * poly(kAsin<T>, z)};

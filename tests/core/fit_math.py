@@ -224,7 +224,9 @@ def main() -> None:
     poly("kAtan", root(lambda t: (mp.atan(t) - t) / t**3), 0, 1, 9, 20, "(atan(t) - t) / t^3 in t^2")
     poly("kTanh", root(lambda x: (mp.tanh(x) - x) / x**3), 0, 0.391, 5, 11, "(tanh(x) - x) / x^3 in x^2")
     poly("kSinh", root(lambda x: (mp.sinh(x) - x) / x**3), 0, 1, 4, 7, "(sinh(x) - x) / x^3 in x^2")
-    poly("kErf", root(lambda x: mp.erf(x) / x - 1), 0, 1, 7, 12, "erf(x) / x - 1 in x^2")
+    erf_share = root(lambda x: mp.erf(x) / x - 1)
+    poly("kErf", erf_share, 0, 1, 7, 0, "erf(x) / x - 1 in x^2")
+    poly_of("double", "T:kErf", erf_share, 0, 1.4, 13, "the same up to 1.18")
     poly_of("float", "kLogErfcF", lambda x: -mp.log(mp.erfc(x)), 1, 4, 9, "-log(erfc(x))")
     poly_of(
         "float",
@@ -235,7 +237,11 @@ def main() -> None:
         12,
         "-log2(erfc(x / sqrt(2)) / 2)",
     )
-    poly_of("double", "kLogErfcD", lambda x: -mp.log(mp.erfc(x + 1)), 0, 5, 26, "-log(erfc(x + 1))")
+    poly_of("double", "kErfcRootD", lambda v: mp.erfc(v + 3.5) ** (mp.mpf(1) / 8), -2.5, 2.5, 24, "erfc(v + 3.5)^(1/8)")
+    poly_of(
+        "double", "kErfInvNearD", lambda t: erfinv_share(t + 3.125), -3.125, 3.125, 25, "erfinv(x) / x in w - 3.125"
+    )
+    poly_of("float", "kAtanhF", root(lambda x: (mp.atanh(x) - x) / x**3), 0, 0.25, 7, "(atanh(x) - x) / x^3 in x^2")
     poly("kErfcx", scaled_erfc, -1, 1, 12, 24, "erfcx(x) / u in 2u - 1, u = 3 / (3 + x)")
     poly_of(
         "float",

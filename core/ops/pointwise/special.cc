@@ -14,6 +14,19 @@ namespace LB_LEVEL {
     }                                      \
   }
 
+// For functions with a way of their own through a run of elements.
+#define LB_MAPPED_FUNCTOR(F, name)                        \
+  struct F : Floats {                                     \
+    template <class T>                                    \
+    T operator()(T x) const {                             \
+      return math::name(x);                               \
+    }                                                     \
+    template <class T>                                    \
+    static void map(T* out, const T* in, int64_t count) { \
+      math::map_##name(out, in, count);                   \
+    }                                                     \
+  }
+
 // For functions that are vector code near 0 only (math::map_trig).
 #define LB_NEAR_FUNCTOR(F, Near)                          \
   struct F : Floats {                                     \
@@ -49,7 +62,7 @@ tensor([1.0000, 0.1573]))",
                                     g*(call<"exp">(-(b.input(0) * b.input(0))) * Scalar(-1.1283791670955125739))),
           .forms = kUnaryForms, .aliases = "special.erfc");
 
-LB_FLOATING_FUNCTOR(ErfInv, math::erfinv(x));
+LB_MAPPED_FUNCTOR(ErfInv, erfinv);
 LB_LOOPS(ErfInv, .name = "erfinv", .promotion = Promotion::Floating);
 LB_RECORD(.signature = "erfinv(input, *, out=None)", .doc = R"(The inverse of erf: infinite at -1 and 1, NaN outside.
 
@@ -61,7 +74,7 @@ tensor([0.0000, 0.4769]))",
                                        Scalar(0.88622692545275801365))),
           .forms = kEveryForm, .aliases = "special.erfinv");
 
-LB_FLOATING_FUNCTOR(LGamma, math::lgamma(x));
+LB_MAPPED_FUNCTOR(LGamma, lgamma);
 LB_LOOPS(LGamma, .name = "lgamma", .promotion = Promotion::Floating);
 LB_RECORD(.signature = "lgamma(input, *, out=None)",
           .doc = R"(The logarithm of the absolute value of the gamma function.
@@ -278,7 +291,7 @@ LB_RECORD(.signature = "special.scaled_modified_bessel_k1(input, *, out=None)",
 tensor([1.6362]))",
           .forward = forward_of<unary_forward<ScaledK1_spec>>, .derivative = kDerivativeRefused, .forms = kFunction);
 
-LB_FLOATING_FUNCTOR(SphericalJ0, static_cast<T>(math::spherical_bessel_j0(x)));
+LB_NEAR_FUNCTOR(SphericalJ0, math::SphericalNear);
 LB_LOOPS(SphericalJ0, .name = "spherical_bessel_j0_cpu", .promotion = Promotion::Floating, .accepts = kSingleAndDouble);
 LB_RECORD(.signature = "special.spherical_bessel_j0(input, *, out=None)",
           .doc = R"(The spherical Bessel function of the first kind, order 0: sin(x) / x.
