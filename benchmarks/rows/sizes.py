@@ -39,6 +39,47 @@ torch.clamp(c, 0, 1)                        np: np.clip(c, 0, 1)
 torch.log1p(a)                              np: np.log1p(a)
 torch.isnan(a)                              np: np.isnan(a)
 """
+SPECIAL_MEDIUM = """
+torch.exp2(c)                               np: np.exp2(c)
+torch.expm1(c)                              np: np.expm1(c)
+torch.log2(a)                               np: np.log2(a)
+torch.log10(a)                              np: np.log10(a)
+torch.tan(c)                                np: np.tan(c)
+torch.asin(c)                               np: np.arcsin(c)
+torch.acos(c)                               np: np.arccos(c)
+torch.atan(c)                               np: np.arctan(c)
+torch.sinh(c)                               np: np.sinh(c)
+torch.acosh(a + 1)                          np: np.arccosh(a + 1)
+torch.atanh(c)
+torch.sinc(c)
+torch.logit(u)
+torch.erfc(c)
+torch.erfinv(c)
+torch.special.ndtri(u)
+torch.special.log_ndtr(c)
+torch.lgamma(a)
+torch.digamma(a)
+torch.polygamma(1, a)
+torch.igamma(a[:100], b[:100])
+torch.special.zeta(a[:100] + 1, b[:100])
+torch.i0(c)
+torch.special.i1e(c)
+torch.special.bessel_j0(a)
+torch.special.modified_bessel_k1(a)
+torch.special.airy_ai(c[:100])
+torch.special.legendre_polynomial_p(c[:100], 3)
+torch.xlogy(a, b)
+torch.logaddexp(a, b)                       np: np.logaddexp(a, b)
+torch.hypot(a, b)                           np: np.hypot(a, b)
+torch.frexp(c)                              gives: torch.frexp(c).mantissa
+a ** -1
+F.elu(c)
+F.softplus(c)
+F.mish(c)
+F.logsigmoid(c)
+F.hardswish(c)
+F.gelu(x).sum().backward()                  gives: x.grad
+"""
 BINARY = """
 a + b                                       np: a + b
 a * b                                       np: a * b
@@ -219,6 +260,14 @@ a / b                                       np: a / b
 a.mean()                                    np: a.mean()
 torch.softmax(a, 1)
 """
+REAL_MEDIUM = """
+torch.log(a)                                np: np.log(a)
+torch.sin(a)                                np: np.sin(a)
+torch.erf(a)
+a ** b                                      np: a ** b
+torch.lgamma(a)
+F.gelu(a)
+"""
 INTEGERS = """
 a // b                                      np: a // b
 a % b                                       np: a % b
@@ -290,6 +339,7 @@ def floats(size: str, shape: tuple[int, int]) -> Iterator[Row]:
                 "indexing": INDEXING, "structure": STRUCTURE, "creation": CREATION, "rowwise": ROWWISE, "gradients": GRADIENTS}  # fmt: skip
     if size == "medium":
         families["sorting"] += SORTING_MEDIUM
+        families["special"] = SPECIAL_MEDIUM
     for family, text in families.items():
         for row in table(f"{size} {family}", sized(text, shape), operands):
             yield limited(row, "float32", shape) if size == "large" else row
@@ -302,6 +352,8 @@ def other_dtype(size: str, dtype: str, shape: tuple[int, int]) -> Iterator[Row]:
     of = functools.partial(Operand, shape, dtype, values)
     operands = {"a": of(), "b": of(seed=1), "p": Operand((shape[0],), "int64", "positions")}
     text = {"float64": NUMBERS + REAL, "int64": NUMBERS + INTEGERS, "bfloat16": NUMBERS + REAL, "bool": TRUTH}[dtype]
+    if (size, dtype) == ("medium", "float64"):
+        text += REAL_MEDIUM
     if dtype == "bfloat16":  # NumPy has no such numbers
         text = "\n".join(without_numpy(line) for line in text.splitlines())
     for row in table(f"{size} {dtype}", text, operands):

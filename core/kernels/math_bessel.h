@@ -1,4 +1,4 @@
-// Bessel and Airy functions, in double for both types. Included by math.h.
+// Bessel and Airy functions. Included by math.h.
 #pragma once
 
 #include "kernels/math.h"
@@ -7,81 +7,195 @@ namespace lumbre {
 namespace LB_LEVEL {
 namespace math {
 
-// Chebyshev series of exp(-x) I0(x) on [0, 8], and times sqrt(x) in 1/x beyond (fitted here).
-inline double i0e(double x) {
-  const double a = std::fabs(x);
-  if (a <= 8) return chebyshev_sum(kI0Small, a / 4 - 1);
-  return chebyshev_sum(kI0Large, 16 / a - 1) / std::sqrt(a);
+// I of order 0 or 1 up to 8, a fit in x^2; beyond, without exp(x), one in 1/x over the root of x.
+template <int kOrder, class T>
+LB_MATH T modified_small(T a) {
+  if constexpr (kOrder == 0)
+    return poly_in_halves(kI0Small<T>, a * a);
+  else
+    return a * poly_in_halves(kI1Small<T>, a * a);
+}
+template <int kOrder, class T>
+LB_MATH T modified_large(T a) {
+  const T v = T(16) / a - T(1);
+  if constexpr (kOrder == 0)
+    return poly_in_halves(kI0Large<T>, v) / sqrt(a);
+  else
+    return poly_in_halves(kI1Large<T>, v) / sqrt(a);
 }
 
-// Odd, but +0 at -0, as PyTorch's.
-inline double i1e(double x) {
-  const double a = std::fabs(x);
-  const double y = a <= 8 ? a * chebyshev_sum(kI1Small, a / 4 - 1) : chebyshev_sum(kI1Large, 16 / a - 1) / std::sqrt(a);
-  return x < 0 ? -y : y;
+template <int kOrder, class T>
+LB_MATH T modified_i(T a) {
+  return a <= T(8) ? modified_small<kOrder>(a) : exp(a) * modified_large<kOrder>(a);
+}
+template <int kOrder, class T>
+LB_MATH T scaled_modified_i(T a) {
+  return a <= T(8) ? exp(-a) * modified_small<kOrder>(a) : modified_large<kOrder>(a);
 }
 
-// As PyTorch's, these are infinite where exp is and NaN at infinity.
+// As PyTorch's, these are infinite where exp is and NaN at infinity, and the odd ones give +0 at -0.
 template <class T>
-inline T i0(T x) {
-  const double grow = static_cast<T>(::exp(std::fabs(static_cast<double>(x))));
-  return static_cast<T>(grow * i0e(static_cast<double>(x)));
+LB_MATH T i0(T x) {
+  return modified_i<0>(abs(x));
 }
-
 template <class T>
-inline T i1(T x) {
-  const double grow = static_cast<T>(::exp(std::fabs(static_cast<double>(x))));
-  return static_cast<T>(grow * i1e(static_cast<double>(x)));
+LB_MATH T i0e(T x) {
+  return scaled_modified_i<0>(abs(x));
+}
+template <class T>
+LB_MATH T i1(T x) {
+  const T y = modified_i<1>(abs(x));
+  return x < T(0) ? -y : y;
+}
+template <class T>
+LB_MATH T i1e(T x) {
+  const T y = scaled_modified_i<1>(abs(x));
+  return x < T(0) ? -y : y;
 }
 
-// x <= 2: the logarithm and a series in x^2; beyond: exp(-x) / sqrt(x) times a series in 1/x (fitted here).
-inline double scaled_k0(double x, bool scaled) {
-  if (x == 0) return kInf<double>;
-  if (!(x > 0)) return kNan<double>;
-  if (x <= 2) {
-    const double y = chebyshev_sum(kK0Small, x * x / 2 - 1) - ::log(0.5 * x) * i0(x);
-    return scaled ? y * ::exp(x) : y;
+// K of order 0 or 1, times exp(x) if scaled. x <= 2: the logarithm and a series in x^2; beyond: exp(-x) over the root
+// of x times a series in 1/x (fitted here).
+template <int kOrder, class T>
+LB_MATH T modified_k(T x, bool scaled) {
+  const bool tiny = x < T(2) * std::numeric_limits<T>::min();  // where half of x has lost digits
+  const T z = x * x, v = T(4) / x - T(1), half_log = log(tiny ? x : T(0.5) * x) - (tiny ? kLn2<T> : T(0));
+  T small, large;
+  if constexpr (kOrder == 0) {
+    small = poly(kK0Small<T>, z) - half_log * poly(kI0Smallest<T>, z);
+    large = poly_in_halves(kK0Large<T>, v);
+  } else {
+    small = half_log * x * poly(kI1Smallest<T>, z) + poly(kK1Small<T>, z) / x;
+    large = poly_in_halves(kK1Large<T>, v);
   }
-  return chebyshev_sum(kK0Large, 4 / x - 1) / std::sqrt(x) * (scaled ? 1.0 : ::exp(-x));
-}
-
-inline double scaled_k1(double x, bool scaled) {
-  if (x == 0) return kInf<double>;
-  if (!(x > 0)) return kNan<double>;
-  if (x <= 2) {
-    const double y = ::log(0.5 * x) * i1(x) + chebyshev_sum(kK1Small, x * x / 2 - 1) / x;
-    return scaled ? y * ::exp(x) : y;
-  }
-  return chebyshev_sum(kK1Large, 4 / x - 1) / std::sqrt(x) * (scaled ? 1.0 : ::exp(-x));
+  const bool near = x <= T(2);
+  const T exponent = near ? (scaled ? x : T(0)) : (scaled ? T(0) : -x);
+  const T y = (near ? small : large / sqrt(x)) * exp(exponent);
+  return x == T(0) ? kInf<T> : x > T(0) ? y : kNan<T>;
 }
 
 template <class T>
-inline T modified_bessel_i0(T x) {
+LB_MATH T modified_bessel_i0(T x) {
   return i0(x);
 }
 template <class T>
-inline T modified_bessel_i1(T x) {
+LB_MATH T modified_bessel_i1(T x) {
   return i1(x);
 }
-inline double modified_bessel_k0(double x) { return scaled_k0(x, false); }
-inline double modified_bessel_k1(double x) { return scaled_k1(x, false); }
-inline double scaled_modified_bessel_k0(double x) { return scaled_k0(x, true); }
-inline double scaled_modified_bessel_k1(double x) { return scaled_k1(x, true); }
-
-// The C library's, except that PyTorch's give NaN at infinity.
-inline double bessel_j0(double x) { return std::fabs(x) < kInf<double> ? ::j0(x) : kNan<double>; }
-inline double bessel_j1(double x) { return std::fabs(x) < kInf<double> ? ::j1(x) : kNan<double>; }
-inline double bessel_y0(double x) {
-  return x > 0 && x < kInf<double> ? ::y0(x) : (x == 0 ? -kInf<double> : kNan<double>);
+template <class T>
+LB_MATH T modified_bessel_k0(T x) {
+  return modified_k<0>(x, false);
 }
-inline double bessel_y1(double x) {
-  return x > 0 && x < kInf<double> ? ::y1(x) : (x == 0 ? -kInf<double> : kNan<double>);
+template <class T>
+LB_MATH T modified_bessel_k1(T x) {
+  return modified_k<1>(x, false);
+}
+template <class T>
+LB_MATH T scaled_modified_bessel_k0(T x) {
+  return modified_k<0>(x, true);
+}
+template <class T>
+LB_MATH T scaled_modified_bessel_k1(T x) {
+  return modified_k<1>(x, true);
 }
 
-inline double spherical_bessel_j0(double x) {
-  if (std::fabs(x) == kInf<double>) return 0;
-  if (std::fabs(x) < 1e-4) return 1 - x * x / 6;
-  return ::sin(x) / x;
+// J and Y beyond 8: waves whose amplitudes are fits in 1/x^2.
+struct Waves {
+  double j, y;
+};
+
+template <int kOrder>
+LB_MATH Waves waves(double a) {
+  const double w = 8 / a, v = fma(w * w, 2.0, -1.0);
+  auto t = trig_reduce(a);
+  const double sine = sin_in_quadrant(t);
+  ++t.quadrant;
+  const double cosine = sin_in_quadrant(t);
+  const double plus = cosine + sine, minus = sine - cosine, scale = 1 / sqrt(kPi<double> * a);
+  if constexpr (kOrder == 0) {
+    const double p = poly(kWave0P, v) * scale, q = poly(kWave0Q, v) * (w / 8) * scale;
+    return {p * plus - q * minus, p * minus + q * plus};
+  } else {
+    const double p = poly(kWave1P, v) * scale, q = poly(kWave1Q, v) * (w / 8) * scale;
+    return {p * minus + q * plus, q * minus - p * plus};
+  }
+}
+
+// x^2 less the square of a root.
+LB_MATH double without_root(double a, const std::array<double, 2>& root) {
+  return ((a - root[0]) - root[1]) * (a + root[0]);
+}
+
+// J up to 8; v = x^2 / 32 - 1.
+template <int kOrder>
+LB_MATH double small_j(double a, double v) {
+  if constexpr (kOrder == 0)
+    return poly(kJ0Small, v) * without_root(a, kJ0FirstRoot) * without_root(a, kJ0SecondRoot);
+  else
+    return a * poly(kJ1Small, v) * without_root(a, kJ1FirstRoot) * without_root(a, kJ1SecondRoot);
+}
+
+template <int kOrder>
+struct JNear {
+  template <class T>
+  LB_MATH static T near(T x) {
+    const double a = abs(static_cast<double>(x)), v = fma(a * a, 1.0 / 32, -1.0);
+    const double y = a <= 8 ? small_j<kOrder>(a, v) : waves<kOrder>(a).j;
+    return static_cast<T>(kOrder == 1 && x < T(0) ? -y : y);
+  }
+  static double far(double x) {
+    if (x - x != 0) return kNan<double>;
+    return kOrder == 0 ? ::j0(x) : ::j1(x);
+  }
+};
+
+template <int kOrder>
+struct YNear {
+  template <class T>
+  LB_MATH static T near(T x) {
+    const double a = abs(static_cast<double>(x)), v = fma(a * a, 1.0 / 32, -1.0);
+    const double logarithm = log(0.5 * a) * (2 / kPi<double>)*small_j<kOrder>(a, v);
+    double small;
+    if constexpr (kOrder == 0)
+      small = logarithm + poly(kY0Small, v);
+    else
+      small = logarithm + poly(kY1Small, v) / a;
+    const double y = a <= 8 ? small : waves<kOrder>(a).y;
+    return static_cast<T>(x == T(0) ? -kInf<double> : x > T(0) ? y : kNan<double>);
+  }
+  static double far(double x) {
+    if (!(x > 0 && x < kInf<double>)) return kNan<double>;
+    return kOrder == 0 ? ::y0(x) : ::y1(x);
+  }
+};
+
+template <class T>
+inline T bessel_j0(T x) {
+  return trig<JNear<0>>(x);
+}
+template <class T>
+inline T bessel_j1(T x) {
+  return trig<JNear<1>>(x);
+}
+template <class T>
+inline T bessel_y0(T x) {
+  return trig<YNear<0>>(x);
+}
+template <class T>
+inline T bessel_y1(T x) {
+  return trig<YNear<1>>(x);
+}
+
+// sin(x) / x.
+struct SphericalNear {
+  template <class T>
+  LB_MATH static T near(T x) {
+    return x == T(0) ? T(1) : sin_near(x) / x;
+  }
+  static double far(double x) { return abs(x) == kInf<double> ? 0 : sin_far(x, 0) / x; }
+};
+template <class T>
+inline T spherical_bessel_j0(T x) {
+  return trig<SphericalNear>(x);
 }
 
 // |x| <= 3: a Chebyshev series. Beyond: exponential decay, or a wave, with series in 1/z, z = 2/3 |x|^(3/2).
@@ -96,21 +210,7 @@ inline double airy_ai(double x) {
   return scale * (::sin(t) * chebyshev_sum(kAiryCos, u) - ::cos(t) * chebyshev_sum(kAirySin, u));
 }
 
-#define LB_MATH_THROUGH_DOUBLE(name) \
-  inline float name(float x) { return static_cast<float>(name(static_cast<double>(x))); }
-LB_MATH_THROUGH_DOUBLE(i0e)
-LB_MATH_THROUGH_DOUBLE(i1e)
-LB_MATH_THROUGH_DOUBLE(modified_bessel_k0)
-LB_MATH_THROUGH_DOUBLE(modified_bessel_k1)
-LB_MATH_THROUGH_DOUBLE(scaled_modified_bessel_k0)
-LB_MATH_THROUGH_DOUBLE(scaled_modified_bessel_k1)
-LB_MATH_THROUGH_DOUBLE(bessel_j0)
-LB_MATH_THROUGH_DOUBLE(bessel_j1)
-LB_MATH_THROUGH_DOUBLE(bessel_y0)
-LB_MATH_THROUGH_DOUBLE(bessel_y1)
-LB_MATH_THROUGH_DOUBLE(spherical_bessel_j0)
-LB_MATH_THROUGH_DOUBLE(airy_ai)
-#undef LB_MATH_THROUGH_DOUBLE
+inline float airy_ai(float x) { return static_cast<float>(airy_ai(static_cast<double>(x))); }
 
 }  // namespace math
 }  // namespace LB_LEVEL

@@ -7,42 +7,69 @@ namespace lumbre {
 namespace LB_LEVEL {
 namespace math {
 
-// |x| < 1: x + x P(x^2). Beyond: 1 - exp(-Q(|x|)) with Q a fit of -log(erfc).
+// Near 0: x + x P(x^2). Beyond: 1 - erfc, of whose logarithm (float) or eighth root (double) there is a fit.
 template <class T>
 LB_MATH T erf(T x) {
   const T a = abs(x);
   const T near = fma(a, poly(kErf<T>, a * a), a);
-  T q;
+  T rest;
   if constexpr (sizeof(T) == 4) {
-    const T c = a > T(4) ? T(4) : a;
-    q = poly(kLogErfcF, c);
+    rest = exp_normal(-poly(kLogErfcF, a > T(4) ? T(4) : a));
   } else {
-    const T c = a > T(6) ? T(6) : a;
-    q = poly(kLogErfcD, c - T(1));
+    const T root = poly_in_halves(kErfcRootD, (a > T(6) ? T(6) : a) - T(3.5));
+    const T square = root * root, fourth = square * square;
+    rest = fourth * fourth;
   }
-  const T far = T(1) - exp_normal(-q);
-  const T y = copysign(a < T(1) ? near : far, x);
+  const T far = T(1) - rest;
+  const T y = copysign(a < (sizeof(T) == 4 ? T(1) : T(1.18)) ? near : far, x);
   return x == x ? y : x;
 }
 
-inline double erfc(double x) { return ::erfc(x); }
-inline float erfc(float x) { return static_cast<float>(::erfc(static_cast<double>(x))); }
-
-// exp(x^2) erfc(x); x >= 0 from a Chebyshev series in 4 / (4 + x).
-inline double erfcx(double x) {
-  if (x != x) return x;
-  if (x < -26.7) return kInf<double>;
-  const double u = 4 / (4 + std::fabs(x));
-  const double y = chebyshev_sum(kErfcx, 2 * u - 1) * u;
-  if (x >= 0) return y;
-  // exp(x^2) with x^2 in two exact pieces.
-  const double h = high_half(x), square = h * h;
-  return 2 * ::exp(square) * ::exp((x - h) * (x + h)) - y;
+// exp(x^2) erfc(x) for x >= 0.
+template <class T>
+LB_MATH T erfcx_positive(T x) {
+  const T u = T(3) / (T(3) + x);
+  return poly_in_halves(kErfcx<T>, fma(u, T(2), T(-1))) * u;
 }
-inline float erfcx(float x) { return static_cast<float>(erfcx(static_cast<double>(x))); }
+
+// What rounding took from x * x: an error in an exponent is one of the result.
+template <class T>
+LB_MATH T square_error(T x, T square) {
+#ifdef __FMA__
+  return fma(x, x, -square);
+#else
+  const T h = high_half(x), l = x - h;
+  return ((h * h - square) + T(2) * h * l) + l * l;
+#endif
+}
+
+// exp(-(x + low)) for x >= 0 and a low below its last place.
+template <class T>
+LB_MATH T exp_minus(T x, T low) {
+  const auto e = exp_reduce(-x);
+  const T y = exp_significand_fast(e);
+  const T scaled = scale_down(fma(-low, y, y), e.shifted, -x < kExpTiny<T>);
+  return -x < kExpZero<T> ? T(0) : scaled;
+}
+
+template <class T>
+LB_MATH T erfc(T x) {
+  const T a = abs(x), square = a * a;
+  const T y = exp_minus(square, square_error(a, square)) * erfcx_positive(a);
+  return x < T(0) ? T(2) - y : y;
+}
+
+template <class T>
+LB_MATH T erfcx(T x) {
+  const T a = abs(x), square = a * a;
+  const T grow = exp(square), error = square_error(a, square);
+  const T mirrored = T(2) * (grow < kInf<T> ? fma(grow, error, grow) : grow);
+  const T y = erfcx_positive(a);
+  return x < T(0) ? mirrored - y : y;
+}
 
 // Wichura, algorithm AS 241 (PPND16): the normal quantile of 1/2 + q, tail = the smaller of the two probabilities.
-inline double normal_quantile(double q, double tail) {
+LB_MATH double normal_quantile(double q, double tail) {
   constexpr std::array<double, 8> a{3.3871328727963666080e0,  1.3314166789178437745e+2, 1.9715909503065514427e+3,
                                     1.3731693765509461125e+4, 4.5921953931549871457e+4, 6.7265770927008700853e+4,
                                     3.3430575583588128105e+4, 2.5090809287301226727e+3};
@@ -76,50 +103,92 @@ inline double normal_quantile(double q, double tail) {
                                     1.84631831751005468180e-5,
                                     1.42151175831644588870e-7,
                                     2.04426310338993978564e-15};
-  if (std::fabs(q) <= 0.425) {
-    const double r = 0.180625 - q * q;
-    return q * poly(a, r) / poly(b, r);
-  }
-  double r = std::sqrt(-::log(tail));
-  double y;
-  if (r <= 5) {
-    r -= 1.6;
-    y = poly(c, r) / poly(d, r);
+  const double size = abs(q), root = sqrt(-log(tail));
+  const bool near = size <= 0.425, far = root > 5;
+  const double r = near ? 0.180625 - q * q : far ? root - 5 : root - 1.6;
+  const double above = near ? size * poly(a, r) : far ? poly(e, r) : poly(c, r);
+  const double below = near ? poly(b, r) : far ? poly(f, r) : poly(d, r);
+  return copysign(above / below, q);
+}
+
+LB_MATH double ndtri(double p) {
+  double y = normal_quantile(p - 0.5, p < 0.5 ? p : 1 - p);
+  y = p == 0 ? -kInf<double> : y;
+  y = p == 1 ? kInf<double> : y;
+  return (p >= 0) & (p <= 1) ? y : kNan<double>;
+}
+LB_MATH float ndtri(float p) { return static_cast<float>(ndtri(static_cast<double>(p))); }
+
+// -log(1 - a^2) for a < 1.
+template <class T>
+LB_MATH T minus_log_rest(T a) {
+  return -log_sum(log_reduce_normal((T(1) - a) * (T(1) + a), T(0)), T(0));
+}
+
+// Float: fits in w = -log(1 - x^2) and its root (as Giles does, 2010).
+template <class T>
+LB_MATH T erfinv(T x) {
+  const T a = abs(x);
+  T y;
+  if constexpr (sizeof(T) == 4) {
+    const T w = minus_log_rest(a);
+    y = x * (w < T(5) ? poly_in_halves(kErfInvNear, w - T(2.5)) : poly_in_halves(kErfInvFar, sqrt(w) - T(3)));
   } else {
-    r -= 5;
-    y = poly(e, r) / poly(f, r);
+    y = normal_quantile(x / 2, (1 - a) / 2) * kSqrtHalf<T>;
   }
-  return q < 0 ? -y : y;
+  y = a == T(1) ? x * kInf<T> : y;
+  return a <= T(1) ? y : kNan<T>;
 }
 
-inline double ndtri(double p) {
-  if (p == 0) return -kInf<double>;
-  if (p == 1) return kInf<double>;
-  if (!(p > 0 && p < 1)) return kNan<double>;
-  return normal_quantile(p - 0.5, p < 0.5 ? p : 1 - p);
+// out = erfinv(in). Of doubles up to this bound one fit will do, so that the few beyond it are mended afterwards.
+inline constexpr double kErfInvBound = 0.999;  // where w = 6.2
+inline void map_erfinv(double* out, const double* in, int64_t count) {
+  constexpr int64_t kBlock = 256;
+  for (int64_t from = 0; from < count; from += kBlock) {
+    const int64_t some = count - from < kBlock ? count - from : kBlock;
+    double x[kBlock];
+    int64_t far = 0;
+    for (int64_t i = 0; i < some; ++i) {
+      x[i] = in[from + i];
+      far += abs(x[i]) < kErfInvBound ? 0 : 1;
+    }
+#pragma GCC ivdep
+    for (int64_t i = 0; i < some; ++i)
+      out[from + i] = x[i] * poly_in_halves(kErfInvNearD, minus_log_rest(abs(x[i])) - 3.125);
+    for (int64_t i = 0; far > 0 && i < some; ++i)
+      if (!(abs(x[i]) < kErfInvBound)) out[from + i] = erfinv(x[i]);
+  }
 }
-inline float ndtri(float p) { return static_cast<float>(ndtri(static_cast<double>(p))); }
+inline void map_erfinv(float* out, const float* in, int64_t count) {
+#pragma GCC ivdep
+  for (int64_t i = 0; i < count; ++i) out[i] = erfinv(in[i]);
+}
 
-inline double erfinv(double x) {
-  const double a = std::fabs(x);
-  if (a == 1) return x * kInf<double>;
-  if (!(a < 1)) return kNan<double>;
-  return normal_quantile(x / 2, (1 - a) / 2) * kSqrtHalf<double>;
+// The normal distribution's smaller side, without the factor exp(-x^2 / 2).
+template <class T>
+LB_MATH T scaled_tail(T x) {
+  return T(0.5) * erfcx_positive(abs(x) * kSqrtHalf<T>);
 }
-inline float erfinv(float x) { return static_cast<float>(erfinv(static_cast<double>(x))); }
 
 template <class T>
-inline T ndtr(T x) {
-  return static_cast<T>(0.5 * ::erfc(-static_cast<double>(x) * kSqrtHalf<double>));
+LB_MATH T normal_tail(T x) {
+  const T square = x * x;
+  return exp_minus(T(0.5) * square, T(0.5) * square_error(x, square)) * scaled_tail(x);
 }
 
-// log(erfcx(-t) / 2) - t^2 on the left, where ndtr underflows; t = x / sqrt(2).
-inline double log_ndtr(double x) {
-  const double t = x * kSqrtHalf<double>;
-  if (x < -1) return ::log(erfcx(-t) / 2) - t * t;
-  return ::log1p(-::erfc(t) / 2);
+template <class T>
+LB_MATH T ndtr(T x) {
+  const T tail = normal_tail(x);
+  return x > T(0) ? T(1) - tail : tail;
 }
-inline float log_ndtr(float x) { return static_cast<float>(log_ndtr(static_cast<double>(x))); }
+
+// On the left, where ndtr underflows, the logarithms of its factors.
+template <class T>
+LB_MATH T log_ndtr(T x) {
+  const T tail = normal_tail(x);
+  const T left = fma(x * T(-0.5), x, log(scaled_tail(x)));
+  return x < T(-1) ? left : log1p(x < T(0) ? tail - T(1) : -tail);
+}
 
 // The normal distribution function for activations. In float its smaller side is 2^-L(|x|) with L a fit up to 5.6 and a
 // steeper line beyond: half the work of erf, and right in the tail, where 1 + erf has lost its digits.

@@ -15,34 +15,67 @@ inline double lgamma(double x) {
   return ::lgamma(x);
 #endif
 }
-inline float lgamma(float x) { return static_cast<float>(lgamma(static_cast<double>(x))); }
 
-// sin(pi x) and cos(pi x) with exact reduction of x.
-inline double sin_pi(double x) {
-  const double r = x - 2 * std::nearbyint(x / 2);
-  if (std::fabs(r) == 1) return 0;
-  return ::sin(kPi<double> * (std::fabs(r) > 0.5 ? std::copysign(1.0, r) - r : r));
+// x - n for n the whole number next to it, times pi.
+LB_MATH double pi_times_rest(double x) { return kPi<double> * (x - std::nearbyint(x)); }
+
+// Float: Stirling's series in double beyond 8, where eight steps of the recurrence lead; reflection on the left, if
+// there may be any.
+template <bool kReflects = true>
+LB_MATH float lgamma(float value) {
+  constexpr std::array<double, 8> c{1.0 / 12,   -1.0 / 360,      1.0 / 1260, -1.0 / 1680,
+                                    1.0 / 1188, -691.0 / 360360, 1.0 / 156,  -3617.0 / 122400};
+  const double x = value, right = kReflects && x < 0 ? 1 - x : x;
+  const bool near = right < 8;
+  double product = right;
+  for (int k = 1; k < 8; ++k) product *= right + k;
+  product = near ? product : 1;
+  const double y = near ? right + 8 : right, inverse = 1 / y;
+  const double stirling = fma(y - 0.5, log(y), inverse * poly(c, inverse * inverse) - y) + 0.91893853320467274178;
+  double argument = product;
+  if constexpr (kReflects) argument = x < 0 ? product * kPi<double> / abs(sin_near(pi_times_rest(x))) : product;
+  const double taken = log(argument);
+  const double result = kReflects && x < 0 ? taken - stirling : stirling - taken;
+  return static_cast<float>(abs(x) == kInf<double> ? kInf<double> : result);
 }
 
-// Recurrence up to 10, then the asymptotic series (Abramowitz and Stegun 6.3.18); reflection on the left.
-inline double digamma(double x) {
-  if (x == 0) return std::copysign(kInf<double>, -x);
-  if (x == -kInf<double>) return kNan<double>;
-  double result = 0;
-  if (x < 0) {
-    if (x == std::floor(x)) return kNan<double>;
-    const double r = x - std::nearbyint(x);
-    result = -kPi<double> / ::tan(kPi<double> * r);
-    x = 1 - x;
+// out = lgamma(in).
+inline void map_lgamma(float* out, const float* in, int64_t count) {
+  bool left = false;
+  for (int64_t i = 0; i < count; ++i) left |= in[i] < 0;
+  if (left) {
+#pragma GCC ivdep
+    for (int64_t i = 0; i < count; ++i) out[i] = lgamma(in[i]);
+  } else {
+#pragma GCC ivdep
+    for (int64_t i = 0; i < count; ++i) out[i] = lgamma<false>(in[i]);
   }
-  for (; x < 10; x += 1) result -= 1 / x;
-  if (x > 1e17) return result + ::log(x);
+}
+inline void map_lgamma(double* out, const double* in, int64_t count) {
+  for (int64_t i = 0; i < count; ++i) out[i] = lgamma(in[i]);
+}
+
+// Ten steps of the recurrence below 10, then the asymptotic series (Abramowitz and Stegun 6.3.18); reflection on the
+// left.
+LB_MATH double digamma(double x) {
   constexpr std::array<double, 8> c{0,          1.0 / 12,  -1.0 / 120,     1.0 / 252,
                                     -1.0 / 240, 1.0 / 132, -691.0 / 32760, 1.0 / 12};
-  const double z = 1 / (x * x);
-  return result + (::log(x) - 0.5 / x - poly(c, z));
+  const double right = x < 0 ? 1 - x : x;
+  double sum = 1, product = right;  // of 1 / right + 1 / (right + 1) + ..., as one quotient
+  for (int k = 1; k < 10; ++k) {
+    const double factor = right + k;
+    sum = fma(sum, factor, product);
+    product *= factor;
+  }
+  const bool near = right < 10;
+  const double y = near ? right + 10 : right;
+  const double series = log(y) - 0.5 / y - poly(c, 1 / (y * y));
+  const double mirrored = x < 0 ? kPi<double> / tan_near(pi_times_rest(x)) : 0;
+  const double result = series - (near ? sum / product : 0) - mirrored;
+  const double undefined = x == 0 ? copysign(kInf<double>, -x) : kNan<double>;
+  return (x <= 0) & (x == std::floor(x)) ? undefined : result;
 }
-inline float digamma(float x) { return static_cast<float>(digamma(static_cast<double>(x))); }
+LB_MATH float digamma(float x) { return static_cast<float>(digamma(static_cast<double>(x))); }
 
 // Hurwitz's zeta for q > 0 by Euler and Maclaurin: nine terms, the integral, twelve corrections B_2j / (2j)!.
 inline double zeta_positive(double s, double q) {
@@ -87,12 +120,24 @@ inline double zeta(double s, double q) {
 }
 inline float zeta(float s, float q) { return static_cast<float>(zeta(static_cast<double>(s), static_cast<double>(q))); }
 
-inline double trigamma(double x) {
-  if (x == -kInf<double>) return kNan<double>;
-  if (x >= 0.5 || x != x) return zeta(2, x);
-  const double s = sin_pi(x);
-  return kPi<double> * kPi<double> / (s * s) - zeta_positive(2, 1 - x);
+// As digamma, with squares.
+LB_MATH double trigamma(double x) {
+  constexpr std::array<double, 7> c{1.0 / 6, -1.0 / 30, 1.0 / 42, -1.0 / 30, 5.0 / 66, -691.0 / 2730, 7.0 / 6};
+  const bool left = x < 0.5;
+  const double right = left ? 1 - x : x;
+  double sum = 1, product = right * right;
+  for (int k = 1; k < 10; ++k) {
+    const double square = (right + k) * (right + k);
+    sum = fma(sum, square, product);
+    product *= square;
+  }
+  const bool near = right < 10;
+  const double w = 1 / (near ? right + 10 : right), z = w * w;
+  const double positive = w + z * fma(w, poly(c, z), 0.5) + (near ? sum / product : 0);
+  const double sine = sin_near(pi_times_rest(x));
+  return left ? kPi<double> * kPi<double> / (sine * sine) - positive : positive;
 }
+LB_MATH float trigamma(float x) { return static_cast<float>(trigamma(static_cast<double>(x))); }
 
 inline double polygamma(int64_t n, double x) {
   if (n == 0) return digamma(x);
@@ -123,9 +168,10 @@ inline double gamma_density(double a, double x) {
   return ::exp(-a * log1p_defect((x - a) / a) - stirling) / std::sqrt(2 * kPi<double> * a);
 }
 
-inline double igamma_series(double a, double x) {
+// Sums end where terms fall below `precision`: 1e-17, or 1e-10 for floats.
+inline double igamma_series(double a, double x, double precision) {
   double term = 1, sum = 1;
-  for (double k = a + 1; term > 1e-17 * sum; k += 1) {
+  for (double k = a + 1; term > precision * sum; k += 1) {
     term *= x / k;
     sum += term;
   }
@@ -133,7 +179,7 @@ inline double igamma_series(double a, double x) {
 }
 
 // The upper function for x > a by Legendre's continued fraction, evaluated as Lentz does.
-inline double igammac_fraction(double a, double x) {
+inline double igammac_fraction(double a, double x, double precision) {
   double b = x + 1 - a, c = 1e300, d = 1 / b, h = d;
   for (double k = 1; k < 1e6; k += 1) {
     const double n = -k * (k - a);
@@ -142,7 +188,7 @@ inline double igammac_fraction(double a, double x) {
     c = b + n / c;
     const double factor = c * d;
     h *= factor;
-    if (std::fabs(factor - 1) <= 1e-16) break;
+    if (std::fabs(factor - 1) <= 10 * precision) break;
   }
   return gamma_density(a, x) * a * h;
 }
@@ -179,7 +225,7 @@ inline double igamma_temme(double a, double x, bool upper) {
 
 inline bool temme_applies(double a, double x) { return a > 1e5 && std::fabs(x - a) < 0.1 * a; }
 
-inline double igamma(double a, double x) {
+inline double igamma(double a, double x, double precision = 1e-17) {
   if (x < 0 || a < 0) return kNan<double>;
   if (a == 0) return x > 0 ? 1.0 : kNan<double>;
   if (x == 0) return 0.0;
@@ -187,10 +233,10 @@ inline double igamma(double a, double x) {
   if (x == kInf<double>) return 1.0;
   if (a != a || x != x) return kNan<double>;
   if (temme_applies(a, x)) return igamma_temme(a, x, false);
-  return x > a && x > 1 ? 1 - igammac_fraction(a, x) : igamma_series(a, x);
+  return x > a && x > 1 ? 1 - igammac_fraction(a, x, precision) : igamma_series(a, x, precision);
 }
 
-inline double igammac(double a, double x) {
+inline double igammac(double a, double x, double precision = 1e-17) {
   if (x < 0 || a < 0) return kNan<double>;
   if (a == 0) return x > 0 ? 0.0 : kNan<double>;
   if (x == 0) return 1.0;
@@ -199,14 +245,14 @@ inline double igammac(double a, double x) {
   if (a != a || x != x) return kNan<double>;
   if (temme_applies(a, x)) return igamma_temme(a, x, true);
   if (x <= 1.1 && a < 1) return igammac_series(a, x);
-  return x > a && x > 1 ? igammac_fraction(a, x) : 1 - igamma_series(a, x);
+  return x > a && x > 1 ? igammac_fraction(a, x, precision) : 1 - igamma_series(a, x, precision);
 }
 
 inline float igamma(float a, float x) {
-  return static_cast<float>(igamma(static_cast<double>(a), static_cast<double>(x)));
+  return static_cast<float>(igamma(static_cast<double>(a), static_cast<double>(x), 1e-10));
 }
 inline float igammac(float a, float x) {
-  return static_cast<float>(igammac(static_cast<double>(a), static_cast<double>(x)));
+  return static_cast<float>(igammac(static_cast<double>(a), static_cast<double>(x), 1e-10));
 }
 
 }  // namespace math

@@ -132,7 +132,7 @@ LB_MATH T log1p(T x) {
   return x == x ? copysign(y, x) : x;
 }
 
-// The float versions of the next three go through double, where plain formulas are accurate enough.
+// The float versions of the next two go through double, where plain formulas are accurate enough.
 LB_MATH double asinh(double x) {
   const double a = abs(x);
   const bool huge = a > 0x1p60;
@@ -157,7 +157,11 @@ LB_MATH double atanh(double x) {
 
 LB_MATH float asinh(float x) { return static_cast<float>(asinh(static_cast<double>(x))); }
 LB_MATH float acosh(float x) { return static_cast<float>(acosh(static_cast<double>(x))); }
-LB_MATH float atanh(float x) { return static_cast<float>(atanh(static_cast<double>(x))); }
+LB_MATH float atanh(float x) {
+  const float a = abs(x), z = a * a;
+  const float near = fma(a * z, poly(kAtanhF, z), a);
+  return copysign(a < 0.5f ? near : 0.5f * log((1 + a) / (1 - a)), x) + (a > 1 ? kNan<float> : 0.0f * x);
+}
 
 // |x|^y in double to about 2^-33: log2 from a Chebyshev fit, then 2^t likewise; then the signs and cases of C99.
 LB_MATH float pow(float x, float y) {
@@ -182,8 +186,58 @@ LB_MATH float pow(float x, float y) {
   return (y == 0.0f) | (x == 1.0f) ? 1.0f : m;
 }
 
-// glibc's is correctly rounded in all but rare cases and has C99's special values.
-inline double pow(double x, double y) { return ::pow(x, y); }
+#ifdef __FMA__
+// log2 |x| in two parts, to 2^-64: (log2(1+f)) / s for s = f / (2+f) is a series in s^2 whose first two terms, and what
+// each product and sum loses, are kept in two parts.
+struct Log2Pair {
+  double high, low;
+};
+LB_MATH Log2Pair log2_pair(double a) {
+  const auto r = log_reduce(a);
+  const double below = 2 + r.f, below_low = r.f - (below - 2), inverse = 1 / below;
+  const double s = r.f * inverse, s_low = fma(-s, below_low, fma(-s, below, r.f)) * inverse;
+  const double z = s * s, z_low = fma(s, s, -z) + 2 * s * s_low;
+  const double tail = z * poly(kPowTail, z);
+  const double c = kPowSecond[0] + tail, c_low = ((kPowSecond[0] - c) + tail) + kPowSecond[1];
+  const double p = z * c, p_low = fma(z, c, -p) + fma(z, c_low, z_low * c);
+  const double b = kPowFirst[0] + p, b_low = ((kPowFirst[0] - b) + p) + (p_low + kPowFirst[1]);
+  const double l = s * b, l_low = fma(s, b, -l) + fma(s, b_low, s_low * b);
+  const double high = r.e + l;
+  return {high, ((r.e - high) + l) + l_low};
+}
+
+// |x|^y without the cases of C99.
+LB_MATH double pow_magnitude(double a, double y) {
+  const auto logarithm = log2_pair(a);
+  double t = y * logarithm.high;
+  const double low = fma(y, logarithm.high, -t) + y * logarithm.low;
+  const bool within = abs(t) < 1100;
+  t = within ? t : copysign(1100.0, t);
+  const double n = (t + kRound<double>)-kRound<double>;
+  const double r = t - n, rest = (within ? low : 0.0) * kLn2<double>, tail = r * r * poly(kExp2<double>, r);
+  const double raised = fma(rest, 1 + fma(r, kLn2<double>, tail), tail);
+  return scale_by_power(1 + fma(r, kLn2<double>, raised), n);
+}
+
+LB_MATH double pow(double x, double y) {
+  const double a = abs(x);
+  double m = pow_magnitude(a, y);
+  const bool to_zero = (a == 0) == (y > 0);
+  m = (a == 0) | (a == kInf<double>) ? (to_zero ? 0.0 : kInf<double>) : m;
+  m = abs(y) == kInf<double> ? ((a < 1) == (y > 0) ? 0.0 : kInf<double>) : m;
+  m = a == 1 ? 1.0 : m;
+  const double half = 0.5 * y;
+  const bool integer = __builtin_floor(y) == y;
+  const bool odd = integer & (__builtin_floor(half) != half);
+  const uint64_t sign = odd ? bits_of(x) & kSignBit<double> : 0u;
+  m = std::bit_cast<double>(bits_of(m) | sign);
+  m = (x < 0) & !integer & (a != kInf<double>) ? kNan<double> : m;
+  m = (x != x) | (y != y) ? x + y : m;
+  return (y == 0) | (x == 1) ? 1.0 : m;
+}
+#else
+inline double pow(double x, double y) { return ::pow(x, y); }  // two parts want products without a rounding
+#endif
 
 template <class T>
 LB_MATH T hypot(T x, T y) {

@@ -143,36 +143,39 @@ LB_MATH T tan_near(T x) {
   return x == T(0) ? x : y;
 }
 
+LB_MATH double sin_far(double x, int quadrants) {
+  if (x - x != 0) return kNan<double>;
+  auto t = trig_reduce_huge(x);
+  t.quadrant += quadrants;
+  return sin_in_quadrant(t);
+}
+
 struct SinNear {
   template <class T>
   LB_MATH static T near(T x) {
     return sin_near(x);
   }
-  static double far(TrigReduced<double> t) { return sin_in_quadrant(t); }
+  static double far(double x) { return sin_far(x, 0); }
 };
 struct CosNear {
   template <class T>
   LB_MATH static T near(T x) {
     return cos_near(x);
   }
-  static double far(TrigReduced<double> t) {
-    ++t.quadrant;
-    return sin_in_quadrant(t);
-  }
+  static double far(double x) { return sin_far(x, 1); }
 };
 struct TanNear {
   template <class T>
   LB_MATH static T near(T x) {
     return tan_near(x);
   }
-  static double far(TrigReduced<double> t) { return tan_in_quadrant(t); }
+  static double far(double x) { return x - x == 0 ? tan_in_quadrant(trig_reduce_huge(x)) : kNan<double>; }
 };
 
 template <class F, class T>
 inline T trig(T x) {
   if (in_trig_range(x)) return F::near(x);
-  if (x - x != T(0)) return kNan<T>;
-  return static_cast<T>(F::far(trig_reduce_huge(static_cast<double>(x))));
+  return static_cast<T>(F::far(static_cast<double>(x)));
 }
 
 template <class T>
@@ -188,7 +191,7 @@ inline T tan(T x) {
   return trig<TanNear>(x);
 }
 
-// out[i] = F(in[i]) for F of SinNear, CosNear, TanNear; out may be in.
+// out[i] = F(in[i]) for F as SinNear is: near within the range, far beyond it. out may be in.
 template <class F, class T>
 void map_trig(T* out, const T* in, int64_t count) {
   constexpr int64_t block = 512;
@@ -220,8 +223,15 @@ template <class T>
 LB_MATH ArcParts<T> arc_parts(T a) {
   const bool near = a <= T(0.5);
   const T z = near ? a * a : T(0.5) - T(0.5) * a;
-  const T root = sqrt(z), h = high_half(root);
-  const T sum = root + h;
+  const T root = sqrt(z);
+#ifdef __FMA__
+  if constexpr (sizeof(T) == 8) {
+    // What the root lacks needs few digits: a division of floats will do.
+    const T lost = fma(-root, root, z) * static_cast<T>(0.5f / (static_cast<float>(root) + 1e-30f));
+    return {near ? a : root, (near ? T(0) : lost) + (near ? a : root) * z * poly(kAsin<T>, z)};
+  }
+#endif
+  const T h = high_half(root), sum = root + h;
   const T lost = (z - h * h) / (sum == T(0) ? T(1) : sum);
   const T s = near ? a : h;
   return {s, (near ? T(0) : lost) + (near ? a : root) * z * poly(kAsin<T>, z)};

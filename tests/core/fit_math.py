@@ -94,6 +94,76 @@ def root(f: Function) -> Function:
     return lambda z: f(mp.sqrt(z))
 
 
+def inverse(least: int, f: Function) -> Function:
+    """f in 2 least / x - 1, which is in [-1, 1] for x >= least."""
+    return lambda v: f(2 * least / (v + 1))
+
+
+def scaled_erfc(v: mp.mpf) -> mp.mpf:
+    u = (v + 1) / 2
+    x = 3 / u - 3
+    return (mp.exp(x * x) * mp.erfc(x) if x < 100 else sum_erfcx(x) / mp.sqrt(mp.pi) / x) / u
+
+
+def erfinv_share(w: mp.mpf) -> mp.mpf:
+    x = mp.sqrt(-mp.expm1(-w)) if w > mp.mpf(10) ** -60 else mp.mpf(10) ** -30
+    return mp.erfinv(x) / x
+
+
+def modified(order: int) -> None:
+    """I in x^2, and I and K with their exponentials taken off in 1/x."""
+    share = root(lambda x: mp.besseli(order, x) / x**order)
+    of = f"I{order}(x)" + (" / x" if order else "")
+    poly(f"kI{order}Small", share, 0, 64, 12, 17, f"{of} in x^2, x <= 8")
+    poly(f"kI{order}Smallest", share, 0, 4, 6, 10, f"{of} in x^2, x <= 2")
+    large = inverse(8, lambda x: mp.exp(-x) * mp.sqrt(x) * mp.besseli(order, x))
+    poly(f"kI{order}Large", large, -1, 1, 7, 24, f"exp(-x) sqrt(x) I{order}(x) in 16/x - 1")
+    large = inverse(2, lambda x: mp.exp(x) * mp.sqrt(x) * mp.besselk(order, x))
+    poly(f"kK{order}Large", large, -1, 1, 10, 24, f"exp(x) sqrt(x) K{order}(x) in 4/x - 1")
+
+
+def log2_share(z: mp.mpf) -> mp.mpf:
+    """What remains of log2((1 + s) / (1 - s)) / s after its first two terms, over z^2 = s^4."""
+    s = mp.sqrt(z)
+    return (2 * mp.atanh(s) / s - 2 - 2 * z / 3) / mp.log(2) / z**2
+
+
+def print_pair(name: str, value: mp.mpf) -> None:
+    high = mp.mpf(float(value))
+    parts = ", ".join(mp.nstr(v, 20, min_fixed=0, max_fixed=0) for v in (high, value - high))
+    print(f"inline constexpr std::array<double, 2> {name}{{{parts}}};")
+
+
+def waves(order: int) -> None:
+    """J and Y: up to 8 in x^2 / 32 - 1, J without its two roots; beyond, the amplitudes p and q of cosine and sine."""
+    first, second = (mp.besseljzero(order, k) ** 2 for k in (1, 2))
+
+    def small_j(v: mp.mpf) -> mp.mpf:
+        x = mp.sqrt((v + 1) * 32)
+        return mp.besselj(order, x) / x**order / ((x * x - first) * (x * x - second))
+
+    def small_y(v: mp.mpf) -> mp.mpf:
+        x = mp.sqrt((v + 1) * 32)
+        return x**order * (mp.bessely(order, x) - 2 / mp.pi * mp.log(x / 2) * mp.besselj(order, x))
+
+    def amplitude(v: mp.mpf, sine: bool) -> mp.mpf:
+        x = 8 / mp.sqrt((v + 1) / 2)
+        t, scale = x - (2 * order + 1) * mp.pi / 4, mp.sqrt(mp.pi * x / 2)
+        j, y = scale * mp.besselj(order, x), scale * mp.bessely(order, x)
+        return x * (y * mp.cos(t) - j * mp.sin(t)) if sine else j * mp.cos(t) + y * mp.sin(t)
+
+    poly_of("double", f"kJ{order}Small", small_j, -1, 1, 15, f"J{order} up to 8 without its roots")
+    poly_of(
+        "double", f"kY{order}Small", small_y, -1, 1, 18, f"Y{order} - 2/pi log(x/2) J{order} up to 8, times x^{order}"
+    )
+    poly_of("double", f"kWave{order}P", lambda v: amplitude(v, False), -1, 1, 13, f"p of order {order}, in 128/x^2 - 1")
+    poly_of(
+        "double", f"kWave{order}Q", lambda v: amplitude(v, True), -1, 1, 14, f"x q of order {order}, in 128/x^2 - 1"
+    )
+    print_pair(f"kJ{order}FirstRoot", mp.sqrt(first))
+    print_pair(f"kJ{order}SecondRoot", mp.sqrt(second))
+
+
 def airy_parts(w: mp.mpf) -> tuple[mp.mpf, mp.mpf]:
     """Amplitudes f, g of Ai(-x) = (sin(t) f - cos(t) g) / (sqrt(pi) x^(1/4)), t = z + pi/4, at w = 1/z."""
     z = 1 / w
@@ -134,6 +204,11 @@ def main() -> None:
         8,
         "(log((1+s)/(1-s)) - 2s) / s^3 in s^2",
     )
+    poly_of(
+        "double", "kPowTail", log2_share, 1e-9, 0.02945, 7, "(log2((1+s)/(1-s)) / s - the pairs below) / s^4 in s^2"
+    )
+    print_pair("kPowFirst", 2 / ln2)
+    print_pair("kPowSecond", 2 / (3 * ln2))
     poly("kSin", root(lambda r: (mp.sin(r) - r) / r**3), 0, quarter, 4, 7, "(sin(r) - r) / r^3 in r^2")
     poly(
         "kCos",
@@ -149,7 +224,9 @@ def main() -> None:
     poly("kAtan", root(lambda t: (mp.atan(t) - t) / t**3), 0, 1, 9, 20, "(atan(t) - t) / t^3 in t^2")
     poly("kTanh", root(lambda x: (mp.tanh(x) - x) / x**3), 0, 0.391, 5, 11, "(tanh(x) - x) / x^3 in x^2")
     poly("kSinh", root(lambda x: (mp.sinh(x) - x) / x**3), 0, 1, 4, 7, "(sinh(x) - x) / x^3 in x^2")
-    poly("kErf", root(lambda x: mp.erf(x) / x - 1), 0, 1, 7, 12, "erf(x) / x - 1 in x^2")
+    erf_share = root(lambda x: mp.erf(x) / x - 1)
+    poly("kErf", erf_share, 0, 1, 7, 0, "erf(x) / x - 1 in x^2")
+    poly_of("double", "T:kErf", erf_share, 0, 1.4, 13, "the same up to 1.18")
     poly_of("float", "kLogErfcF", lambda x: -mp.log(mp.erfc(x)), 1, 4, 9, "-log(erfc(x))")
     poly_of(
         "float",
@@ -160,69 +237,32 @@ def main() -> None:
         12,
         "-log2(erfc(x / sqrt(2)) / 2)",
     )
-    poly_of("double", "kLogErfcD", lambda x: -mp.log(mp.erfc(x + 1)), 0, 5, 26, "-log(erfc(x + 1))")
-    series(
-        "kErfcx",
-        lambda u: (
-            mp.exp((4 / u - 4) ** 2) * mp.erfc(4 / u - 4) / u
-            if u > 0.02
-            else 1 / (4 - 4 * u) / mp.sqrt(mp.pi) * sum_erfcx(4 / u - 4)
-        ),
-        0,
-        1,
-        28,
-        "erfcx(x) / u, u = 4 / (4 + x)",
+    poly_of("double", "kErfcRootD", lambda v: mp.erfc(v + 3.5) ** (mp.mpf(1) / 8), -2.5, 2.5, 24, "erfc(v + 3.5)^(1/8)")
+    poly_of(
+        "double", "kErfInvNearD", lambda t: erfinv_share(t + 3.125), -3.125, 3.125, 25, "erfinv(x) / x in w - 3.125"
     )
-    series("kI0Small", lambda x: mp.exp(-x) * mp.besseli(0, x), 0, 8, 30, "exp(-x) I0(x)")
-    series(
-        "kI0Large",
-        lambda w: mp.exp(-1 / w) / mp.sqrt(w) * mp.besseli(0, 1 / w),
-        0,
-        0.125,
-        25,
-        "exp(-x) sqrt(x) I0(x) in 1/x",
+    poly_of("float", "kAtanhF", root(lambda x: (mp.atanh(x) - x) / x**3), 0, 0.25, 7, "(atanh(x) - x) / x^3 in x^2")
+    poly("kErfcx", scaled_erfc, -1, 1, 12, 24, "erfcx(x) / u in 2u - 1, u = 3 / (3 + x)")
+    poly_of(
+        "float",
+        "kErfInvNear",
+        lambda t: erfinv_share(t + 2.5),
+        -2.5,
+        2.5,
+        10,
+        "erfinv(x) / x in w - 2.5, w = -log(1 - x^2)",
     )
-    series("kI1Small", lambda x: mp.exp(-x) * mp.besseli(1, x) / x, 0, 8, 30, "exp(-x) I1(x) / x")
-    series(
-        "kI1Large",
-        lambda w: mp.exp(-1 / w) / mp.sqrt(w) * mp.besseli(1, 1 / w),
-        0,
-        0.125,
-        25,
-        "exp(-x) sqrt(x) I1(x) in 1/x",
+    poly_of(
+        "float", "kErfInvFar", lambda t: erfinv_share((t + 3) ** 2), -0.764, 1.05, 10, "erfinv(x) / x in sqrt(w) - 3"
     )
-    series(
-        "kK0Small",
-        root(lambda x: mp.besselk(0, x) + mp.log(x / 2) * mp.besseli(0, x)),
-        0,
-        4,
-        12,
-        "K0(x) + log(x/2) I0(x) in x^2",
-    )
-    series(
-        "kK1Small",
-        root(lambda x: x * (mp.besselk(1, x) - mp.log(x / 2) * mp.besseli(1, x))),
-        0,
-        4,
-        12,
-        "x (K1(x) - log(x/2) I1(x)) in x^2",
-    )
-    series(
-        "kK0Large",
-        lambda w: mp.exp(1 / w) / mp.sqrt(w) * mp.besselk(0, 1 / w),
-        0,
-        0.5,
-        26,
-        "exp(x) sqrt(x) K0(x) in 1/x",
-    )
-    series(
-        "kK1Large",
-        lambda w: mp.exp(1 / w) / mp.sqrt(w) * mp.besselk(1, 1 / w),
-        0,
-        0.5,
-        26,
-        "exp(x) sqrt(x) K1(x) in 1/x",
-    )
+    for order in (0, 1):
+        modified(order)
+    k0 = root(lambda x: mp.besselk(0, x) + mp.log(x / 2) * mp.besseli(0, x))
+    k1 = root(lambda x: x * (mp.besselk(1, x) - mp.log(x / 2) * mp.besseli(1, x)))
+    poly("kK0Small", k0, 0, 4, 7, 10, "K0(x) + log(x/2) I0(x) in x^2")
+    poly("kK1Small", k1, 0, 4, 8, 11, "x (K1(x) - log(x/2) I1(x)) in x^2")
+    for order in (0, 1):
+        waves(order)
     zeta3 = mp.mpf(2) / 3 * 3 ** mp.mpf("1.5")
     series("kAiryMiddle", mp.airyai, -3, 3, 30, "Ai(x)")
 

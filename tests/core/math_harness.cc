@@ -20,6 +20,10 @@ namespace m = lumbre::LB_LEVEL::math;
   extern "C" void name##_##suffix(T* out, const T* in, int64_t n) { m::map_trig<m::functor>(out, in, n); }
 #define TRIG(name, functor) TRIG_OF(name, functor, f32, float) TRIG_OF(name, functor, f64, double)
 
+#define MAP_OF(name, suffix, T) \
+  extern "C" void name##_##suffix(T* out, const T* in, int64_t n) { m::map_##name(out, in, n); }
+#define MAP(name) MAP_OF(name, f32, float) MAP_OF(name, f64, double)
+
 // clang-format off
 // Those that vectorise: the test reads the compiler's notes about these lines, up to the blank one.
 UNARY(exp) UNARY(exp2) UNARY(expm1)
@@ -31,16 +35,18 @@ UNARY(asinh) UNARY(acosh) UNARY(atanh)
 UNARY(sigmoid) UNARY(erf) UNARY(gelu) UNARY(gelu_tanh) UNARY(silu) UNARY(mish)
 UNARY(logit) UNARY(entr) UNARY(log1pexp) UNARY(log_sigmoid) UNARY(rsqrt)
 BINARY(atan2) BINARY(xlogy) BINARY(xlog1py) BINARY(logaddexp) BINARY(logaddexp2)
-BINARY_OF(pow, f32, float) BINARY_OF(hypot, f32, float)
+BINARY(pow) BINARY_OF(hypot, f32, float)
+UNARY(erfc) UNARY(erfcx) UNARY(ndtr) UNARY(ndtri) UNARY(log_ndtr)
+UNARY(digamma) UNARY(trigamma)
+UNARY(i0) UNARY(i0e) UNARY(i1) UNARY(i1e)
+UNARY(modified_bessel_k0) UNARY(modified_bessel_k1)
+UNARY(scaled_modified_bessel_k0) UNARY(scaled_modified_bessel_k1)
 
 TRIG(sin, SinNear) TRIG(cos, CosNear) TRIG(tan, TanNear)
-BINARY_OF(pow, f64, double) BINARY_OF(hypot, f64, double)
-UNARY(erfc) UNARY(erfcx) UNARY(erfinv) UNARY(ndtr) UNARY(ndtri) UNARY(log_ndtr) UNARY(sinc)
-UNARY(lgamma) UNARY(digamma)
-UNARY(i0) UNARY(i0e) UNARY(i1) UNARY(i1e)
-UNARY(bessel_j0) UNARY(bessel_j1) UNARY(bessel_y0) UNARY(bessel_y1)
-UNARY(modified_bessel_i0) UNARY(modified_bessel_i1) UNARY(modified_bessel_k0) UNARY(modified_bessel_k1)
-UNARY(scaled_modified_bessel_k0) UNARY(scaled_modified_bessel_k1) UNARY(spherical_bessel_j0) UNARY(airy_ai)
+TRIG(bessel_j0, JNear<0>) TRIG(bessel_j1, JNear<1>) TRIG(bessel_y0, YNear<0>) TRIG(bessel_y1, YNear<1>)
+BINARY_OF(hypot, f64, double)
+UNARY(modified_bessel_i0) UNARY(modified_bessel_i1)  // the compiler takes i0 and i1 for them
+UNARY(sinc) MAP(erfinv) MAP(lgamma) TRIG(spherical_bessel_j0, SphericalNear) UNARY(airy_ai)
 BINARY(zeta) BINARY(igamma) BINARY(igammac)
 BINARY(chebyshev_polynomial_t) BINARY(chebyshev_polynomial_u) BINARY(chebyshev_polynomial_v)
 BINARY(chebyshev_polynomial_w) BINARY(shifted_chebyshev_polynomial_t) BINARY(shifted_chebyshev_polynomial_u)

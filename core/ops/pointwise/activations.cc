@@ -233,7 +233,7 @@ tensor([-0.6321,  2.0000]))",
 
 struct Gelu : Floats {
   template <class T>
-  T operator()(T x) const {
+  LB_MATH T operator()(T x) const {
     return math::gelu(x);
   }
 };

@@ -82,20 +82,16 @@ tensor([0.5000, 0.8808]))",
          .aliases = "special.expit nn.functional.sigmoid");
 
 struct Logit : Floats {
-  double eps;
-  bool clamps;
+  double eps;  // -inf: nothing is clamped
   template <class T>
-  T operator()(T x) const {
-    const T low = static_cast<T>(eps), high = T(1) - low;
-    const T clamped = x < low ? low : x > high ? high : x;
-    const T z = clamps ? clamped : x;
-    return math::log(z / (T(1) - z));
+  LB_MATH T operator()(T x) const {
+    return math::logit(x, static_cast<T>(eps));
   }
 };
 LB_LOOPS(Logit, .name = "logit", .promotion = Promotion::Floating);
 #if LB_BASELINE
 Tensor logit(const Out& out, const Tensor& input, std::optional<double> eps) {
-  const Logit functor{{}, eps.value_or(0), eps.has_value()};
+  const Logit functor{{}, eps.value_or(-std::numeric_limits<double>::infinity())};
   return pointwise(Logit_spec, out, {input}, &functor);
 }
 #endif

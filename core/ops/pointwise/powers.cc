@@ -9,7 +9,7 @@ namespace LB_LEVEL {
 struct Pow : Numbers {
   static constexpr bool kSpreads = true;
   template <class T>
-  T operator()(T a, T b) const {
+  LB_MATH T operator()(T a, T b) const {
     if constexpr (std::is_floating_point_v<T>)
       return math::pow(a, b);
     else {
@@ -45,6 +45,14 @@ struct PowerTwo : Numbers {
   }
 };
 LB_LOOPS(PowerTwo, .name = "pow", .accepts = kNumberDTypes);
+
+struct InverseSquare : Floats {
+  template <class T>
+  T operator()(T x) const {
+    return T(1) / (x * x);
+  }
+};
+LB_LOOPS(InverseSquare, .name = "pow", .accepts = kFloatingDTypes);
 
 struct Sqrt : FloatsAndBFloat16 {
   template <class T>
@@ -96,6 +104,8 @@ LB_UNARY("rsqrt", Rsqrt, LB_GRADIENT("RsqrtBackward0", "0:r", g*(call<"pow">(b.r
 tensor([0.5000]))");
 
 #if LB_BASELINE
+extern const PointwiseSpec Reciprocal_spec;  // of division.cc
+
 void check_exponent(const Operand& base, const Operand& exponent) {
   const bool whole = is_integral(base.dtype(), true) && !exponent.is_tensor() && !exponent.scalar().is_float();
   LB_CHECK(!whole || exponent.scalar().as_int() >= 0, Runtime, "Integers to negative integer powers are not allowed.");
@@ -104,7 +114,10 @@ Tensor pow(const Out& out, Operand input, Operand exponent) {
   check_exponent(input, exponent);
   if (input.is_tensor() && !exponent.is_tensor() && is_floating(input.dtype())) {
     const double power = exponent.scalar().as_double();
+    if (power == 1 && !out.target()) return input.tensor().clone();
     if (power == 2) return pointwise(PowerTwo_spec, out, {input});
+    if (power == -1) return pointwise(Reciprocal_spec, out, {input});
+    if (power == -2) return pointwise(InverseSquare_spec, out, {input});
     if (power == 3) return pointwise(Cube_spec, out, {input});
     if (power == 0.5) return pointwise(Sqrt_spec, out, {input});
     if (power == -0.5) return pointwise(Rsqrt_spec, out, {input});

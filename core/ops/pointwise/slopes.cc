@@ -72,7 +72,7 @@ LB_SLOPE("_silu_slope", SiluSlope,
 
 struct GeluSlope : Floats {
   template <class T>
-  T operator()(T g, T x) const {
+  LB_MATH T operator()(T g, T x) const {
     return g * (math::normal_share(x) + x * math::exp(x * x * T(-0.5)) * T(0.39894228040143267794));
   }
 };

@@ -5,12 +5,39 @@
 namespace lumbre {
 namespace LB_LEVEL {
 
+// Inlined, or a long one is called from its loops, which then are not vector code.
 #define LB_FLOATING_FUNCTOR(F, expression) \
   struct F : Floats {                      \
     template <class T>                     \
-    T operator()(T x) const {              \
+    LB_MATH T operator()(T x) const {      \
       return expression;                   \
     }                                      \
+  }
+
+// For functions with a way of their own through a run of elements.
+#define LB_MAPPED_FUNCTOR(F, name)                        \
+  struct F : Floats {                                     \
+    template <class T>                                    \
+    T operator()(T x) const {                             \
+      return math::name(x);                               \
+    }                                                     \
+    template <class T>                                    \
+    static void map(T* out, const T* in, int64_t count) { \
+      math::map_##name(out, in, count);                   \
+    }                                                     \
+  }
+
+// For functions that are vector code near 0 only (math::map_trig).
+#define LB_NEAR_FUNCTOR(F, Near)                          \
+  struct F : Floats {                                     \
+    template <class T>                                    \
+    T operator()(T x) const {                             \
+      return math::trig<Near>(x);                         \
+    }                                                     \
+    template <class T>                                    \
+    static void map(T* out, const T* in, int64_t count) { \
+      math::map_trig<Near>(out, in, count);               \
+    }                                                     \
   }
 
 LB_FLOATING_FUNCTOR(Erf, math::erf(x));
@@ -35,7 +62,7 @@ tensor([1.0000, 0.1573]))",
                                     g*(call<"exp">(-(b.input(0) * b.input(0))) * Scalar(-1.1283791670955125739))),
           .forms = kUnaryForms, .aliases = "special.erfc");
 
-LB_FLOATING_FUNCTOR(ErfInv, math::erfinv(x));
+LB_MAPPED_FUNCTOR(ErfInv, erfinv);
 LB_LOOPS(ErfInv, .name = "erfinv", .promotion = Promotion::Floating);
 LB_RECORD(.signature = "erfinv(input, *, out=None)", .doc = R"(The inverse of erf: infinite at -1 and 1, NaN outside.
 
@@ -47,7 +74,7 @@ tensor([0.0000, 0.4769]))",
                                        Scalar(0.88622692545275801365))),
           .forms = kEveryForm, .aliases = "special.erfinv");
 
-LB_FLOATING_FUNCTOR(LGamma, math::lgamma(x));
+LB_MAPPED_FUNCTOR(LGamma, lgamma);
 LB_LOOPS(LGamma, .name = "lgamma", .promotion = Promotion::Floating);
 LB_RECORD(.signature = "lgamma(input, *, out=None)",
           .doc = R"(The logarithm of the absolute value of the gamma function.
@@ -68,7 +95,7 @@ tensor([-0.5772]))",
           .derivative = LB_GRADIENT("DigammaBackward0", "0:0", g* call<"polygamma">(int64_t{1}, b.input(0))),
           .forms = kEveryForm, .aliases = "special.digamma special.psi");
 
-LB_FLOATING_FUNCTOR(I0, static_cast<T>(math::i0(x)));
+LB_FLOATING_FUNCTOR(I0, math::i0(x));
 LB_LOOPS(I0, .name = "i0", .promotion = Promotion::Floating);
 LB_RECORD(.signature = "i0(input, *, out=None)", .doc = R"(The modified Bessel function of the first kind, order 0.
 
@@ -78,7 +105,7 @@ tensor([1.0000, 1.2661]))",
           .derivative = LB_GRADIENT("I0Backward0", "0:0", g* call<"special.i1">(b.input(0))), .forms = kUnaryForms,
           .aliases = "special.i0");
 
-LB_FLOATING_FUNCTOR(I0e, static_cast<T>(math::i0e(x)));
+LB_FLOATING_FUNCTOR(I0e, math::i0e(x));
 LB_LOOPS(I0e, .name = "i0e", .promotion = Promotion::Floating);
 LB_RECORD(.signature = "special.i0e(input, *, out=None)", .doc = R"(exp(-|x|) * i0(x).
 
@@ -89,7 +116,7 @@ tensor([1.0000, 0.4658]))",
                                     g*(call<"special.i1e">(b.input(0)) - call<"sign">(b.input(0)) * b.result())),
           .forms = kFunction);
 
-LB_FLOATING_FUNCTOR(I1, static_cast<T>(math::i1(x)));
+LB_FLOATING_FUNCTOR(I1, math::i1(x));
 LB_LOOPS(I1, .name = "i1", .promotion = Promotion::Floating);
 LB_RECORD(.signature = "special.i1(input, *, out=None)",
           .doc = R"(The modified Bessel function of the first kind, order 1.
@@ -101,7 +128,7 @@ tensor([0.0000, 0.5652]))",
                                     g* i1_slope(b.input(0), b.result(), call<"i0">(b.input(0)), false)),
           .forms = kFunction);
 
-LB_FLOATING_FUNCTOR(I1e, static_cast<T>(math::i1e(x)));
+LB_FLOATING_FUNCTOR(I1e, math::i1e(x));
 LB_LOOPS(I1e, .name = "i1e", .promotion = Promotion::Floating);
 LB_RECORD(.signature = "special.i1e(input, *, out=None)", .doc = R"(exp(-|x|) * i1(x).
 
@@ -172,7 +199,7 @@ tensor([-0.6931]))",
                                         Scalar(0.79788456080286535588)),
           .forms = kFunction);
 
-LB_FLOATING_FUNCTOR(BesselJ0, static_cast<T>(math::bessel_j0(x)));
+LB_NEAR_FUNCTOR(BesselJ0, math::JNear<0>);
 LB_LOOPS(BesselJ0, .name = "bessel_j0_cpu", .promotion = Promotion::Floating, .accepts = kSingleAndDouble);
 LB_RECORD(.signature = "special.bessel_j0(input, *, out=None)",
           .doc = R"(The Bessel function of the first kind, order 0.
@@ -181,7 +208,7 @@ LB_RECORD(.signature = "special.bessel_j0(input, *, out=None)",
 tensor([1.]))",
           .forward = forward_of<unary_forward<BesselJ0_spec>>, .derivative = kDerivativeRefused, .forms = kFunction);
 
-LB_FLOATING_FUNCTOR(BesselJ1, static_cast<T>(math::bessel_j1(x)));
+LB_NEAR_FUNCTOR(BesselJ1, math::JNear<1>);
 LB_LOOPS(BesselJ1, .name = "bessel_j1_cpu", .promotion = Promotion::Floating, .accepts = kSingleAndDouble);
 LB_RECORD(.signature = "special.bessel_j1(input, *, out=None)",
           .doc = R"(The Bessel function of the first kind, order 1.
@@ -190,7 +217,7 @@ LB_RECORD(.signature = "special.bessel_j1(input, *, out=None)",
 tensor([0.]))",
           .forward = forward_of<unary_forward<BesselJ1_spec>>, .derivative = kDerivativeRefused, .forms = kFunction);
 
-LB_FLOATING_FUNCTOR(BesselY0, static_cast<T>(math::bessel_y0(x)));
+LB_NEAR_FUNCTOR(BesselY0, math::YNear<0>);
 LB_LOOPS(BesselY0, .name = "bessel_y0_cpu", .promotion = Promotion::Floating, .accepts = kSingleAndDouble);
 LB_RECORD(.signature = "special.bessel_y0(input, *, out=None)",
           .doc = R"(The Bessel function of the second kind, order 0.
@@ -199,7 +226,7 @@ LB_RECORD(.signature = "special.bessel_y0(input, *, out=None)",
 tensor([0.0883]))",
           .forward = forward_of<unary_forward<BesselY0_spec>>, .derivative = kDerivativeRefused, .forms = kFunction);
 
-LB_FLOATING_FUNCTOR(BesselY1, static_cast<T>(math::bessel_y1(x)));
+LB_NEAR_FUNCTOR(BesselY1, math::YNear<1>);
 LB_LOOPS(BesselY1, .name = "bessel_y1_cpu", .promotion = Promotion::Floating, .accepts = kSingleAndDouble);
 LB_RECORD(.signature = "special.bessel_y1(input, *, out=None)",
           .doc = R"(The Bessel function of the second kind, order 1.
@@ -208,7 +235,7 @@ LB_RECORD(.signature = "special.bessel_y1(input, *, out=None)",
 tensor([-0.7812]))",
           .forward = forward_of<unary_forward<BesselY1_spec>>, .derivative = kDerivativeRefused, .forms = kFunction);
 
-LB_FLOATING_FUNCTOR(ModifiedI0, static_cast<T>(math::modified_bessel_i0(x)));
+LB_FLOATING_FUNCTOR(ModifiedI0, math::modified_bessel_i0(x));
 LB_LOOPS(ModifiedI0, .name = "modified_bessel_i0_cpu", .promotion = Promotion::Floating, .accepts = kSingleAndDouble);
 LB_RECORD(.signature = "special.modified_bessel_i0(input, *, out=None)",
           .doc = R"(The modified Bessel function of the first kind, order 0.
@@ -217,7 +244,7 @@ LB_RECORD(.signature = "special.modified_bessel_i0(input, *, out=None)",
 tensor([1.]))",
           .forward = forward_of<unary_forward<ModifiedI0_spec>>, .derivative = kDerivativeRefused, .forms = kFunction);
 
-LB_FLOATING_FUNCTOR(ModifiedI1, static_cast<T>(math::modified_bessel_i1(x)));
+LB_FLOATING_FUNCTOR(ModifiedI1, math::modified_bessel_i1(x));
 LB_LOOPS(ModifiedI1, .name = "modified_bessel_i1_cpu", .promotion = Promotion::Floating, .accepts = kSingleAndDouble);
 LB_RECORD(.signature = "special.modified_bessel_i1(input, *, out=None)",
           .doc = R"(The modified Bessel function of the first kind, order 1.
@@ -226,7 +253,7 @@ LB_RECORD(.signature = "special.modified_bessel_i1(input, *, out=None)",
 tensor([0.]))",
           .forward = forward_of<unary_forward<ModifiedI1_spec>>, .derivative = kDerivativeRefused, .forms = kFunction);
 
-LB_FLOATING_FUNCTOR(ModifiedK0, static_cast<T>(math::modified_bessel_k0(x)));
+LB_FLOATING_FUNCTOR(ModifiedK0, math::modified_bessel_k0(x));
 LB_LOOPS(ModifiedK0, .name = "modified_bessel_k0_cpu", .promotion = Promotion::Floating, .accepts = kSingleAndDouble);
 LB_RECORD(.signature = "special.modified_bessel_k0(input, *, out=None)",
           .doc = R"(The modified Bessel function of the second kind, order 0.
@@ -235,7 +262,7 @@ LB_RECORD(.signature = "special.modified_bessel_k0(input, *, out=None)",
 tensor([0.4210]))",
           .forward = forward_of<unary_forward<ModifiedK0_spec>>, .derivative = kDerivativeRefused, .forms = kFunction);
 
-LB_FLOATING_FUNCTOR(ModifiedK1, static_cast<T>(math::modified_bessel_k1(x)));
+LB_FLOATING_FUNCTOR(ModifiedK1, math::modified_bessel_k1(x));
 LB_LOOPS(ModifiedK1, .name = "modified_bessel_k1_cpu", .promotion = Promotion::Floating, .accepts = kSingleAndDouble);
 LB_RECORD(.signature = "special.modified_bessel_k1(input, *, out=None)",
           .doc = R"(The modified Bessel function of the second kind, order 1.
@@ -244,7 +271,7 @@ LB_RECORD(.signature = "special.modified_bessel_k1(input, *, out=None)",
 tensor([0.6019]))",
           .forward = forward_of<unary_forward<ModifiedK1_spec>>, .derivative = kDerivativeRefused, .forms = kFunction);
 
-LB_FLOATING_FUNCTOR(ScaledK0, static_cast<T>(math::scaled_modified_bessel_k0(x)));
+LB_FLOATING_FUNCTOR(ScaledK0, math::scaled_modified_bessel_k0(x));
 LB_LOOPS(ScaledK0, .name = "scaled_modified_bessel_k0_cpu", .promotion = Promotion::Floating,
          .accepts = kSingleAndDouble);
 LB_RECORD(.signature = "special.scaled_modified_bessel_k0(input, *, out=None)",
@@ -254,7 +281,7 @@ LB_RECORD(.signature = "special.scaled_modified_bessel_k0(input, *, out=None)",
 tensor([1.1445]))",
           .forward = forward_of<unary_forward<ScaledK0_spec>>, .derivative = kDerivativeRefused, .forms = kFunction);
 
-LB_FLOATING_FUNCTOR(ScaledK1, static_cast<T>(math::scaled_modified_bessel_k1(x)));
+LB_FLOATING_FUNCTOR(ScaledK1, math::scaled_modified_bessel_k1(x));
 LB_LOOPS(ScaledK1, .name = "scaled_modified_bessel_k1_cpu", .promotion = Promotion::Floating,
          .accepts = kSingleAndDouble);
 LB_RECORD(.signature = "special.scaled_modified_bessel_k1(input, *, out=None)",
@@ -264,7 +291,7 @@ LB_RECORD(.signature = "special.scaled_modified_bessel_k1(input, *, out=None)",
 tensor([1.6362]))",
           .forward = forward_of<unary_forward<ScaledK1_spec>>, .derivative = kDerivativeRefused, .forms = kFunction);
 
-LB_FLOATING_FUNCTOR(SphericalJ0, static_cast<T>(math::spherical_bessel_j0(x)));
+LB_NEAR_FUNCTOR(SphericalJ0, math::SphericalNear);
 LB_LOOPS(SphericalJ0, .name = "spherical_bessel_j0_cpu", .promotion = Promotion::Floating, .accepts = kSingleAndDouble);
 LB_RECORD(.signature = "special.spherical_bessel_j0(input, *, out=None)",
           .doc = R"(The spherical Bessel function of the first kind, order 0: sin(x) / x.

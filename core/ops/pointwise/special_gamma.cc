@@ -26,35 +26,41 @@ struct IGammaC : Floats {
   }
 };
 LB_LOOPS(IGammaC, .name = "igammac_cpu", .accepts = kFloatingDTypes);
+struct TriGamma : Floats {
+  template <class T>
+  LB_MATH T operator()(T x) const {
+    return math::trigamma(x);
+  }
+};
+LB_LOOPS(TriGamma, .name = "polygamma", .promotion = Promotion::Floating);
 struct PolyGamma : Floats {
   int64_t n;
   template <class T>
   T operator()(T x) const {
-    return n == 0 ? static_cast<T>(math::digamma(x)) : static_cast<T>(math::polygamma(n, x));
+    return static_cast<T>(math::polygamma(n, x));
   }
 };
 LB_LOOPS(PolyGamma, .name = "polygamma", .promotion = Promotion::Floating);
-// The product of p gamma functions half a step apart, with its power of pi.
-struct MultiGamma : Floats {
-  int64_t p;
-  template <class T>
-  T operator()(T x) const {
-    const double order = static_cast<double>(p);
-    double sum = order * (order - 1) / 4 * 1.1447298858494001741434273513531;  // log(pi)
-    for (int64_t j = 0; j < p; ++j) sum += math::lgamma(static_cast<double>(x) - static_cast<double>(j) / 2);
-    return static_cast<T>(sum);
-  }
-};
-LB_LOOPS(MultiGamma, .name = "mvlgamma", .promotion = Promotion::Floating);
 #if LB_BASELINE
+extern const PointwiseSpec Add_spec, Sub_spec, LGamma_spec;  // of arithmetic.cc and special.cc
+
 Tensor mvlgamma(const Out& out, const Tensor& input, int64_t p) {
   LB_CHECK(p >= 1, Runtime, "p has to be greater than or equal to 1");
   LB_CHECK(p <= 1 << 20, Runtime, "mvlgamma: p is ", p, ": Lumbre sums at most ", 1 << 20, " terms");
-  const MultiGamma functor{{}, p};
-  return pointwise(MultiGamma_spec, out, {input}, &functor);
+  // The product of p gamma functions half a step apart, with its power of pi.
+  const double order = static_cast<double>(p);
+  Tensor sum = pointwise(LGamma_spec, Out(), {input});
+  for (int64_t j = 1; j < p; ++j) {
+    const Tensor lower = pointwise(Sub_spec, Out(), {input, Scalar(static_cast<double>(j) / 2)});
+    pointwise(Add_spec, Out(Out::Form::InPlace, std::span<const Tensor>(&sum, 1)),
+              {sum, pointwise(LGamma_spec, Out(), {lower})});
+  }
+  return pointwise(Add_spec, out,
+                   {sum, Scalar(order * (order - 1) / 4 * 1.1447298858494001741434273531353)});  // log(pi)
 }
 Tensor polygamma(const Out& out, int64_t n, const Tensor& input) {
   LB_CHECK(n >= 0, Runtime, "polygamma(n, x) does not support negative n.");
+  if (n == 1) return pointwise(TriGamma_spec, out, {input});
   const PolyGamma functor{{}, n};
   return pointwise(PolyGamma_spec, out, {input}, &functor);
 }

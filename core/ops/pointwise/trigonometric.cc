@@ -14,44 +14,68 @@ namespace LB_LEVEL {
   }
 
 #ifdef __FMA__
-// pi/2 in three floats. For |x| < kClose each product with the whole number n is taken off by one fused operation: the
+// pi/2 in three numbers. For |x| < kClose each product with the whole number n is taken off by one fused operation: the
 // first is exact, and the others round relative to what is left.
-constexpr float kClose = 1000, kHalfPi1 = 0x1.921fb6p+0f, kHalfPi2 = -0x1.777a5cp-25f, kHalfPi3 = -0x1.ee59dap-50f;
+constexpr double kClose = 1000;
+template <class T>
+constexpr T kHalfPi1 = sizeof(T) == 4 ? T(0x1.921fb6p+0) : T(0x1.921fb54442d18p+0);
+template <class T>
+constexpr T kHalfPi2 = sizeof(T) == 4 ? T(-0x1.777a5cp-25) : T(0x1.1a62633145c07p-54);
+template <class T>
+constexpr T kHalfPi3 = sizeof(T) == 4 ? T(-0x1.ee59dap-50) : T(-0x1.f1976b7ed8fbcp-110);
 
-template <bool kCosine>
-void map_close(float* out, const float* in, int64_t count) {
+template <class F, class T>
+void map_close(T* out, const T* in, int64_t count) {
 #pragma GCC ivdep
   for (int64_t i = 0; i < count; ++i) {
-    const float x = in[i], shifted = math::fma(x, 0x1.45f306p-1f, math::kRound<float>),
-                n = shifted - math::kRound<float>;
-    const float r = math::fma(n, -kHalfPi3, math::fma(n, -kHalfPi2, math::fma(n, -kHalfPi1, x)));
-    const float y = math::sin_in_quadrant(
-        math::TrigReduced<float>{r, 0, static_cast<int32_t>(math::bits_of(shifted)) + (kCosine ? 1 : 0)});
-    out[i] = !kCosine && x == 0 ? x : y;
+    const T x = in[i], shifted = math::fma(x, T(math::kTwoOverPiD), math::kRound<T>), n = shifted - math::kRound<T>;
+    const T r = math::fma(n, -kHalfPi3<T>, math::fma(n, -kHalfPi2<T>, math::fma(n, -kHalfPi1<T>, x)));
+    const T y = F::reduced(math::TrigReduced<T>{r, 0, static_cast<math::SignedOf<T>>(math::bits_of(shifted))});
+    out[i] = F::kOdd && x == 0 ? x : y;
   }
 }
 #endif
 
-// Sines and cosines; floats are reduced as floats where a block of them is near 0.
-template <bool kCosine, class T>
-void map_wave(T* out, const T* in, int64_t count) {
-  using Near = std::conditional_t<kCosine, math::CosNear, math::SinNear>;
-#ifdef __FMA__
-  if constexpr (std::is_same_v<T, float>) {
-    constexpr int64_t kBlock = 512;
-    for (int64_t from = 0; from < count; from += kBlock) {
-      const int64_t some = count - from < kBlock ? count - from : kBlock;
-      int32_t far = 0;
-      for (int64_t i = from; i < from + some; ++i) far |= math::abs(in[i]) < kClose ? 0 : 1;
-      if (far)
-        math::map_trig<Near>(out + from, in + from, some);
-      else
-        map_close<kCosine>(out + from, in + from, some);
-    }
-    return;
+struct SinWave : math::SinNear {
+  static constexpr bool kOdd = true;
+  template <class T>
+  LB_MATH static T reduced(math::TrigReduced<T> t) {
+    return math::sin_in_quadrant(t);
   }
+};
+struct CosWave : math::CosNear {
+  static constexpr bool kOdd = false;
+  template <class T>
+  LB_MATH static T reduced(math::TrigReduced<T> t) {
+    ++t.quadrant;
+    return math::sin_in_quadrant(t);
+  }
+};
+struct TanWave : math::TanNear {
+  static constexpr bool kOdd = true;
+  template <class T>
+  LB_MATH static T reduced(math::TrigReduced<T> t) {
+    return math::tan_in_quadrant(t);
+  }
+};
+
+// Where a block of elements is near 0 their reduction is short.
+template <class F, class T>
+void map_wave(T* out, const T* in, int64_t count) {
+#ifdef __FMA__
+  constexpr int64_t kBlock = 512;
+  for (int64_t from = 0; from < count; from += kBlock) {
+    const int64_t some = count - from < kBlock ? count - from : kBlock;
+    math::SignedOf<T> far = 0;
+    for (int64_t i = from; i < from + some; ++i) far |= math::abs(in[i]) < T(kClose) ? 0 : 1;
+    if (far)
+      math::map_trig<F>(out + from, in + from, some);
+    else
+      map_close<F>(out + from, in + from, some);
+  }
+#else
+  math::map_trig<F>(out, in, count);
 #endif
-  math::map_trig<Near>(out, in, count);
 }
 
 struct Sin : Floats {
@@ -61,7 +85,7 @@ struct Sin : Floats {
   }
   template <class T>
   static void map(T* out, const T* in, int64_t count) {
-    map_wave<false>(out, in, count);
+    map_wave<SinWave>(out, in, count);
   }
 };
 LB_LOOPS(Sin, .name = "sin", .promotion = Promotion::Floating);
@@ -78,7 +102,7 @@ struct Cos : Floats {
   }
   template <class T>
   static void map(T* out, const T* in, int64_t count) {
-    map_wave<true>(out, in, count);
+    map_wave<CosWave>(out, in, count);
   }
 };
 LB_LOOPS(Cos, .name = "cos", .promotion = Promotion::Floating);
@@ -95,7 +119,7 @@ struct Tan : Floats {
   }
   template <class T>
   static void map(T* out, const T* in, int64_t count) {
-    math::map_trig<math::TanNear>(out, in, count);
+    map_wave<TanWave>(out, in, count);
   }
 };
 LB_LOOPS(Tan, .name = "tan", .promotion = Promotion::Floating);
@@ -132,7 +156,22 @@ LB_UNARY("atan", Atan, LB_GRADIENT("AtanBackward0", "0:0", g / (b.input(0) * b.i
 tensor([0.0000, 0.7854]))",
          .aliases = "arctan");
 
-LB_FLOATING_FUNCTOR(Sinc, math::sinc(x));
+struct Sinc : Floats {
+  template <class T>
+  T operator()(T x) const {
+    return math::sinc(x);
+  }
+  template <class T>
+  static void map(T* out, const T* in, int64_t count) {
+    T angles[kSpread], sines[kSpread];
+    for (int64_t from = 0; from < count; from += kSpread) {
+      const int64_t some = count - from < kSpread ? count - from : kSpread;
+      for (int64_t i = 0; i < some; ++i) angles[i] = math::kPi<T> * in[from + i];
+      map_wave<SinWave>(sines, angles, some);
+      for (int64_t i = 0; i < some; ++i) out[from + i] = angles[i] == T(0) ? T(1) : sines[i] / angles[i];
+    }
+  }
+};
 LB_LOOPS(Sinc, .name = "sinc", .promotion = Promotion::Floating);
 LB_UNARY("sinc", Sinc, LB_GRADIENT("SincBackward0", "0:0", g* sinc_slope(b.input(0))),
          R"(sin(pi x) / (pi x), and 1 at 0.
