@@ -16,6 +16,9 @@ CONVOLUTIONS = [
     ("5 x 5", (8, 32, 28, 28), (64, 32, 5, 5), "padding=2"),
     ("7 x 7, stride 2, three colours", (4, 3, 224, 224), (64, 3, 7, 7), "stride=2, padding=3"),
     ("3 x 3, dilated", (8, 32, 28, 28), (32, 32, 3, 3), "padding=2, dilation=2"),
+    ("3 x 3 of 256 channels", (8, 256, 14, 14), (256, 256, 3, 3), "padding=1"),
+    ("3 x 3 of 512 channels", (8, 512, 7, 7), (512, 512, 3, 3), "padding=1"),
+    ("depthwise, stride 2", (8, 64, 112, 112), (64, 1, 3, 3), "stride=2, padding=1, groups=64"),
     ("depthwise", (8, 64, 56, 56), (64, 1, 3, 3), "padding=1, groups=64"),
     ("one image", (1, 3, 32, 32), (16, 3, 3, 3), "padding=1"),
 ]

@@ -78,20 +78,37 @@ inline void copy_between(const T* from, int64_t begin, int64_t end, int64_t coun
 #endif
 }
 
-// A row of a plane from a row of the image.
+// out[i] = from[2 * i] for i < count.
+template <class T, size_t... I>
+inline void copy_even(const T* from, int64_t count, T* out, std::index_sequence<I...>) {
+  constexpr int64_t kL = sizeof...(I);
+  int64_t i = 0;
+  // A pair of vectors ends with an element that is not taken, which may lie behind the row: one is left over.
+  for (; i + kL < count; i += kL)
+    store(out + i, __builtin_shufflevector(load(from + 2 * i), load(from + 2 * i + kL), (2 * I)...));
+  for (; i < count; ++i) out[i] = from[2 * i];
+}
+
+// A row of a plane from every `step`-th of a row of the image. Out of line, so that rows of step 1 are packed in line.
 template <class T>
-void pack_row(const T* row, int64_t size, int64_t start, int64_t step, T* out, int64_t count) {
-  if (step == 1) {
-    const int64_t first = std::clamp<int64_t>(-start, 0, count);
-    return copy_between(row + start, first, std::clamp<int64_t>(size - start, first, count), count, out);
-  }
+[[gnu::noinline]] void pack_apart(const T* row, int64_t size, int64_t start, int64_t step, T* out, int64_t count) {
   const int64_t first = start >= 0 ? 0 : (-start + step - 1) / step;
   const int64_t last = start >= size ? 0 : (size - 1 - start) / step + 1;
   const int64_t begin = first < count ? first : count;
   const int64_t end = last < begin ? begin : last < count ? last : count;
   for (int64_t i = 0; i < begin; ++i) out[i] = 0;
-  for (int64_t i = begin; i < end; ++i) out[i] = row[start + i * step];
+  if (step == 2 && begin < end)
+    copy_even(row + start + 2 * begin, end - begin, out + begin, std::make_index_sequence<kLanes<T>>{});
+  else
+    for (int64_t i = begin; i < end; ++i) out[i] = row[start + i * step];
   for (int64_t i = end; i < count; ++i) out[i] = 0;
+}
+
+template <class T>
+inline void pack_row(const T* row, int64_t size, int64_t start, int64_t step, T* out, int64_t count) {
+  if (step != 1) return pack_apart(row, size, start, step, out, count);
+  const int64_t first = std::clamp<int64_t>(-start, 0, count);
+  copy_between(row + start, first, std::clamp<int64_t>(size - start, first, count), count, out);
 }
 
 template <class T>

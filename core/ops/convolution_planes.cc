@@ -100,6 +100,23 @@ PlaneLayout layout_of(const Convolution::Sizes& image, const Axis (&axes)[3], in
   return layout;
 }
 
+// As many images as cost least, in multiplications of a vector for a row of weights: the more there are, the fewer
+// vectors are partly filled and the fewer blocks are begun, but what is computed between images is for nothing. Fewer
+// than three vectors wait for the weights as long as three.
+void choose_images(PlaneLayout& l, const AxisPart* const (&axes)[3], double taps, int64_t element_size) {
+  constexpr double kBegin = 300;  // fitted to 8 channels of 14 x 14: what a block costs beside
+  const int64_t pitch[3] = {l.plane[1] * l.plane[2], l.plane[2], 1}, lanes = 64 / element_size;
+  int64_t run = 1, best = 1;
+  for (int d = 0; d < 3; ++d) run += (axes[d]->count - 1) * pitch[d];
+  const auto cost = [&](int64_t images) {
+    const int64_t vectors = std::max<int64_t>(3, divide_up(run + (images - 1) * l.plane_size(), lanes));
+    return (static_cast<double>(vectors) * taps + kBegin) / static_cast<double>(images);
+  };
+  for (int64_t images = 2; images <= l.images; ++images)
+    if (cost(images) < cost(best)) best = images;
+  l.images = best;
+}
+
 // Distances in scratch from a channel's start.
 std::vector<int64_t> tap_offsets(const PlaneLayout& l, const std::vector<Tap> (&taps)[3]) {
   std::vector<int64_t> offsets;
@@ -336,6 +353,7 @@ void convolve(const Convolution& c, DType dtype, const void* x, const void* w, c
     p.row_stride = p.channels * p.channel_stride;
     p.group_stride = p.rows * p.row_stride;
     const AxisPart* const one[3] = {&along[0], &along[1], &along[2]};
+    choose_images(p.layout, one, static_cast<double>(p.channels) * static_cast<double>(c.taps()), sizeof(T));
     p.parts.push_back(part_of(c, p.layout, one, c.out, p.channels));
     Multiplier<T>(p, dtype, from, weights, shift, static_cast<T*>(y)).run(c.work());
   });
@@ -363,6 +381,8 @@ void convolve_transposed(const Convolution& c, DType dtype, const void* y, const
     p.row_stride = c.taps();
     p.channel_stride = p.rows * p.row_stride;
     p.group_stride = p.channels * p.channel_stride;
+    choose_images(p.layout, {&along[0][0], &along[1][0], &along[2][0]},
+                  static_cast<double>(p.channels) * static_cast<double>(c.taps()), sizeof(T));
     for (const AxisPart& d : along[0])
       for (const AxisPart& h : along[1])
         for (const AxisPart& v : along[2]) {
