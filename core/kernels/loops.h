@@ -65,10 +65,18 @@ void unary_loop(char* const* data, const int64_t* strides, int64_t count, const 
       contiguous_loop<F, T, R>(f, reinterpret_cast<Stored<R>*>(out), count, reinterpret_cast<const Stored<T>*>(in));
     return;
   }
-  char* out = data[0];
-  const char* in = data[1];
-  for (int64_t i = 0; i < count; ++i, out += strides[0], in += strides[1])
-    *reinterpret_cast<R*>(out) = static_cast<R>(apply(f, *reinterpret_cast<const T*>(in)));
+  // Elements that lie apart are brought together, so that the function itself is there once.
+  constexpr int64_t kBlock = 64;
+  T ins[kBlock];
+  R outs[kBlock];
+  char* const together[2] = {reinterpret_cast<char*>(outs), reinterpret_cast<char*>(ins)};
+  constexpr int64_t steps[2] = {sizeof(R), sizeof(T)};
+  for (int64_t at = 0; at < count; at += kBlock) {
+    const int64_t some = count - at < kBlock ? count - at : kBlock;
+    for (int64_t i = 0; i < some; ++i) ins[i] = *reinterpret_cast<const T*>(data[1] + (at + i) * strides[1]);
+    unary_loop<F, T>(together, steps, some, context);
+    for (int64_t i = 0; i < some; ++i) *reinterpret_cast<R*>(data[0] + (at + i) * strides[0]) = outs[i];
+  }
 }
 
 constexpr int64_t kSpread = 256;

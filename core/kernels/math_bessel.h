@@ -74,14 +74,6 @@ LB_MATH T modified_k(T x, bool scaled) {
 }
 
 template <class T>
-LB_MATH T modified_bessel_i0(T x) {
-  return i0(x);
-}
-template <class T>
-LB_MATH T modified_bessel_i1(T x) {
-  return i1(x);
-}
-template <class T>
 LB_MATH T modified_bessel_k0(T x) {
   return modified_k<0>(x, false);
 }

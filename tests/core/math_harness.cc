@@ -45,7 +45,7 @@ UNARY(scaled_modified_bessel_k0) UNARY(scaled_modified_bessel_k1)
 TRIG(sin, SinNear) TRIG(cos, CosNear) TRIG(tan, TanNear)
 TRIG(bessel_j0, JNear<0>) TRIG(bessel_j1, JNear<1>) TRIG(bessel_y0, YNear<0>) TRIG(bessel_y1, YNear<1>)
 BINARY_OF(hypot, f64, double)
-UNARY(modified_bessel_i0) UNARY(modified_bessel_i1)  // the compiler takes i0 and i1 for them
+
 UNARY(sinc) MAP(erfinv) MAP(lgamma) TRIG(spherical_bessel_j0, SphericalNear) UNARY(airy_ai)
 BINARY(zeta) BINARY(igamma) BINARY(igammac)
 BINARY(chebyshev_polynomial_t) BINARY(chebyshev_polynomial_u) BINARY(chebyshev_polynomial_v)

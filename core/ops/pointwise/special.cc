@@ -235,7 +235,7 @@ LB_RECORD(.signature = "special.bessel_y1(input, *, out=None)",
 tensor([-0.7812]))",
           .forward = forward_of<unary_forward<BesselY1_spec>>, .derivative = kDerivativeRefused, .forms = kFunction);
 
-LB_FLOATING_FUNCTOR(ModifiedI0, math::modified_bessel_i0(x));
+using ModifiedI0 = I0;
 LB_LOOPS(ModifiedI0, .name = "modified_bessel_i0_cpu", .promotion = Promotion::Floating, .accepts = kSingleAndDouble);
 LB_RECORD(.signature = "special.modified_bessel_i0(input, *, out=None)",
           .doc = R"(The modified Bessel function of the first kind, order 0.
@@ -244,7 +244,7 @@ LB_RECORD(.signature = "special.modified_bessel_i0(input, *, out=None)",
 tensor([1.]))",
           .forward = forward_of<unary_forward<ModifiedI0_spec>>, .derivative = kDerivativeRefused, .forms = kFunction);
 
-LB_FLOATING_FUNCTOR(ModifiedI1, math::modified_bessel_i1(x));
+using ModifiedI1 = I1;
 LB_LOOPS(ModifiedI1, .name = "modified_bessel_i1_cpu", .promotion = Promotion::Floating, .accepts = kSingleAndDouble);
 LB_RECORD(.signature = "special.modified_bessel_i1(input, *, out=None)",
           .doc = R"(The modified Bessel function of the first kind, order 1.
