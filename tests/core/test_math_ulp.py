@@ -298,6 +298,7 @@ TORCH_UNARY = [
     "special.scaled_modified_bessel_k0",
     "special.scaled_modified_bessel_k1",
 ]
+SAME_LOOP = {"special.modified_bessel_i0": "i0", "special.modified_bessel_i1": "i1"}
 TORCH_BINARY = [
     "pow",
     "atan2",
@@ -327,7 +328,7 @@ def test_special_values_equal_pytorch(library: Library, name: str, dtype: type) 
         right = np.array([-1, 0, 1, 3, 9], dtype) if "polynomial" in name else values
         args = tuple(v.ravel() for v in np.meshgrid(values, right))
     want = function(*(torch.from_numpy(a) for a in args)).numpy()
-    got = library(name.removeprefix("special."), dtype, *args)
+    got = library(SAME_LOOP.get(name, name.removeprefix("special.")), dtype, *args)
     rtol, atol = (1.3e-6, 1e-5) if dtype is np.float32 else (1e-7, 1e-7)
     np.testing.assert_allclose(got, want, rtol=rtol, atol=atol)
     zeros = (got == 0) & (want == 0)
