@@ -31,11 +31,11 @@ bool computes_in_float(DType dtype) { return is_half(dtype); }
 // c = alpha A x + beta c for a matrix A whose columns are contiguous: blocks of c are sums of them.
 template <class T>
 void sum_of_columns(const Tensor& a, const Tensor& x, const Tensor& c, T alpha, T beta) {
-  constexpr int64_t kBlock = 1024;
+  constexpr int64_t kBlock = 1024, kShare = 256;  // elements of c at a time, and those that a thread takes at least
   const int64_t m = a.sizes()[0], k = a.sizes()[1];
   const auto kernel = product_table().gemm[static_cast<int>(c.dtype())];
   const LongWork released(m * k >= 1 << 20);
-  parallel_for(m, std::max<int64_t>(kBlock, 65536 / k), [&](int64_t begin, int64_t end) {
+  parallel_for(m, std::max<int64_t>(kShare, 65536 / k), [&](int64_t begin, int64_t end) {
     T sums[kBlock];
     for (int64_t from = begin; from < end; from += kBlock) {
       const int64_t rows = std::min(kBlock, end - from);
