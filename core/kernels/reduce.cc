@@ -454,16 +454,22 @@ template <class F, class T>
 void scan(const void* data, int64_t n, int64_t b, void* result) {
   const T* in = static_cast<const T*>(data);
   T* out = static_cast<T*>(result);
+  // float accumulates in double: the running value must not lose what it has.
+  using A = std::conditional_t<std::is_same_v<T, float>, double, T>;
   if (b == 1) {
-    // float accumulates in double: the running value must not lose what it has.
-    using A = std::conditional_t<std::is_same_v<T, float>, double, T>;
     A running = F::template start<A>();
     for (int64_t i = 0; i < n; ++i) out[i] = static_cast<T>(running = F::fold(running, static_cast<A>(in[i])));
     return;
   }
-  for (int64_t j = 0; j < b; ++j) out[j] = in[j];
-  for (int64_t i = 1; i < n; ++i)
-    for (int64_t j = 0; j < b; ++j) out[i * b + j] = F::fold(out[(i - 1) * b + j], in[i * b + j]);
+  A running[kColumnBlock];
+  for (int64_t from = 0; from < b; from += kColumnBlock) {
+    const int64_t width = std::min(kColumnBlock, b - from);
+    std::fill_n(running, width, F::template start<A>());
+    for (int64_t i = from; i < n * b; i += b)
+#pragma GCC ivdep
+      for (int64_t j = 0; j < width; ++j)
+        out[i + j] = static_cast<T>(running[j] = F::fold(running[j], static_cast<A>(in[i + j])));
+  }
 }
 
 #define LB_EACH_SUM(f, of_bfloat16, ...) \
