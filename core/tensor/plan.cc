@@ -358,9 +358,12 @@ bool Plan::outgrows_cache() const {
   return true;
 }
 
-// The same, of contiguous or repeated elements of the loop's own dtypes: a block at a time, that the first cache holds.
+// A block of contiguous or repeated elements at a time, that the first cache holds; what all inputs repeat is there
+// already in the next.
 void Plan::run_past_cache(Loop loop, const void* context) const {
   constexpr int64_t kBlockBytes = 8192;
+  bool repeated = true;
+  for (int i = 1; i < count_; ++i) repeated &= stride_[0][i] == 0;
   const LongWork released(true);
   parallel_for(elements_, kGrain, [&](int64_t begin, int64_t end) {
     alignas(64) char block[kBlockBytes];
@@ -369,7 +372,7 @@ void Plan::run_past_cache(Loop loop, const void* context) const {
       const int64_t count = std::min(some, end - at);
       char* data[kMaxOperands] = {block};
       for (int i = 1; i < count_; ++i) data[i] = operands_[i].data + at * stride_[0][i];
-      loop(data, stride_[0], count, context);
+      if (!repeated || at == begin) loop(data, stride_[0], count, context);
       stream_loop()(operands_[0].data + at * item, block, count * item);
     }
   });
@@ -420,23 +423,12 @@ void Plan::run_serial(Loop loop, std::span<const DType> loop_dtypes, const void*
 }
 
 // Contiguous or repeated elements into memory that is not read again soon.
-void Plan::copy_past_cache(Loop loop) {
+void Plan::copy_past_cache(Loop loop) const {
+  const auto item = static_cast<int64_t>(item_size(operands_[0].dtype));
+  if (operands_[0].dtype != operands_[1].dtype || stride_[0][1] != item) return run_past_cache(loop, nullptr);
   const LongWork released(true);
-  const auto to = static_cast<int64_t>(item_size(operands_[0].dtype)), from = stride_[0][1];
-  const bool same = operands_[0].dtype == operands_[1].dtype && from == to;
-  parallel_for(elements_, kGrain, [&](int64_t begin, int64_t end) {
-    alignas(64) char block[4096];
-    const int64_t some = static_cast<int64_t>(sizeof(block)) / to;
-    char* const out = operands_[0].data;
-    char* const in = operands_[1].data;
-    if (same) return stream_loop()(out + begin * to, in + begin * from, (end - begin) * to);
-    for (int64_t at = begin; at < end; at += some) {
-      const int64_t count = std::min(some, end - at);
-      char* const pair[2] = {block, in + at * from};
-      const int64_t steps[2] = {to, from};
-      if (from != 0 || at == begin) loop(pair, steps, count, nullptr);  // what is repeated stays in the block
-      stream_loop()(out + at * to, block, count * to);
-    }
+  parallel_for(elements_ * item, kGrain * item, [&](int64_t begin, int64_t end) {
+    stream_loop()(operands_[0].data + begin, operands_[1].data + begin, end - begin);
   });
 }
 

@@ -84,7 +84,7 @@ class Plan {
   void run_converted(Loop loop, const DType* loop_dtypes, const void* context, char* const* data,
                      const int64_t* strides, int64_t count) const;
   bool outgrows_cache() const;
-  void copy_past_cache(Loop loop);
+  void copy_past_cache(Loop loop) const;
   void run_past_cache(Loop loop, const void* context) const;
   int turned_dimension() const;
   int64_t tile_count(int turned) const;
