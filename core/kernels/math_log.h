@@ -132,7 +132,7 @@ LB_MATH T log1p(T x) {
   return x == x ? copysign(y, x) : x;
 }
 
-// The float versions of the next two go through double, where plain formulas are accurate enough.
+// The float versions of the next three go through double, where plain formulas are accurate enough.
 LB_MATH double asinh(double x) {
   const double a = abs(x);
   const bool huge = a > 0x1p60;
@@ -157,11 +157,7 @@ LB_MATH double atanh(double x) {
 
 LB_MATH float asinh(float x) { return static_cast<float>(asinh(static_cast<double>(x))); }
 LB_MATH float acosh(float x) { return static_cast<float>(acosh(static_cast<double>(x))); }
-LB_MATH float atanh(float x) {
-  const float a = abs(x), z = a * a;
-  const float near = fma(a * z, poly(kAtanhF, z), a);
-  return copysign(a < 0.5f ? near : 0.5f * log((1 + a) / (1 - a)), x) + (a > 1 ? kNan<float> : 0.0f * x);
-}
+LB_MATH float atanh(float x) { return static_cast<float>(atanh(static_cast<double>(x))); }
 
 // |x|^y in double to about 2^-33: log2 from a Chebyshev fit, then 2^t likewise; then the signs and cases of C99.
 LB_MATH float pow(float x, float y) {

@@ -241,7 +241,6 @@ def main() -> None:
     poly_of(
         "double", "kErfInvNearD", lambda t: erfinv_share(t + 3.125), -3.125, 3.125, 25, "erfinv(x) / x in w - 3.125"
     )
-    poly_of("float", "kAtanhF", root(lambda x: (mp.atanh(x) - x) / x**3), 0, 0.25, 7, "(atanh(x) - x) / x^3 in x^2")
     poly("kErfcx", scaled_erfc, -1, 1, 12, 24, "erfcx(x) / u in 2u - 1, u = 3 / (3 + x)")
     poly_of(
         "float",

@@ -143,7 +143,7 @@ ROWS = [
     ("asinh", np.arcsinh, [even(-3, 3), log_points(-149, 128, True)], [even(-3, 3), log_points(-1074, 1024, True)],
      1, 4),
     ("acosh", np.arccosh, [even(1, 3), log_points(0, 128)], [even(1, 3), log_points(0, 1024)], 1, 4),
-    ("atanh", np.arctanh, [even(-1, 1), log_points(-149, 0, True)], [even(-1, 1), log_points(-1074, 0, True)], 2, 4),
+    ("atanh", np.arctanh, [even(-1, 1), log_points(-149, 0, True)], [even(-1, 1), log_points(-1074, 0, True)], 1, 4),
     ("sigmoid", sigmoid, [even(-104, 30), even(-3, 3)], [even(-740, 40), even(-3, 3)], 2, 2),
 ]  # fmt: skip
 
@@ -181,9 +181,9 @@ def test_error_in_units_of_the_last_place(library: Library, row: tuple, dtype: t
         report(name, (x,), library(name, dtype, x), exact, dtype, budget32 if dtype is np.float32 else budget64)
 
 
-# Name, mpmath's formula, points, and the budget in units in the last place.
+# Name, mpmath's formula, points, and the budget in units in the last place: one, or that of float32 and of float64.
 BY_MPMATH = [
-    ("erf", "erf", [even(-6, 6), even(-1.3, 1.3), log_points(-140, 0)], 2.5),
+    ("erf", "erf", [even(-6, 6), even(-1.3, 1.3), log_points(-140, 0)], (2, 2.5)),
     ("erfc", "erfc", [even(-6, 6), even(6, 9), log_points(-100, 0, True)], 6),
     ("erfinv", "erfinv", [even(-1, 1), log_points(-100, 0, True)], 6),
     ("ndtr", lambda mp, x: mp.erfc(-x / mp.sqrt(2)) / 2, [even(-12, 6)], 6),
@@ -201,6 +201,8 @@ def test_error_by_mpmath(library: Library, row: tuple, dtype: type) -> None:
     name, formula, points, budget = row
     rng = np.random.default_rng(21)
     x = np.concatenate([p(rng, 300) for p in points]).astype(dtype)
+    if isinstance(budget, tuple):
+        budget = budget[dtype is np.float64]
     report(name, (x,), library(name, dtype, x), by_mpmath(formula)(x), dtype, budget)
 
 
@@ -211,7 +213,7 @@ def test_pow_and_atan2(library: Library) -> None:
         y = (rng.uniform(-top, top, 50_000) / np.abs(np.log2(x))).astype(dtype)
         with np.errstate(all="ignore"):
             exact = np.power(x.astype(np.longdouble), y.astype(np.longdouble))
-        report("pow", (x, y), library("pow", dtype, x, y), exact, dtype, 1.1)
+        report("pow", (x, y), library("pow", dtype, x, y), exact, dtype, 1 if dtype is np.float32 else 1.1)
         y, x = (np.exp2(rng.uniform(-20, 20, 50_000)) * rng.choice([-1, 1], 50_000) for _ in range(2))
         y, x = y.astype(dtype), x.astype(dtype)
         exact = np.arctan2(y.astype(np.longdouble), x.astype(np.longdouble))
